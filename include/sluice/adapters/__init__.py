@@ -1,0 +1,1 @@
+"""Each SDK lives in exactly one module or package here; the rest of Sluice knows only the ports."""

@@ -1,0 +1,95 @@
+"""Airflow's REST API and Sluice's routes on it, as a logged-in user; through httpx."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import httpx
+
+from sluice.errors import RefusedError, StackError, TransientError
+
+DAG = "onboard_source"
+TIMEOUT = 30.0
+
+
+class AirflowApi:
+    """A session of one user. Raises StackError when nobody answers, RefusedError with the server's own reason."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url
+        self.user = user
+        self._password = password
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT, headers={"Accept": "application/json"})
+
+    def __enter__(self) -> Self:
+        answer = self._send("POST", "/auth/token", json={"username": self.user, "password": self._password})
+        if answer.status_code != 201:
+            raise RefusedError("LOG_IN", f"{self.user} cannot log in at {self.url}", status=401,
+                               mend="Set SLUICE_USER and SLUICE_PASSWORD.")  # fmt: skip
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: str) -> Any:
+        """The JSON at a path."""
+        return self._answer(self._send("GET", path, params=query))
+
+    def decide(self, request_id: str, gate: str, role: str, verdict: str, comment: str, evidence_digest: str) -> Any:
+        """Post a decision on the evidence with this digest."""
+        body = {"gate": gate, "role": role, "verdict": verdict, "comment": comment, "evidence_digest": evidence_digest}
+        return self._answer(self._send("POST", f"/sluice/requests/{request_id}/decisions", json=body))
+
+    def trigger(self, run_id: str, conf: dict[str, Any]) -> bool:
+        """Start a run of `onboard_source`; False when the run exists already."""
+        body = {"dag_run_id": run_id, "conf": conf, "logical_date": None}
+        answer = self._send("POST", f"/api/v2/dags/{DAG}/dagRuns", json=body)
+        if answer.status_code == 409:
+            return False
+        self._answer(answer)
+        return True
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """The DAG run, or None when there is none."""
+        answer = self._send("GET", f"/api/v2/dags/{DAG}/dagRuns/{run_id}")
+        return None if answer.status_code == 404 else dict(self._answer(answer))
+
+    def task_log(self, run_id: str, task_id: str) -> str:
+        """The newest log of an unmapped task, as plain text; empty when there is none."""
+        base = f"/api/v2/dags/{DAG}/dagRuns/{run_id}/taskInstances/{task_id}"
+        instance = self._send("GET", base)
+        if instance.status_code != 200:
+            return ""
+        answer = self._send("GET", f"{base}/logs/{instance.json().get('try_number', 1)}", params={"full_content": "true"})
+        if answer.status_code != 200:
+            return ""
+        lines = answer.json().get("content", [])
+        return "\n".join(line if isinstance(line, str) else str(line.get("event", "")) for line in lines)
+
+    def clear(self, run_id: str, task_ids: list[str] | None = None) -> None:
+        """Clear a run's tasks (all, or these and what comes after them) so that they are done again."""
+        body: dict[str, Any] = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "include_downstream": True}
+        if task_ids:
+            body["task_ids"] = task_ids
+        self._answer(self._send("POST", f"/api/v2/dags/{DAG}/clearTaskInstances", json=body))
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **request)
+        except httpx.ConnectError as error:
+            raise StackError("NOT_RUNNING", f"nobody answers at {self.url}", mend="Start the stack with `sluice up`.") from error
+        except httpx.HTTPError as error:
+            raise TransientError("API_UNAVAILABLE", f"{self.url} did not answer: {error}") from error
+
+    def _answer(self, answer: httpx.Response) -> Any:
+        if answer.is_success:
+            return answer.json()
+        try:
+            said = answer.json()
+        except ValueError:
+            said = {}
+        detail = said.get("detail")
+        message = said.get("message") or (detail if isinstance(detail, str) else str(detail or answer.reason_phrase))
+        raise RefusedError(said.get("code") or f"HTTP_{answer.status_code}", message, status=answer.status_code,
+                           where=said.get("where", ""), mend=said.get("mend", ""))  # fmt: skip

@@ -1,0 +1,13 @@
+"""DuckDB behind Sluice's own words: the only place in Sluice that imports duckdb.
+
+`unpack` makes plain files of what was landed, `convert` makes typed Parquet of those, `profile` and `query`
+read it. Names of public functions are stable; the modules they rest on are not meant for others.
+"""
+
+from sluice.adapters.duck.convert import Converted, convert
+from sluice.adapters.duck.profile import TableProfile, profile
+from sluice.adapters.duck.published import query_arrow
+from sluice.adapters.duck.query import Staged
+from sluice.adapters.duck.unpack import unpack
+
+__all__ = ["Converted", "Staged", "TableProfile", "convert", "profile", "query_arrow", "unpack"]

@@ -1,0 +1,100 @@
+"""Opens DuckDB connections that reach nothing but the files they were given, and translates its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from sluice.errors import BadInputError, SluiceError, TerminalError
+
+COPY_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+
+
+def name_sql(name: str) -> str:
+    """The name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_sql(text: str) -> str:
+    """The text as a SQL string literal."""
+    if "\0" in text:
+        raise BadInputError("NUL_IN_NAME", f"{text!r} contains a NUL character, which SQL cannot hold")
+    return "'" + text.replace("'", "''") + "'"
+
+
+def list_sql(texts: Iterable[str]) -> str:
+    """The texts as a SQL list of string literals."""
+    return "[" + ", ".join(text_sql(t) for t in texts) + "]"
+
+
+@contextmanager
+def connect(
+    memory_limit: str,
+    threads: int,
+    scratch: Path,
+    *,
+    paths: Iterable[Path] = (),
+    folders: Iterable[Path] = (),
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory connection that may touch `scratch`, `paths` and `folders`, and no other file or network.
+
+    DuckDB's own failures inside the block leave it as Sluice's errors.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    with translated():
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "allow_community_extensions": "false",
+                "allow_persistent_secrets": "false",
+                "memory_limit": memory_limit,
+                "threads": str(threads),
+                "temp_directory": str(scratch),
+            },
+        )
+        try:
+            for setting in (
+                "python_enable_replacements = false",
+                "enable_progress_bar = false",
+                "preserve_insertion_order = true",
+                "TimeZone = 'UTC'",
+                f"allowed_paths = {list_sql(str(p) for p in paths)}",
+                f"allowed_directories = {list_sql(str(p) for p in {scratch, *folders})}",
+                "enable_external_access = false",
+            ):
+                connection.execute(f"SET {setting}")
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def translated(where: str = "") -> Iterator[None]:
+    """Turns DuckDB's errors into Sluice's, once, at this edge."""
+    try:
+        yield
+    except SluiceError:
+        raise
+    except duckdb.OutOfMemoryException as e:
+        raise TerminalError(
+            "OUT_OF_MEMORY",
+            f"the work does not fit into its memory limit: {first_line(e)}",
+            where=where,
+            mend="Raise SLUICE_MEMORY_LIMIT, or free space in the scratch folder.",
+        ) from e
+    except duckdb.IOException as e:
+        raise TerminalError(
+            "DISK", f"a file could not be read or written: {first_line(e)}", where=where, mend="Check space and access."
+        ) from e
+    except duckdb.Error as e:
+        raise TerminalError("ENGINE", f"DuckDB: {first_line(e)}", where=where) from e
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text: DuckDB appends pages of advice."""
+    return str(error).strip().split("\n", 1)[0]

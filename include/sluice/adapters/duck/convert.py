@@ -1,0 +1,147 @@
+"""Turns source files into one typed Parquet file of exactly the contract's columns, and a quarantine of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sluice.adapters.duck.columnar import convert_parquet
+from sluice.adapters.duck.delimited import delimited_part
+from sluice.adapters.duck.jsonlines import json_part
+from sluice.adapters.duck.parts import Part
+from sluice.adapters.duck.quarantine import write_quarantine
+from sluice.adapters.duck.staging import Staging
+from sluice.contract.model import Dialect, Table
+from sluice.errors import SourceError
+
+DELIMITED = ("csv", "tsv", "psv")
+JSON_LINES = ("json", "jsonl", "ndjson")
+FORMATS = (*DELIMITED, *JSON_LINES, "parquet")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion made. Invariant, proven: rows_read = rows_staged + rows_quarantined + rows_dropped.
+
+    `staged` always exists, if need be with no rows; `quarantine` is None when every row was staged. `dialect` is
+    what was used to read the first file, `detected` naming what the contract left open; files that were read
+    differently are under `files`.
+    """
+
+    staged: Path
+    quarantine: Path | None
+    rows_read: int
+    rows_staged: int
+    rows_quarantined: int
+    reasons: dict[str, int]
+    dialect: dict[str, Any]
+    rows_dropped: int = 0
+
+
+def convert(
+    files: Sequence[tuple[str, Path]],
+    table: Table,
+    server_format: str,
+    dialect: Dialect,
+    *,
+    out: Path,
+    quarantine: Path,
+    memory_limit: str,
+    threads: int,
+    scratch: Path,
+) -> Converted:
+    """Convert `files` (display name, local plain file) to the Parquet file `out`, in the files' order.
+
+    The same files give the same bytes. Rows that are no rows of the contract go to `quarantine`, which is written
+    only for such rows. Nothing is left behind at either path when this raises.
+
+    Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
+    MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY, CORRUPT_PARQUET,
+    TYPE_MISMATCH), BadInputError when the contract asks for what cannot be done (DIALECT, UNKNOWN_ENCODING,
+    DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for.
+    """
+    server_format = server_format.lower()
+    if server_format not in FORMATS:
+        raise SourceError(
+            "UNKNOWN_FORMAT", f"format {server_format!r} is not known", where=table.name,
+            mend=f"Use one of {', '.join(FORMATS)}.",
+        )  # fmt: skip
+    if not files:
+        raise SourceError("NO_FILES", "there is no file to convert", where=table.name, mend="Check the location.")
+    scratch.mkdir(parents=True, exist_ok=True)
+    quarantine.unlink(missing_ok=True)
+    try:
+        with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
+            own = Path(folder)
+            if server_format == "parquet":
+                converted = _parquet(files, table, out, memory_limit, threads, own)
+            else:
+                converted = _text(files, table, server_format, dialect, out, quarantine, memory_limit, threads, own)
+    except BaseException:
+        for path in (out, quarantine, out.with_name(f"tmp_{out.name}")):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
+    return converted
+
+
+def _parquet(
+    files: Sequence[tuple[str, Path]], table: Table, out: Path, memory_limit: str, threads: int, scratch: Path
+) -> Converted:
+    rows = convert_parquet(files, table, out, memory_limit=memory_limit, threads=threads, scratch=scratch)
+    _refuse_empty(rows, files, table)
+    return Converted(out, None, rows, rows, 0, {}, {})
+
+
+def _text(
+    files: Sequence[tuple[str, Path]],
+    table: Table,
+    server_format: str,
+    dialect: Dialect,
+    out: Path,
+    quarantine: Path,
+    memory_limit: str,
+    threads: int,
+    scratch: Path,
+) -> Converted:
+    parts: list[Part] = []
+    dialects: dict[str, dict[str, Any]] = {}
+    for number, (display, path) in enumerate(files):
+        if not path.stat().st_size and not table.allow_empty:
+            raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver the file again.")
+        utf8 = scratch / f"utf8-{number}"
+        part: Part | None
+        if server_format in JSON_LINES:
+            part, used = json_part(display, path, table, dialect, utf8)
+        else:
+            part, used = delimited_part(display, path, table, server_format, dialect, utf8)
+        dialects[display] = used
+        if part is not None:
+            parts.append(part)
+    staging = Staging(parts, table, () if server_format in JSON_LINES else dialect.null_sequence, scratch)
+    read, staged = staging.write(out, memory_limit=memory_limit, threads=threads)
+    _refuse_empty(read, files, table)
+    reasons = write_quarantine(staging.bad_records(), table, quarantine)
+    first = next(iter(dialects.values()))
+    others = {display: used for display, used in dialects.items() if used != first}
+    return Converted(
+        staged=out,
+        quarantine=quarantine if reasons else None,
+        rows_read=read,
+        rows_staged=staged,
+        rows_quarantined=sum(reasons.values()),
+        reasons=reasons,
+        dialect={**first, "files": others} if others else first,
+    )
+
+
+def _refuse_empty(rows: int, files: Sequence[tuple[str, Path]], table: Table) -> None:
+    if not rows and not table.allow_empty:
+        raise SourceError(
+            "EMPTY_TABLE", "there are no rows", where=", ".join(display for display, _ in files[:5]),
+            mend="Deliver the rows, or let the contract allow an empty table.",
+        )  # fmt: skip

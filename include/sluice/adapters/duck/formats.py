@@ -1,0 +1,60 @@
+"""JDK date-time patterns (ODCS `logicalTypeOptions.format`) in strptime's words.
+
+Source: java.time.format.DateTimeFormatter, Patterns for Formatting and Parsing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sluice.errors import BadInputError
+
+_TOKENS = {
+    "yyyy": "%Y", "uuuu": "%Y", "yy": "%y", "uu": "%y", "y": "%Y", "u": "%Y",
+    "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "LLL": "%b", "LLLL": "%B",
+    "dd": "%d", "d": "%-d", "DDD": "%j",
+    "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S",
+    "SSS": "%g", "SSSSSS": "%f", "a": "%p", "E": "%a", "EE": "%a", "EEE": "%a", "EEEE": "%A",
+    "X": "%z", "XX": "%z", "XXX": "%z", "x": "%z", "xx": "%z", "xxx": "%z", "Z": "%z", "ZZ": "%z", "ZZZ": "%z",
+    "VV": "%Z", "z": "%Z",
+}  # fmt: skip
+
+_PART = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'")
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """A strptime format, and whether its values carry a zone."""
+
+    text: str
+    zoned: bool
+
+    @property
+    def padded(self) -> str:
+        """The same format with every number written in full."""
+        return self.text.replace("%-", "%")
+
+
+def strptime_format(pattern: str) -> DateFormat:
+    """Translate a JDK pattern. Raises BadInputError DATE_FORMAT naming the letters that have no meaning here."""
+    parts: list[str] = []
+    zoned = False
+    for part in _PART.finditer(pattern):
+        text = part.group()
+        if part.group(2):
+            if text not in _TOKENS:
+                raise BadInputError(
+                    "DATE_FORMAT",
+                    f"{text!r} in the format {pattern!r} is not supported",
+                    mend="Use letters such as yyyy MM dd HH mm ss SSS XXX; put plain text between apostrophes.",
+                )
+            parts.append(_TOKENS[text])
+            zoned = zoned or _TOKENS[text] in ("%z", "%Z")
+        elif part.group(1) is not None:
+            parts.append(part.group(1).replace("''", "'").replace("%", "%%") or "'")
+        elif text == "'":
+            raise BadInputError("DATE_FORMAT", f"the format {pattern!r} has an apostrophe that is never closed")
+        else:
+            parts.append(text.replace("%", "%%"))
+    return DateFormat("".join(parts), zoned)

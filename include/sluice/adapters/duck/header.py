@@ -1,0 +1,60 @@
+"""Matches the names that a file has against the names that its contract expects."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+
+from sluice.contract.model import Table
+from sluice.errors import SourceError
+
+
+def match_names(found: Sequence[str], table: Table, where: str) -> list[int]:
+    """For every name found, the position of its column in the contract.
+
+    Raises SourceError DUPLICATE_COLUMN, MISSING_COLUMN or UNKNOWN_COLUMN, each saying expected and found.
+    """
+    expected = [c.name for c in table.columns]
+    counts = Counter(found)
+    repeated = {n: [i + 1 for i, other in enumerate(found) if other == n] for n in counts if counts[n] > 1}
+    if repeated:
+        places = "; ".join(f"{n!r} at positions {', '.join(map(str, at))}" for n, at in repeated.items())
+        raise SourceError(
+            "DUPLICATE_COLUMN", f"column names are repeated: {places}", where=where, mend="Ask for unique names."
+        )
+    missing = [n for n in expected if n not in counts]
+    position = {n: i for i, n in enumerate(expected)}
+    unknown = [n for n in found if n not in position]
+    difference = f"expected {_listed(expected)}; found {_listed(found)}"
+    if missing:
+        guesses = [
+            f"did you mean {close[0]!r} for {n!r}?"
+            for n in missing
+            if (close := difflib.get_close_matches(n, unknown, 1)
+                or [u for u in unknown if u.strip().casefold() == n.strip().casefold()])
+        ]  # fmt: skip
+        raise SourceError(
+            "MISSING_COLUMN",
+            f"columns of {table.name!r} are missing: {_listed(missing)} ({difference})",
+            where=where,
+            mend=" ".join([*guesses, "Correct the file's header, or the contract's names."]),
+        )
+    if unknown:
+        raise unknown_columns(unknown, table, where, difference)
+    return [position[n] for n in found]
+
+
+def unknown_columns(unknown: Sequence[str], table: Table, where: str, difference: str) -> SourceError:
+    """The error for columns that no contract speaks of."""
+    return SourceError(
+        "UNKNOWN_COLUMN",
+        f"columns are not in the contract of {table.name!r}: {_listed(unknown)} ({difference})",
+        where=where,
+        mend="Add them to the contract, or leave them out of the file.",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(n) for n in names[:50])
+    return shown + (f" and {len(names) - 50} more" if len(names) > 50 else "")

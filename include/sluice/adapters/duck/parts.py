@@ -1,0 +1,80 @@
+"""The pieces that a conversion is made of: one `Part` for every source file, and what is wrong in it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sluice.adapters.duck.encoding import TextFile
+from sluice.adapters.duck.spelling import Spelling
+from sluice.adapters.duck.values import explain
+from sluice.contract.model import Column
+
+STRUCTURE = {
+    "MISSING_COLUMNS": "the record has fewer values than there are columns",
+    "TOO_MANY_COLUMNS": "the record has more values than there are columns",
+    "UNQUOTED_VALUE": "a quoted value does not end where its field ends",
+    "LINE_TOO_LONG": "the record is longer than a record may be",
+    "INVALID_ENCODING": "the record has bytes that its encoding does not know",
+    "NUL_BYTE": "the record contains a NUL byte",
+    "JSON": "the line is not one JSON object",
+}
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A record that cannot be staged: bytes `begin` to `end` of the part's UTF-8 form.
+
+    With a `column` (position in the contract) its value is at fault, and `code` is found out from the value;
+    without, `code` says what is wrong with the record.
+    """
+
+    begin: int
+    end: int
+    column: int | None
+    code: str = ""
+
+
+@dataclass
+class Rewritten:
+    """A part written anew so that DuckDB cannot misread it: commas, every value quoted, null an empty field.
+
+    Record n of `path` was bytes `begins[n]` to `ends[n]`; `bad` never got that far.
+    """
+
+    path: Path
+    begins: array[int] = field(default_factory=lambda: array("q"))
+    ends: array[int] = field(default_factory=lambda: array("q"))
+    bad: list[Bad] = field(default_factory=list)
+    longest: int = 0
+
+
+@dataclass
+class Part:
+    """One source file on its way. `order` gives the contract's column for every field, in the file's order."""
+
+    text: TextFile
+    spelling: Spelling
+    order: tuple[int, ...]
+    start: int
+    header: bool
+    ordinary: bool
+    value_in: Callable[[bytes, int], str]
+    """The text of a column (by its position in the contract) in a record's bytes."""
+    rewrite: Callable[[Part, Path], Rewritten]
+    rewritten: Rewritten | None = None
+    records: int = 0
+
+    @property
+    def blank_is_record(self) -> bool:
+        """A blank line is a null where there is one column, and nothing where there are more."""
+        return len(self.order) == 1
+
+    def reason(self, bad: Bad, columns: tuple[Column, ...], record: bytes) -> tuple[str, str, str | None]:
+        """Reason code, reason and column name for the quarantine."""
+        if bad.column is None:
+            return bad.code, STRUCTURE[bad.code], None
+        column = columns[bad.column]
+        return (*explain(column, self.value_in(record, bad.column)), column.name)

@@ -1,0 +1,66 @@
+"""Writes the quarantine: every record that was not staged, with its place, its reason and its very bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sluice.adapters.duck.encoding import Locator
+from sluice.adapters.duck.parts import Bad, Part
+from sluice.contract.model import Table
+
+SCHEMA = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("byte_offset", pa.int64(), nullable=False),
+        pa.field("column", pa.string()),
+        pa.field("reason_code", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+    ]
+)
+_ROWS, _BYTES = 10_000, 16 << 20
+
+
+def write_quarantine(records: Iterator[tuple[Part, Bad]], table: Table, path: Path) -> dict[str, int]:
+    """Write `records` to `path`; how many for each reason code. No file when there are none."""
+    reasons: Counter[str] = Counter()
+    batch: list[dict[str, Any]] = []
+    size = 0
+    writer: pq.ParquetWriter | None = None
+    locator: Locator | None = None
+    try:
+        for part, bad in records:
+            if locator is None or locator.text is not part.text:
+                if locator is not None:
+                    locator.close()
+                locator = Locator(part.text)
+            place = locator.place(bad.begin, bad.end)
+            code, reason, column = part.reason(bad, table.columns, place.utf8)
+            reasons[code] += 1
+            batch.append(
+                {
+                    "file": part.text.display, "line": place.line, "byte_offset": place.byte_offset, "column": column,
+                    "reason_code": code, "reason": reason, "raw": place.raw,
+                }
+            )  # fmt: skip
+            size += len(place.raw)
+            if len(batch) >= _ROWS or size >= _BYTES:
+                writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
+                writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+                batch, size = [], 0
+        if batch:
+            writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
+            writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+    finally:
+        if locator is not None:
+            locator.close()
+        if writer is not None:
+            writer.close()
+    return dict(sorted(reasons.items()))

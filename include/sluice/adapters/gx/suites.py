@@ -1,0 +1,155 @@
+"""Expectation suites on disk, in Great Expectations' own serialised form, read as rules."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sluice.checks.quality import GX_SEVERITY
+from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean
+from sluice.contract.model import Table
+from sluice.errors import BadInputError
+
+CODE = "EXPECTATIONS_FILE"
+_TOP_LEVEL = {"name", "expectations", "id", "meta", "notes", "suite_parameters", "evaluation_parameters",
+              "data_asset_type", "expectation_suite_name", "ge_cloud_id"}  # fmt: skip
+
+
+def load_suites(folder: Path, source: str, table: Table) -> list[Rule]:
+    """The rules in `<folder>/<source>.<table>.json`; none when there is no such file.
+
+    Raises BadInputError (EXPECTATIONS_FILE) naming every expectation that Great Expectations would not take.
+    """
+    path = folder / f"{source}.{table.name}.json"
+    if not path.exists():
+        return []
+    rules: list[Rule] = []
+    problems: list[str] = []
+    for i, item in enumerate(_expectations(path)):
+        try:
+            rule = _rule(table, item)
+            _check(rule)
+        except BadRuleError as error:
+            problems.append(f"expectations[{i}] {error.message}. {error.mend}")
+        else:
+            rules.append(rule)
+    if problems:
+        message = problems[0] if len(problems) == 1 else "\n".join([f"{len(problems)} problems:", *problems])
+        raise BadInputError(CODE, message, where=str(path), mend="Correct the file.")
+    return list(_named_apart(rules))
+
+
+def verify(rules: Iterable[Rule]) -> None:
+    """Raises BadInputError (UNKNOWN_EXPECTATION) unless GX takes every rule's expectation and kwargs."""
+    problems = []
+    for rule in rules:
+        if rule.kind == "expectation":
+            try:
+                _check(rule)
+            except BadRuleError as error:
+                problems.append(f"the rule {rule.name!r} {error.message}. {error.mend}")
+    if problems:
+        message = problems[0] if len(problems) == 1 else "\n".join([f"{len(problems)} problems:", *problems])
+        raise BadInputError("UNKNOWN_EXPECTATION", message, mend="Correct the contract.")
+
+
+def _expectations(path: Path) -> list[Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}"
+        raise BadInputError(
+            CODE, f"the file is not JSON: {error.msg}", where=where, mend="Correct it."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInputError(
+            CODE, "the file is not UTF-8", where=str(path), mend="Save it as UTF-8."
+        ) from error
+    mend = 'Write {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.'
+    if not isinstance(document, dict) or not isinstance(document.get("expectations"), list):
+        raise BadInputError(CODE, "the file has no list of expectations", where=str(path), mend=mend)
+    for key in document.keys() - _TOP_LEVEL:
+        raise BadInputError(
+            CODE, f"the suite has the key {key!r}", where=str(path), mend=did_you_mean(key, _TOP_LEVEL)
+        )
+    expectations: list[Any] = document["expectations"]
+    return expectations
+
+
+def _rule(table: Table, item: Any) -> Rule:
+    mend = 'Write {"type": "expect_…", "kwargs": {…}}.'
+    if not isinstance(item, dict):
+        raise BadRuleError("is not an object", mend)
+    kind, kwargs = item.get("type") or item.get("expectation_type"), item.get("kwargs", {})
+    if not isinstance(kind, str) or not isinstance(kwargs, dict):
+        raise BadRuleError("has no type or no kwargs", mend)
+    severity = GX_SEVERITY.get(str(item.get("severity") or "critical"))
+    if severity is None:
+        raise BadRuleError(f"has the severity {item['severity']!r}", f"Use one of {', '.join(GX_SEVERITY)}.")
+    bound = bind_columns(table, kind, kwargs)
+    meta: Mapping[str, Any] = item["meta"] if isinstance(item.get("meta"), dict) else {}
+    column = bound["column"] if isinstance(bound.get("column"), str) else None
+    what = kind.removeprefix("expect_")
+    return Rule(
+        name=str(meta.get("name") or (f"{column}.{what}" if column else what)),
+        kind="expectation",
+        expectation_type=kind,
+        kwargs=bound,
+        severity=severity,
+        dimension=meta.get("dimension"),
+        column=column,
+        description=str(item.get("description") or meta.get("description") or ""),
+        origin="file",
+    )
+
+
+def _named_apart(rules: Iterable[Rule]) -> Iterator[Rule]:
+    seen: dict[str, int] = {}
+    for rule in rules:
+        seen[rule.name] = seen.get(rule.name, 0) + 1
+        yield rule if seen[rule.name] == 1 else replace(rule, name=f"{rule.name}#{seen[rule.name]}")
+
+
+def _check(rule: Rule) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _instantiate(rule)
+
+
+def _instantiate(rule: Rule) -> None:
+    import great_expectations  # noqa: F401  # fills the registry
+    from great_expectations.compatibility.pydantic import ValidationError
+    from great_expectations.exceptions import ExpectationNotFoundError, InvalidExpectationConfigurationError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    kind = str(rule.expectation_type)
+    try:
+        ExpectationConfiguration(type=kind, kwargs=dict(rule.kwargs)).to_domain_obj()
+    except ExpectationNotFoundError as error:
+        mend = did_you_mean(kind, list_registered_expectation_implementations())
+        raise BadRuleError(f"is {kind!r}, which Great Expectations does not have", mend) from error
+    except ValidationError as error:
+        raise BadRuleError(
+            f"({kind}) has bad kwargs: {readable(error.errors())}", "Correct the kwargs."
+        ) from error
+    except (InvalidExpectationConfigurationError, TypeError, ValueError) as error:
+        raise BadRuleError(f"({kind}) has bad kwargs: {error}", "Correct the kwargs.") from error
+
+
+def readable(errors: Iterable[Mapping[str, Any]]) -> str:
+    """pydantic's errors as one line: one clause per field, the alternatives of a union joined."""
+    clauses: dict[str, list[str]] = {}
+    for error in errors:
+        place = ".".join(str(part) for part in error["loc"] if part != "__root__")
+        said = str(error["msg"])
+        # GX's every field may also be a reference to a suite parameter, written as a dict: noise to a reader.
+        if "valid dict" not in said:
+            clauses.setdefault(place, []).append(said)
+    return "; ".join(
+        f"{place}: {' or '.join(said)}" if place else " or ".join(said) for place, said in clauses.items()
+    )

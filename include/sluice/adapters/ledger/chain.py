@@ -1,0 +1,34 @@
+"""The hash chain over decisions: an edited, removed or reordered decision breaks every link after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC
+
+from sluice.contract.model import digest_of
+from sluice.ledger import Decision
+
+GENESIS = "0" * 64
+
+
+def decision_hash(decision: Decision) -> str:
+    """SHA-256 over the canonical JSON of every field but `hash` itself."""
+    fields = asdict(decision)
+    del fields["hash"]
+    fields["at"] = decision.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return digest_of(fields)
+
+
+def broken_link(decisions: Iterable[Decision]) -> str | None:
+    """What is wrong with the chain, naming the decision; None when it is whole. `decisions` in order of seq."""
+    previous, expected = GENESIS, 1
+    for decision in decisions:
+        if decision.seq != expected:
+            return f"decision {expected} is missing"
+        if decision.previous_hash != previous:
+            return f"decision {decision.seq} does not follow decision {decision.seq - 1}"
+        if decision_hash(decision) != decision.hash:
+            return f"decision {decision.seq} was changed after it was recorded"
+        previous, expected = decision.hash, expected + 1
+    return None

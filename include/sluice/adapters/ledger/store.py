@@ -1,0 +1,225 @@
+"""PostgresLedger: the ledger's transactions, and the migration that makes its tables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.engine import Connection, Engine
+
+from sluice.adapters.ledger import tables as t
+from sluice.adapters.ledger.chain import GENESIS, decision_hash
+from sluice.errors import ConflictError, LedgerUnavailableError
+from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
+from sluice.stages import Event, Stage, StageEvent
+
+WRITERS_LOCK = 0x51_0C_E0
+"""Advisory lock that puts writing transactions in a row: gap-free numbers, one chain, one winner."""
+
+
+_MIGRATING = threading.Lock()
+"""Alembic keeps its context in the module, so one thread of a process at a time; processes wait in the database."""
+
+
+@cache
+def _engine(url: str) -> Engine:
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=2, max_overflow=8, connect_args={"connect_timeout": 10})
+
+
+def forget_connections(url: str) -> None:
+    """Close the pooled connections to a ledger: before its database is dropped, or in a forked process."""
+    _engine(url).dispose()
+
+
+class PostgresLedger:
+    """The ledger at a SQLAlchemy URL."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Transaction]:
+        """See sluice.ledger.Ledger."""
+        with _translated(), self._engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_LOCK)))
+            yield _Transaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[_Transaction]:
+        """See sluice.ledger.Ledger."""
+        with _translated(), self._engine.connect() as connection:
+            yield _Transaction(connection)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        raise LedgerUnavailableError(
+            "LEDGER_UNAVAILABLE", f"the ledger's database does not answer: {reason}", mend="`sluice doctor` says what runs."
+        ) from error
+
+
+class _Transaction:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def request(self, request_id: str) -> Request | None:
+        query = sa.select(t.request).where(t.request.c.id == request_id)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return _request(row) if row else None
+
+    def requests(self, *, source: str | None = None, digest: str | None = None) -> list[Request]:
+        query = sa.select(t.request).order_by(t.request.c.requested_at, t.request.c.id)
+        if source is not None:
+            query = query.where(t.request.c.source == source)
+        if digest is not None:
+            query = query.where(t.request.c.contract_digest == digest)
+        return [_request(row) for row in self._connection.execute(query).mappings()]
+
+    def add_request(self, request: Request) -> None:
+        try:
+            self._connection.execute(sa.insert(t.request).values(asdict(request)))
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(
+                "REQUEST_EXISTS", f"{request.source} with this contract is requested already",
+                where=request.id, mend=f"See it with `sluice status {request.id}`.",
+            ) from error  # fmt: skip
+
+    def close_request(self, request_id: str, state: RequestState, reason: str, now: datetime) -> None:
+        self._connection.execute(
+            sa.update(t.request)
+            .where(t.request.c.id == request_id)
+            .values(state=state, state_reason=reason, closed_at=now)
+        )  # fmt: skip
+
+    def events(self, request_id: str) -> list[StageEvent]:
+        query = sa.select(t.stage_event).where(t.stage_event.c.request_id == request_id).order_by(t.stage_event.c.seq)
+        return [_event(row) for row in self._connection.execute(query).mappings()]
+
+    def newest_event(self) -> int:
+        return self._next(t.stage_event) - 1
+
+    def append(
+        self,
+        request_id: str,
+        stage: Stage,
+        attempt: int,
+        event: Event,
+        now: datetime,
+        *,
+        table: str | None = None,
+        actor: str | None = None,
+        role: str | None = None,
+        reason: str | None = None,
+        digest: str | None = None,
+    ) -> None:
+        self._connection.execute(
+            sa.insert(t.stage_event).values(
+                seq=self._next(t.stage_event), request_id=request_id, stage=stage, attempt=attempt, event=event, at=now,
+                table_name=table, actor=actor, role=role, reason=reason, digest=digest,
+            )
+        )  # fmt: skip
+
+    def decisions(self, request_id: str | None = None) -> list[Decision]:
+        query = sa.select(t.decision).order_by(t.decision.c.seq)
+        if request_id is not None:
+            query = query.where(t.decision.c.request_id == request_id)
+        return [_decision(row) for row in self._connection.execute(query).mappings()]
+
+    def decide(
+        self, request_id: str, gate: Stage, role: str, verdict: Verdict, actor: str, comment: str, digest: str, now: datetime
+    ) -> Decision:
+        newest = sa.select(t.decision.c.hash).order_by(t.decision.c.seq.desc()).limit(1)
+        previous = self._connection.execute(newest).scalar() or GENESIS
+        seq = self._next(t.decision)
+        unsigned = Decision(seq, request_id, gate, role, verdict, actor, comment, digest, now, previous, "")
+        decision = replace(unsigned, hash=decision_hash(unsigned))
+        self._connection.execute(sa.insert(t.decision).values(asdict(decision)))
+        return decision
+
+    def artifacts(self, request_id: str) -> list[Artifact]:
+        a = t.artifact.c
+        query = (
+            sa.select(t.artifact)
+            .where(a.request_id == request_id)
+            .ext(distinct_on(a.stage, a.kind, a.table_name))
+            .order_by(a.stage, a.kind, a.table_name, a.seq.desc())
+        )
+        return [
+            Artifact(Stage(row["stage"]), row["kind"], row["table_name"], row["digest"], row["content"])
+            for row in self._connection.execute(query).mappings()
+        ]
+
+    def add_artifact(self, request_id: str, artifact: Artifact, now: datetime) -> None:
+        self._connection.execute(
+            sa.insert(t.artifact).values(
+                seq=self._next(t.artifact), request_id=request_id, stage=artifact.stage, kind=artifact.kind,
+                table_name=artifact.table, digest=artifact.digest, content=artifact.content, at=now,
+            )
+        )  # fmt: skip
+
+    def _next(self, table: sa.Table) -> int:
+        # Not a sequence: those leave gaps after a rollback. The writers' lock makes this safe.
+        return int(self._connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.seq), 0) + 1)).scalar_one())
+
+
+def _request(row: Any) -> Request:
+    values = dict(row)
+    values["state"] = RequestState(values["state"])
+    values["tables"] = tuple(values["tables"])
+    values["tier_reasons"] = tuple(values["tier_reasons"])
+    values["requested_at"] = values["requested_at"].astimezone(UTC)
+    values["closed_at"] = values["closed_at"] and values["closed_at"].astimezone(UTC)
+    return Request(**values)
+
+
+def _event(row: Any) -> StageEvent:
+    values = dict(row)
+    values["table"] = values.pop("table_name")
+    values |= {"stage": Stage(values["stage"]), "event": Event(values["event"]), "at": values["at"].astimezone(UTC)}
+    return StageEvent(**values)
+
+
+def _decision(row: Any) -> Decision:
+    values = dict(row)
+    values |= {"gate": Stage(values["gate"]), "verdict": Verdict(values["verdict"]), "at": values["at"].astimezone(UTC)}
+    return Decision(**values)
+
+
+def _alembic_config(url: str) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["engine"] = _engine(url)
+    return config
+
+
+def migrate(url: str) -> None:
+    """Bring the ledger's tables to the newest version; safe to run again, and by two at once."""
+    from alembic import command
+
+    with _translated(), _MIGRATING:
+        command.upgrade(_alembic_config(url), "head")
+
+
+def schema_is_current(url: str) -> bool:
+    """Whether the ledger's tables are at the newest version."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_alembic_config(url)).get_current_head()
+    with _translated(), _engine(url).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table_schema": t.SCHEMA})
+        return context.get_current_revision() == head

@@ -1,0 +1,83 @@
+"""The ledger's tables, in a schema of their own."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "sluice"
+metadata = MetaData(schema=SCHEMA)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("source", String(63), nullable=False, index=True),
+    Column("contract_digest", String(64), nullable=False),
+    Column("contract_version", String(64), nullable=False),
+    Column("contract_text", Text, nullable=False),
+    Column("contract_file", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("run_id", String(250), nullable=False, unique=True),
+    Column("requester", String(250), nullable=False),
+    Column("use_case", Text, nullable=False),
+    Column("priority", String(32), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("tables", JSONB, nullable=False),
+    Column("tier", String(32), nullable=False),
+    Column("tier_reasons", JSONB, nullable=False),
+    Column("signatures", JSONB, nullable=False),
+    Column("policy_digest", String(64), nullable=False),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("state_reason", Text, nullable=False),
+    Column("closed_at", DateTime(timezone=True)),
+)
+
+stage_event = Table(
+    "stage_event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", ForeignKey(request.c.id), nullable=False, index=True),
+    Column("stage", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("table_name", String(255)),
+    Column("actor", String(250)),
+    Column("role", String(100)),
+    Column("reason", Text),
+    Column("digest", String(64)),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", ForeignKey(request.c.id), nullable=False, index=True),
+    Column("gate", String(32), nullable=False),
+    Column("role", String(100), nullable=False),
+    Column("verdict", String(32), nullable=False),
+    Column("actor", String(250), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("evidence_digest", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+artifact = Table(
+    "artifact",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", ForeignKey(request.c.id), nullable=False, index=True),
+    Column("stage", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("table_name", String(255)),
+    Column("digest", String(64), nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+APPEND_ONLY = (stage_event, decision, artifact)

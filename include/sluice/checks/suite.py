@@ -1,0 +1,125 @@
+"""A table of a contract compiled to the rules that its data must keep, all under the lake's column names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from sluice.checks.constraints import CONSTRAINTS, not_null, unique
+from sluice.checks.quality import quality_rules
+from sluice.checks.rules import BadRuleError, Rule, field_of
+from sluice.contract.model import Relationship, Table
+from sluice.errors import BadInputError
+
+Finding = tuple[str, str, str]
+"""Where (table.column.rule), what is wrong, how to mend it."""
+
+
+def compile_rules(table: Table, tables: Iterable[Table]) -> list[Rule]:
+    """The rules of one table; `tables` are all of its contract's, for the columns that relationships lead to.
+
+    Raises BadInputError (BAD_QUALITY_RULE) naming every rule that cannot be understood.
+    """
+    found, problems = _compile(table, {t.name: t for t in tables} | {table.name: table})
+    if problems:
+        lines = [f"{where}: {message}. {mend}" for where, message, mend in problems]
+        raise BadInputError(
+            "BAD_QUALITY_RULE",
+            lines[0]
+            if len(lines) == 1
+            else f"{len(lines)} rules cannot be understood:\n" + "\n".join(f"  {line}" for line in lines),
+            where=problems[0][0],
+            mend="Correct the contract, then run `sluice lint`.",
+        )
+    return found
+
+
+def findings(table: Table) -> list[Finding]:
+    """Everything in the table's rules that cannot be understood, but not whether an expectation exists."""
+    return _compile(replace(table, relationships=()), {table.name: table})[1]
+
+
+def _compile(table: Table, tables: Mapping[str, Table]) -> tuple[list[Rule], list[Finding]]:
+    found: list[Rule] = []
+    problems: list[Finding] = []
+    for where, make in _makers(table, tables):
+        try:
+            found += make()
+        except BadRuleError as error:
+            problems.append((where, error.message, error.mend))
+    return _distinct(found), problems
+
+
+def _makers(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, Callable[[], list[Rule]]]]:
+    """Where each of the table's declarations stands, and what compiles it."""
+    yield table.name, partial(_key, table)
+    for column in table.columns:
+        here = f"{table.name}.{column.name}"
+        for constraint in CONSTRAINTS:
+            yield here, partial(constraint, table, column)
+        for label, quality in _labelled(column.quality):
+            yield f"{here}.{label}", partial(quality_rules, table, column, quality)
+    for label, quality in _labelled(table.quality):
+        yield f"{table.name}.{label}", partial(quality_rules, table, None, quality)
+    for relationship in table.relationships:
+        yield (
+            f"{table.name}.relationships.{relationship.to_table}",
+            partial(_reference, table, relationship, tables),
+        )
+
+
+def _labelled(quality: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((str(item.get("name") or f"quality[{i}]"), item) for i, item in enumerate(quality))
+
+
+def _distinct(found: list[Rule]) -> list[Rule]:
+    """The rules without those that ask the same twice, each under a name of its own."""
+    kept: list[Rule] = []
+    names: dict[str, int] = {}
+    for rule in found:
+        if any((rule.kind, rule.expectation_type, rule.kwargs) == (k.kind, k.expectation_type, k.kwargs)
+               and rule.severity == k.severity and rule.kind != "text" for k in kept):  # fmt: skip
+            continue
+        names[rule.name] = names.get(rule.name, 0) + 1
+        kept.append(rule if names[rule.name] == 1 else replace(rule, name=f"{rule.name}#{names[rule.name]}"))
+    return kept
+
+
+def _key(table: Table) -> list[Rule]:
+    key = table.key
+    rules = [not_null(column, "part of the primary key") for column in key]
+    if len(key) == 1:
+        return [*rules, unique(key[0], "the primary key")]
+    if not key:
+        return []
+    fields = [column.field_name for column in key]
+    # Engines disagree on whether nulls in a key repeat each other; the not-null rules report those rows.
+    kwargs = {"column_list": fields, "ignore_row_if": "any_value_is_missing"}
+    kind, said = "expect_compound_columns_to_be_unique", f"{', '.join(fields)} are the primary key"
+    return [*rules, Rule("primary_key", "expectation", kind, kwargs, "error", "uniqueness", None, said)]
+
+
+def _reference(table: Table, relationship: Relationship, tables: Mapping[str, Table]) -> list[Rule]:
+    target = tables.get(relationship.to_table)
+    if target is None:
+        raise BadRuleError(
+            f"leads to the table {relationship.to_table!r}, which the contract does not have",
+            f"Tables: {', '.join(tables)}.",
+        )
+    columns = [field_of(table, name) for name in relationship.columns]
+    to_columns = [field_of(target, name) for name in relationship.to_columns]
+    said = (
+        relationship.description or f"{', '.join(columns)} exists in {target.name} as {', '.join(to_columns)}"
+    )
+    rule = Rule(
+        name=f"{'_'.join(columns)}.in.{target.name}",
+        kind="relationship",
+        kwargs={"columns": columns, "to_table": target.name, "to_columns": to_columns},
+        severity=relationship.severity,
+        dimension="consistency",
+        column=columns[0] if len(columns) == 1 else None,
+        description=said,
+    )
+    return [rule]

@@ -1,0 +1,115 @@
+"""The `sluice` command. Each command is imported only when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from sluice import __version__
+from sluice.errors import (
+    BadInputError,
+    ChecksFailedError,
+    InvalidContractError,
+    SluiceError,
+    SourceError,
+    UsageError,
+)
+
+COMMANDS = {
+    "up": ("stack:up", "Start the local stack: PostgreSQL, AWS (moto), Airflow."),
+    "down": ("stack:down", "Stop what `up` started."),
+    "doctor": ("stack:doctor", "Check each part of the stack."),
+    "demo": ("demo:demo", "Onboard a real source, with demo users deciding."),
+    "lint": ("contracts:lint", "Validate contracts: schema, semantics, quality rules."),
+    "try": ("contracts:try_", "Try contracts on this machine: no Airflow, no AWS."),
+    "request": ("requests:request", "Ask for a source to be onboarded."),
+    "status": ("requests:status", "Where a request stands, and who is waited on."),
+    "inbox": ("requests:inbox", "What waits for me."),
+    "evidence": ("requests:evidence", "What a gate decides on."),
+    "decide": ("requests:decide", "Approve, reject or return at a gate."),
+    "ledger": ("ledger:ledger", "Audit the record of decisions."),
+}
+
+EXIT_NOT_GOOD = 1
+EXIT_BAD_INPUT = 2
+
+
+class Commands(click.Group):
+    """The commands by name, imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(f"sluice.cli.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sluice")
+def cli() -> None:
+    """Opens the gate between a data source and the lake: a contract goes in, a governed table comes out.
+
+    Exit code 0: done. 1: the answer is no (a failed check, a refused decision). 2: wrong use or bad input.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        cli.main(given, prog_name="sluice", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except SluiceError as error:
+        _show(error, as_json="--json" in given)
+        sys.exit(EXIT_BAD_INPUT if isinstance(error, BadInputError | UsageError | SourceError) else EXIT_NOT_GOOD)
+
+
+def _show(error: SluiceError, *, as_json: bool) -> None:
+    findings = error.findings if isinstance(error, InvalidContractError) else []
+    if as_json:
+        body: dict[str, Any] = {"code": error.code, "message": error.message, "where": error.where, "mend": error.mend}
+        if findings:
+            body["findings"] = [vars(f) for f in findings]
+        click.echo(json.dumps({"error": body}, ensure_ascii=False), err=True)
+        return
+    if findings:
+        for finding in findings[:20]:
+            click.echo(str(finding), err=True)
+        if len(findings) > 20:
+            click.echo(f"… and {len(findings) - 20} more", err=True)
+        return
+    label = click.style("No" if isinstance(error, ChecksFailedError) else "Error", fg="red", bold=True)
+    click.echo(f"{label} [{error.code}] {error.message}", err=True)
+    if error.where:
+        click.echo(f"  where: {error.where}", err=True)
+    if error.mend:
+        click.echo(f"  mend:  {error.mend}", err=True)

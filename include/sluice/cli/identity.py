@@ -1,0 +1,44 @@
+"""Who the command line acts as: SLUICE_USER, or on the local development stack one of its own log-ins."""
+
+from __future__ import annotations
+
+import json
+
+from sluice.adapters.airflow_api import AirflowApi
+from sluice.errors import UsageError
+from sluice.policy import load_policy
+from sluice.settings import Settings
+
+ADMIN = "admin"
+REQUESTER = "remy"
+
+
+def development_users(settings: Settings) -> dict[str, str]:
+    """The local stack's users with their Airflow roles: an administrator, a requester, and the policy's members.
+
+    Approvers are viewers: what they may decide comes from the policy, and Airflow lets them change nothing.
+    """
+    members = {m: "viewer" for role in load_policy(settings.policy).roles.values() for m in role.members}
+    return {ADMIN: "admin", REQUESTER: "user"} | members
+
+
+def session(settings: Settings, *, default: str | None = None, user: str | None = None) -> AirflowApi:
+    """An API session as `user`, else as SLUICE_USER, else as the local stack's `default` log-in.
+
+    Raises UsageError (WHO) when there is nobody to act as.
+    """
+    name = user or settings.user or default
+    if name is None:
+        raise UsageError("WHO", "say who you are", mend="Set SLUICE_USER and SLUICE_PASSWORD, or give --user.")
+    password = settings.password if name == settings.user and settings.password else local_log_ins(settings).get(name)
+    if password is None:
+        raise UsageError("WHO", f"no password is known for {name!r}", mend="Set SLUICE_USER and SLUICE_PASSWORD.")
+    return AirflowApi(settings.airflow_url, name, password)
+
+
+def local_log_ins(settings: Settings) -> dict[str, str]:
+    """User → password of the local development stack; empty when it was never started."""
+    file = settings.home / "logins.json"
+    if settings.profile != "development" or not file.exists():
+        return {}
+    return dict(json.loads(file.read_text("utf-8")))

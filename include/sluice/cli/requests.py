@@ -1,0 +1,294 @@
+"""sluice request, status, inbox, evidence, decide: through the same routes as everybody else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sluice.adapters.airflow_api import AirflowApi
+from sluice.cli.console import duration, emit_json, heading, state, table
+from sluice.cli.contracts import show_checks, show_evidence
+from sluice.cli.identity import ADMIN, REQUESTER, local_log_ins, session
+from sluice.contract.model import Contract
+from sluice.errors import BadInputError, TerminalError, UsageError
+from sluice.onboarding import PRIORITIES, request_id
+from sluice.settings import Settings, load
+
+POLL_SECONDS = 2.0
+GATES = ("admission", "publication")
+
+
+@click.command()
+@click.argument("contract", type=click.Path(path_type=Path))
+@click.option("--use-case", default="", help="The use case that waits for this data.")
+@click.option("--priority", type=click.Choice(PRIORITIES), default="standard", show_default=True)
+@click.option("--comment", default="", help="For those who will be asked to approve.")
+@click.option("--wait", is_flag=True, help="Stay until the request has ended; exit 1 unless it is published.")
+@click.option("--user", help="Who asks; default SLUICE_USER, or the local stack's demo requester.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def request(contract: Path, use_case: str, priority: str, comment: str, wait: bool, user: str | None, as_json: bool) -> None:
+    """Ask for a source to be onboarded. Asking twice gives the same request."""
+    from sluice.linting import usable_contract
+
+    settings = load()
+    asked = usable_contract(contract)
+    conf = request_conf(settings, asked, contract) | {"use_case": use_case or None, "priority": priority, "comment": comment or None}
+    with session(settings, user=user, default=REQUESTER) as api:
+        identity, fresh = ask(api, asked, conf)
+        if not as_json:
+            click.echo(f"{'Asked for' if fresh else 'Already asked for'}: {identity}")
+            click.echo(f"  watch it: {run_address(settings, identity)}")
+        overview = wait_for_record(api, identity)
+        if wait:
+            overview = follow(api, identity, (lambda _: None) if as_json else click.echo)
+        if as_json:
+            emit_json(overview)
+        elif wait or not fresh:
+            show_request(overview)
+        if wait and overview["state"] != "published":
+            raise click.exceptions.Exit(1)
+
+
+def request_conf(settings: Settings, contract: Contract, file: Path) -> dict[str, Any]:
+    """The DAG parameters that name this contract; on a development machine the source is looked at first."""
+    if file.resolve().parent == settings.contracts:
+        conf: dict[str, Any] = {"contract": file.name, "contract_yaml": None, "base": None}
+    else:
+        conf = {"contract": None, "contract_yaml": contract.text, "base": str(file.resolve().parent)}
+    if settings.profile == "development" and contract.server.type == "local":
+        from sluice.adapters.files import FileStore
+        from sluice.stream.source import probe
+
+        probe(contract, conf["base"] or "", settings, FileStore())
+    return conf
+
+
+def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str, bool]:
+    """Start the run for this contract, or find the live one: (request id, whether it is new)."""
+    earlier = api.get("/sluice/requests", source=contract.id, digest=contract.digest)
+    live = [r for r in earlier if r["state"] in ("open", "published")]
+    if live:
+        return str(live[-1]["id"]), False
+    identity = request_id(contract, 1 + max((r["attempt"] for r in earlier), default=0))
+    if api.trigger(identity, conf):
+        return identity, True
+    run = api.run(identity)
+    if run is not None and run["state"] == "failed":
+        # The run ended before there was a request: nothing is on record, so the same run can start over.
+        api.clear(identity)
+        return identity, True
+    return identity, False
+
+
+def wait_for_record(api: AirflowApi, identity: str, patience: float = 120.0) -> dict[str, Any]:
+    """The request's overview, once its run has recorded it. Raises TerminalError with the run's own reason."""
+    from sluice.errors import RefusedError
+
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return dict(api.get(f"/sluice/requests/{identity}"))
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+        run = api.run(identity)
+        if run is not None and run["state"] == "failed":
+            said = [line for line in api.task_log(identity, "request.open").splitlines() if line.strip().startswith("[")]
+            raise TerminalError("NOT_OPENED", said[-1] if said else "the run failed before the request was opened",
+                                where=identity, mend="See the log of request.open in Airflow.")  # fmt: skip
+        if time.monotonic() > until:
+            raise TerminalError("NOT_OPENED", f"the run {identity} has not started after {patience:.0f} s", mend="`sluice doctor`")
+        time.sleep(POLL_SECONDS / 2)
+
+
+def follow(api: AirflowApi, identity: str, say: Callable[[str], None], on_look: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+    """Tell each stage's progress until the request has ended, and give its last overview."""
+    told: dict[str, tuple[Any, ...]] = {}
+    while True:
+        overview = dict(api.get(f"/sluice/requests/{identity}"))
+        for stage in overview["flow"]["stages"]:
+            mark = (stage["done"], stage["attempts"])
+            if told.get(stage["stage"]) != mark:
+                told[stage["stage"]] = mark
+                lasted = f"done in {duration(stage['elapsed'])}" if stage["done"] else "…"
+                say(f"  {stage['stage']:<12} {lasted}")
+        if overview["state"] != "open":
+            return overview
+        if on_look is not None:
+            on_look(overview)
+        time.sleep(POLL_SECONDS)
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[REQUEST|SOURCE]")
+@click.option("--user", help="Who looks.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(name: str | None, user: str | None, as_json: bool) -> None:
+    """Where a request stands and who is waited on; without a name, all requests."""
+    settings = load()
+    with session(settings, user=user, default=ADMIN) as api:
+        if name is None:
+            lines = api.get("/sluice/requests")
+            if as_json:
+                emit_json(lines)
+            elif not lines:
+                click.echo("No requests yet. Ask with `sluice request CONTRACT`.")
+            else:
+                table(
+                    ["request", "source", "version", "state", "requested", "why"],
+                    [[r["id"], r["source"], r["version"], state(r["state"]), r["requested_at"][:16].replace("T", " "), r["reason"]]
+                     for r in lines],
+                )  # fmt: skip
+            return
+        overview = api.get(f"/sluice/requests/{resolve(api, name)}")
+        if as_json:
+            emit_json(overview)
+        else:
+            show_request(overview)
+            click.echo(f"\n  In Airflow: {run_address(settings, overview['run_id'])}")
+
+
+def resolve(api: AirflowApi, name: str) -> str:
+    """A request's id from its id or its source's name (then its newest request)."""
+    if name.startswith("onb-"):
+        return name
+    found = api.get("/sluice/requests", source=name)
+    if not found:
+        raise BadInputError("NO_REQUEST", f"there is no request for {name!r}", mend="`sluice status` lists all requests.")
+    return str(found[-1]["id"])
+
+
+def show_request(overview: dict[str, Any]) -> None:
+    """A request on one screen."""
+    heading(f"{overview['source']} {overview['version']}: {state(overview['state'])}")
+    click.echo(f"  request {overview['id']}, asked by {overview['requester']} at {overview['requested_at'][:16].replace('T', ' ')} UTC")
+    if overview["reason"]:
+        click.echo(f"  why: {overview['reason']}")
+    if overview["at"]:
+        click.echo(f"  now at: {', '.join(overview['at'])}")
+    if overview["waiting_for"]:
+        click.echo(f"  waits for: {', '.join(overview['waiting_for'])}")
+    show_flow(overview["flow"])
+    if overview["tables"]:
+        heading("Tables")
+        table(
+            ["table", "read", "staged", "quarantined", "published", "where"],
+            [[t["name"], f"{t['rows_read']:,}", f"{t['rows_staged']:,}", f"{t['rows_quarantined']:,}",
+              f"{t['rows_published']:,}" if "rows_published" in t else "-", t.get("table", "not visible yet")]
+             for t in overview["tables"]],
+            right=(1, 2, 3, 4),
+        )  # fmt: skip
+    if overview["checks"]:
+        show_checks(overview["checks"])
+    decisions = [(gate, d) for gate in GATES for d in overview["gates"][gate]["decisions"]]
+    if decisions:
+        heading("Decisions")
+        table(["gate", "role", "decision", "by", "comment"],
+              [[gate, d["role"], d["verdict"], d["by"], d["comment"]] for gate, d in decisions])  # fmt: skip
+
+
+def show_flow(flow: dict[str, Any]) -> None:
+    """Stage durations, work told from wait."""
+    heading("Stage durations")
+    table(
+        ["stage", "elapsed", "queue", "work", "wait"],
+        [[s["stage"] + ("" if s["done"] else " …"), *(duration(s[k]) for k in ("elapsed", "queue", "work", "wait"))] for s in flow["stages"]],
+        right=(1, 2, 3, 4),
+    )
+    click.echo(f"  lead time {duration(flow['lead_seconds'])}, of it work {duration(flow['work_seconds'])}"
+               f" (flow efficiency {flow['efficiency']:.0%})")  # fmt: skip
+
+
+@click.command()
+@click.option("--user", help="Whose inbox; default SLUICE_USER, else that of every role of the local stack.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def inbox(user: str | None, as_json: bool) -> None:
+    """What waits for me, longest wait first."""
+    settings = load()
+    people = [user or settings.user] if user or settings.user else role_holders(settings)
+    waiting: list[dict[str, Any]] = []
+    for person in people:
+        with session(settings, user=person) as api:
+            waiting += [w | {"user": person} for w in api.get("/sluice/inbox")]
+    if as_json:
+        emit_json(waiting)
+    elif not waiting:
+        click.echo("Nothing waits for you." if len(people) == 1 else "Nothing waits for anybody.")
+    else:
+        table(
+            ["request", "gate", "role", "who", "tier", "asked by", "waits"],
+            [[w["request"], w["gate"], w["role"], w["user"], w["tier"], w["requester"], duration(w["waiting_seconds"])] for w in waiting],
+        )
+
+
+@click.command()
+@click.argument("name", metavar="REQUEST|SOURCE")
+@click.option("--gate", type=click.Choice(GATES), required=True)
+@click.option("--user", help="Who looks.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def evidence(name: str, gate: str, user: str | None, as_json: bool) -> None:
+    """Show what a gate decides on."""
+    with session(load(), user=user, default=ADMIN) as api:
+        pack = api.get(f"/sluice/requests/{resolve(api, name)}/evidence", gate=gate)
+    if as_json:
+        emit_json(pack)
+    else:
+        show_evidence(pack)
+
+
+@click.command()
+@click.argument("name", metavar="REQUEST|SOURCE")
+@click.option("--gate", type=click.Choice(GATES), required=True)
+@click.option("--role", required=True, help="The role you sign as.")
+@click.option("--approve", "verdict", flag_value="approve", help="Yes.")
+@click.option("--reject", "verdict", flag_value="reject", help="No, for good; needs a comment.")
+@click.option("--return", "verdict", flag_value="return", help="Back to the requester for correction; needs a comment.")
+@click.option("--comment", default="")
+@click.option("--evidence", "digest", help="Digest of the evidence you saw; default: the evidence as it is now.")
+@click.option("--user", help="Who decides; default SLUICE_USER, or the local stack's demo user of that role.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def decide(name: str, gate: str, role: str, verdict: str | None, comment: str, digest: str | None, user: str | None, as_json: bool) -> None:
+    """Decide at a gate, as one of your roles. Exit 1 when the decision is refused, with the reason."""
+    if verdict is None:
+        raise UsageError("VERDICT", "say what you decide", mend="Give --approve, --reject or --return.")
+    settings = load()
+    with session(settings, user=user, default=demo_user(settings, role)) as api:
+        identity = resolve(api, name)
+        if digest is None:
+            digest = str(api.get(f"/sluice/requests/{identity}/evidence", gate=gate)["evidence_digest"])
+        recorded = api.decide(identity, gate, role, verdict, comment, digest)
+    if as_json:
+        emit_json(recorded)
+    else:
+        click.echo(f"Recorded: {verdict} by {recorded['by']} as {role} at {gate} of {identity}, on evidence {digest[:12]}")
+
+
+def role_holders(settings: Settings) -> list[str]:
+    """Users of the local stack who may sign as some role."""
+    from sluice.policy import load_policy
+
+    policy = load_policy(settings.policy)
+    people = [u for u in local_log_ins(settings) if policy.roles_of(u)]
+    if not people:
+        raise UsageError("WHO", "say whose inbox", mend="Set SLUICE_USER and SLUICE_PASSWORD, or give --user.")
+    return people
+
+
+def demo_user(settings: Settings, role: str) -> str | None:
+    """The local stack's user who may sign as this role; its administrator when nobody may, to be told so."""
+    from sluice.policy import load_policy
+
+    known = local_log_ins(settings)
+    if not known:
+        return None
+    holder = load_policy(settings.policy).roles.get(role)
+    return next((m for m in holder.members if m in known), ADMIN) if holder else ADMIN
+
+
+def run_address(settings: Settings, run_id: str) -> str:
+    """The run's page in the Airflow UI."""
+    return f"{settings.airflow_url}/dags/onboard_source/runs/{run_id}"

@@ -1,0 +1,168 @@
+"""A contract as the rest of Sluice sees it: resolved, immutable, and nothing but data.
+
+`read_contract` (sluice.contract.reading) makes it from ODCS; the original document stays in `document`,
+so nothing that ODCS can say is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.contract.types import ColumnType
+
+SOURCE_ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
+"""From the least to the most sensitive; the position is the rank."""
+
+SEVERITIES = ("info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """A foreign key: the rows of `columns` must exist in `to_table`'s `to_columns`. Nulls reference nothing."""
+
+    columns: tuple[str, ...]
+    to_table: str
+    to_columns: tuple[str, ...]
+    severity: str = "error"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `name` is the column's name in the source, `field_name` the one in the lake.
+
+    `options` is ODCS `logicalTypeOptions` (minLength, pattern, maximum, format ...); `key_position` counts
+    from 1 and is 0 outside the primary key; `quality` holds ODCS quality rules as they were written.
+    """
+
+    name: str
+    field_name: str
+    type: ColumnType
+    description: str = ""
+    required: bool = False
+    unique: bool = False
+    key_position: int = 0
+    classification: str = "internal"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    quality: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a contract (an ODCS schema object).
+
+    `location` is a file relative to the contract's server; empty means `<name>.<format>`.
+    """
+
+    name: str
+    table_name: str
+    location: str
+    columns: tuple[Column, ...]
+    description: str = ""
+    relationships: tuple[Relationship, ...] = ()
+    quality: tuple[Mapping[str, Any], ...] = ()
+    allow_empty: bool = False
+    quarantine_limit: float | None = None
+    """Share of rows (0-1) that may be quarantined before landing stops; None: no limit."""
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """The primary key's columns in their order; empty when none is declared."""
+        return tuple(sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position))
+
+    @property
+    def classification(self) -> str:
+        """The most sensitive classification among the columns."""
+        return max((c.classification for c in self.columns), key=CLASSIFICATIONS.index)
+
+    def column(self, name: str) -> Column:
+        """The column with this source name; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited file is written, in Frictionless Table Dialect terms. None means: detect it.
+
+    Source: Frictionless Data, Table Dialect v1 (https://specs.frictionlessdata.io/csv-dialect/).
+    """
+
+    delimiter: str | None = None
+    quote_char: str | None = None
+    escape_char: str | None = None
+    double_quote: bool | None = None
+    line_terminator: str | None = None
+    skip_initial_space: bool | None = None
+    header: bool = True
+    header_rows: int | None = None
+    comment_char: str | None = None
+    null_sequence: tuple[str, ...] = ("",)
+    encoding: str | None = None
+    compression: str | None = None
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the source's files are: `type` is `local` or `s3`, `base` a folder or an s3:// prefix."""
+
+    name: str
+    type: str
+    base: str
+    format: str
+    dialect: Dialect = Dialect()
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A contract that passed every check of `read_contract`."""
+
+    id: str
+    version: str
+    status: str
+    name: str
+    domain: str
+    description: str
+    owner: str
+    server: Server
+    tables: tuple[Table, ...]
+    text: str
+    document: Mapping[str, Any]
+    file: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (64 hex digits) of the document's canonical JSON: comments and layout do not count."""
+        return digest_of(self.document)
+
+    @property
+    def classification(self) -> str:
+        """The most sensitive classification among the tables."""
+        return max((t.classification for t in self.tables), key=CLASSIFICATIONS.index)
+
+    def location(self, table: Table) -> str:
+        """Where the table's file is: a path or s3:// URI, relative only if the server's base is."""
+        return f"{self.server.base}/{table.location or f'{table.name}.{self.server.format}'}"
+
+    def table(self, name: str) -> Table:
+        """The table with this name; KeyError when there is none."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)
+
+
+def digest_of(document: Any) -> str:
+    """SHA-256 of canonical JSON (sorted keys, no spaces, UTF-8); dates are written in ISO 8601."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

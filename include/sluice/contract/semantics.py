@@ -1,0 +1,226 @@
+"""What the JSON schema cannot say: ids, types, keys and relationships that fit together, one usable server.
+
+`build` turns a schema-valid document into a Contract or reports everything that stands against it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sluice.contract.document import Document, Path
+from sluice.contract.model import (
+    CLASSIFICATIONS,
+    SEVERITIES,
+    SOURCE_ID,
+    Column,
+    Contract,
+    Relationship,
+    Table,
+)
+from sluice.contract.server import read_server
+from sluice.contract.types import LOGICAL_TYPES, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
+from sluice.errors import Finding, InvalidContractError
+
+STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
+MAX_FIELD_NAME = 255
+
+
+class _Reader:
+    """One pass over a document, collecting findings on the way."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.findings: list[Finding] = []
+
+    def report(self, code: str, path: Path, message: str, mend: str) -> None:
+        self.findings.append(self.document.finding(code, path, message, mend))
+
+    def table(self, data: Mapping[str, Any], path: Path) -> Table | None:
+        name = data["name"]
+        custom = custom_properties(data)
+        table_name = field_name(data.get("physicalName") or name)
+        if not SOURCE_ID.fullmatch(table_name):
+            self.report("BAD_NAME", (*path, "name"), f"the table name {name!r} cannot be used in the catalog",
+                        "Start with a letter; letters, digits and _ only; at most 63.")  # fmt: skip
+            return None
+        properties = data.get("properties") or []
+        if not properties:
+            self.report("NO_COLUMNS", path, f"the table {name!r} has no columns", "List its columns under `properties:`.")
+            return None
+        columns = [self.column(c, (*path, "properties", i)) for i, c in enumerate(properties)]
+        known = [c for c in columns if c is not None]
+        self.distinct("DUPLICATE_COLUMN", (*path, "properties"), "column", [(c.name, c.field_name) for c in known])
+        self.key_positions(known, (*path, "properties"))
+        limit = custom.get("quarantineLimit")
+        if limit is not None and not (_is_number(limit) and 0 <= limit <= 1):
+            self.report("QUARANTINE_LIMIT", (*path, "customProperties"), f"quarantineLimit is {limit!r}",
+                        "Give a share of the rows between 0 and 1.")  # fmt: skip
+            limit = None
+        return Table(
+            name=name,
+            table_name=table_name,
+            location=str(custom.get("location") or ""),
+            columns=tuple(known),
+            description=data.get("description") or "",
+            relationships=tuple(self.relationships(data, path)),
+            quality=tuple(data.get("quality") or ()),
+            allow_empty=custom.get("allowEmpty") is True,
+            quarantine_limit=limit,
+        )
+
+    def column(self, data: Mapping[str, Any], path: Path) -> Column | None:
+        name = data.get("name")
+        if not name:
+            self.report("MISSING_KEY", path, "the column has no name", "Add `name:`.")
+            return None
+        options = data.get("logicalTypeOptions") or {}
+        try:
+            column_type = resolve(data.get("logicalType"), data.get("physicalType"), zoned=options.get("timezone"))
+        except UnknownTypeError as error:
+            known = "physical" if "physicalType" in str(error) else "logical"
+            names = PHYSICAL_TYPES if known == "physical" else LOGICAL_TYPES
+            key = f"{known}Type" if f"{known}Type" in data else "name"
+            self.report("UNKNOWN_TYPE", (*path, key), f"column {name!r}: {error}", f"Known {known} types: {', '.join(names)}.")
+            column_type = ColumnType(Kind.STRING)
+        classification = data.get("classification") or "internal"
+        if classification not in CLASSIFICATIONS:
+            self.report("BAD_CLASSIFICATION", (*path, "classification"), f"column {name!r}: classification {classification!r}",
+                        f"Use one of {', '.join(CLASSIFICATIONS)}.")  # fmt: skip
+            classification = "restricted"
+        if "pattern" in options:
+            try:
+                re.compile(options["pattern"])
+            except re.error as error:
+                self.report("BAD_PATTERN", (*path, "logicalTypeOptions", "pattern"), f"column {name!r}: {error}",
+                            "Write a regular expression.")  # fmt: skip
+        key = data.get("primaryKeyPosition") or 0
+        return Column(
+            name=name,
+            field_name=field_name(data.get("physicalName") or name),
+            type=column_type,
+            description=data.get("description") or "",
+            required=data.get("required") is True,
+            unique=data.get("unique") is True,
+            key_position=max(key, 1) if data.get("primaryKey") else 0,
+            classification=classification,
+            options=options,
+            quality=tuple(data.get("quality") or ()),
+        )
+
+    def relationships(self, data: Mapping[str, Any], path: Path) -> Iterator[Relationship]:
+        for i, item in enumerate(data.get("relationships") or ()):
+            here = (*path, "relationships", i)
+            start, to = _names(item.get("from")), _names(item.get("to"))
+            yield from self.relationship(item, here, tuple(s.rsplit(".", 1)[-1] for s in start), to)
+        for i, column in enumerate(data.get("properties") or ()):
+            for j, item in enumerate(column.get("relationships") or ()):
+                here = (*path, "properties", i, "relationships", j)
+                yield from self.relationship(item, here, (column.get("name") or "",), _names(item.get("to")))
+
+    def relationship(self, item: Mapping[str, Any], path: Path, start: tuple[str, ...], to: tuple[str, ...]) -> Iterator[Relationship]:
+        custom = custom_properties(item)
+        severity = custom.get("severity") or "error"
+        if severity not in SEVERITIES:
+            self.report("BAD_SEVERITY", path, f"severity {severity!r}", f"Use one of {', '.join(SEVERITIES)}.")
+            severity = "error"
+        targets = {t.rsplit(".", 1)[0] for t in to}
+        if len(targets) != 1 or len(start) != len(to) or not all("." in t for t in to):
+            self.report("BAD_RELATIONSHIP", path, f"goes from {', '.join(start)} to {', '.join(to)}",
+                        "Write `to: table.column`, as many columns on both sides, all in one table.")  # fmt: skip
+            return
+        yield Relationship(start, targets.pop(), tuple(t.rsplit(".", 1)[1] for t in to), severity, str(custom.get("reason") or ""))
+
+    def check_references(self, tables: list[tuple[Table, Path]]) -> None:
+        """Relationships must name tables and columns of this contract."""
+        columns = {table.name: {c.name for c in table.columns} for table, _ in tables}
+        for table, path in tables:
+            for relationship in table.relationships:
+                ends = [(table.name, relationship.columns), (relationship.to_table, relationship.to_columns)]
+                for name, wanted in ends:
+                    missing = [c for c in wanted if c not in columns.get(name, ())]
+                    if name not in columns:
+                        self.report("BAD_RELATIONSHIP", path, f"a relationship of {table.name!r} goes to the table {name!r}, which the contract does not have",
+                                    f"Tables: {', '.join(columns)}.")  # fmt: skip
+                    elif missing:
+                        self.report("BAD_RELATIONSHIP", path, f"a relationship of {table.name!r} names {', '.join(missing)}, which {name!r} does not have",
+                                    f"Columns: {', '.join(sorted(columns[name]))}.")  # fmt: skip
+
+    def distinct(self, code: str, path: Path, what: str, names: list[tuple[str, str]]) -> None:
+        """Names must stay apart in the catalog, which is case-blind."""
+        seen: dict[str, tuple[int, str]] = {}
+        for i, (name, lake_name) in enumerate(names):
+            if lake_name in seen:
+                j, other = seen[lake_name]
+                both = f"stands twice (also as number {j + 1})" if other == name else f"and {other!r} are both {lake_name!r} in the catalog"
+                self.report(code, (*path, i), f"the {what} {name!r} {both}", f"Rename one, or give it a `physicalName`.")
+            seen.setdefault(lake_name, (i, name))
+
+    def key_positions(self, columns: list[Column], path: Path) -> None:
+        positions = sorted(c.key_position for c in columns if c.key_position)
+        if positions != list(range(1, len(positions) + 1)):
+            self.report("BAD_KEY", path, f"the primary key has the positions {positions}", "Number primaryKeyPosition 1, 2, 3 …")
+
+
+def build(document: Document, text: str) -> Contract:
+    """The Contract in a schema-valid document. Raises InvalidContractError with every finding."""
+    read = _Reader(document)
+    data = document.data
+    identity = str(data["id"])
+    if not SOURCE_ID.fullmatch(identity):
+        read.report("BAD_ID", ("id",), f"the id {identity!r} cannot name a source",
+                    "Use a-z, 0-9 and _, starting with a letter, at most 63 characters.")  # fmt: skip
+    if data["status"] not in STATUSES:
+        read.report("BAD_STATUS", ("status",), f"status {data['status']!r}", f"Use one of {', '.join(STATUSES)}.")
+    schema = data.get("schema") or []
+    if not schema:
+        read.report("NO_TABLES", ("schema",) if "schema" in data else (), "the contract has no tables", "List them under `schema:`.")
+    paths: list[Path] = [("schema", i) for i in range(len(schema))]
+    tables = [(t, p) for s, p in zip(schema, paths, strict=True) if (t := read.table(s, p)) is not None]
+    read.distinct("DUPLICATE_TABLE", ("schema",), "table", [(t.name, t.table_name) for t, _ in tables])
+    read.check_references(tables)
+    server = read_server(document, read.findings, [t for t, _ in tables])
+    if read.findings or server is None:
+        raise InvalidContractError(sorted(read.findings, key=lambda f: f.line))
+    description = data.get("description") or {}
+    return Contract(
+        id=identity,
+        version=str(data["version"]),
+        status=data["status"],
+        name=data.get("name") or identity,
+        domain=data.get("domain") or "",
+        description=description.get("purpose") or "",
+        owner=_owner(data),
+        server=server,
+        tables=tuple(t for t, _ in tables),
+        text=text,
+        document=data,
+        file=document.file,
+    )
+
+
+def custom_properties(data: Mapping[str, Any]) -> dict[str, Any]:
+    """ODCS `customProperties` (an array of {property, value}) as a dict."""
+    return {p["property"]: p.get("value") for p in data.get("customProperties") or () if "property" in p}
+
+
+def field_name(name: str) -> str:
+    """The catalog's name for a column or table: Glue is lower-case; other characters become `_`."""
+    safe = re.sub(r"[^a-z0-9_]", "_", name.strip().lower())[:MAX_FIELD_NAME]
+    return f"_{safe}" if safe[:1].isdigit() else safe
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else (value,) if value else ()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _owner(data: Mapping[str, Any]) -> str:
+    team = data.get("team") or {}
+    members = team if isinstance(team, list) else team.get("members") or []
+    owners = [m for m in members if str(m.get("role") or "").lower() in ("owner", "data owner")] or members
+    return str(owners[0].get("username") or owners[0].get("name") or "") if owners else ""

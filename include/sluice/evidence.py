@@ -1,0 +1,103 @@
+"""The evidence pack: what approvers see, assembled from what the stages found, and the digest that binds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice import cost
+from sluice.contract.model import Contract, Table, digest_of
+from sluice.lake import Manifest
+from sluice.ledger import Request
+from sluice.policy import Policy
+from sluice.stages import Stage
+
+
+def admission_pack(contract: Contract, request: Request, probe: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known before any data moves. `probe`: what the request stage saw of the source, by table."""
+    pack = {
+        "source": contract.id,
+        "contract_digest": contract.digest,
+        "contract": _plain_words(contract),
+        "tier": request.tier,
+        "tier_reasons": list(request.tier_reasons),
+        "signatures": list(request.signatures[Stage.ADMISSION]),
+        "probe": dict(probe),
+    }
+    return {**pack, "evidence_digest": digest_of(pack)}
+
+
+def publication_pack(
+    contract: Contract,
+    policy: Policy | None,
+    manifests: Mapping[str, Mapping[str, Any]],
+    profiles: Mapping[str, Mapping[str, Any]],
+    checks: Mapping[str, Mapping[str, Any]],
+    promised: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """What was found, table by table; the format is shared/DESIGN.md's evidence.json.
+
+    `promised` are the roles named when the request was made; a tier raised by the evidence adds to them and
+    never takes away. Its digest depends on content alone, so landing the same data again gives the same digest.
+    """
+    undeclared = _undeclared_pii(contract, profiles)
+    tier, reasons = policy.tier(contract, undeclared) if policy else ("", ())
+    required = policy.required(Stage.PUBLICATION, tier) if policy else ()
+    read = {name: Manifest.from_dict(dict(m)) for name, m in manifests.items()}
+    staged = [f for m in read.values() for f in m.staged]
+    landed = [f for m in read.values() for f in m.sources]
+    results = [r | {"table": name} for name, report in checks.items() for r in report["results"]]
+    pack = {
+        "source": contract.id,
+        "contract_digest": contract.digest,
+        "contract": _plain_words(contract),
+        "tier": tier,
+        "tier_reasons": list(reasons),
+        "signatures": list(dict.fromkeys((*promised, *required))),
+        "tables": [_table(t, read[t.name], profiles[t.name]) for t in contract.tables],
+        "quality": {
+            "success": all(report["success"] for report in checks.values()),
+            "evaluated": sum(report["evaluated"] for report in checks.values()),
+            "failed": sum(report["failed"] for report in checks.values()),
+            "warnings": sum(report["warnings"] for report in checks.values()),
+            "results": results,
+        },
+        "cost": cost.estimate(sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)),
+    }
+    return {**pack, "evidence_digest": digest_of(pack)}
+
+
+def table_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """The row counts of a manifest, as evidence and overviews show them."""
+    return {name: manifest[name] for name in ("rows_read", "rows_staged", "rows_quarantined", "rows_dropped")}
+
+
+def _plain_words(contract: Contract) -> dict[str, Any]:
+    return {
+        "name": contract.name,
+        "version": contract.version,
+        "domain": contract.domain,
+        "owner": contract.owner,
+        "purpose": contract.description,
+        "classification": contract.classification,
+        "tables": {t.name: t.description for t in contract.tables},
+    }
+
+
+def _table(table: Table, manifest: Manifest, profile: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "content_digest": manifest.content_digest,
+        **table_rows(manifest.to_dict()),
+        "quarantine_reasons": dict(manifest.reasons),
+        "columns": list(profile["columns"]),
+    }
+
+
+def _undeclared_pii(contract: Contract, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    found = []
+    for table in contract.tables:
+        for column in profiles[table.name]["columns"]:
+            if column["pii"] and column["classification"] in ("public", "internal"):
+                found.append(f"{table.name}.{column['name']} ({', '.join(column['pii'])})")
+    return tuple(found)

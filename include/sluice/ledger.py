@@ -1,0 +1,154 @@
+"""The ledger as the domain sees it: requests, the stage clock, decisions and what the stages found.
+
+A port: sluice.adapters.ledger keeps it in PostgreSQL. Everything written in one `Transaction` becomes true
+together or not at all, and transactions that write follow one another, so sequence numbers have no gaps.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sluice.stages import Event, Stage, StageEvent
+
+
+class RequestState(StrEnum):
+    """How a request stands as a whole. All but OPEN and PUBLISHED are final."""
+
+    OPEN = "open"
+    PUBLISHED = "published"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+    FAILED = "failed"
+    LOST = "lost"
+    """It was published, but the lake no longer has it (the embedded lake forgets at a restart)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """An onboarding request. `signatures` is what was promised when it was made: gate → roles."""
+
+    id: str
+    source: str
+    contract_digest: str
+    contract_version: str
+    contract_text: str
+    contract_file: str
+    base: str
+    """Folder where the contract's relative paths start."""
+    attempt: int
+    run_id: str
+    requester: str
+    use_case: str
+    priority: str
+    comment: str
+    tables: tuple[str, ...]
+    tier: str
+    tier_reasons: tuple[str, ...]
+    signatures: dict[str, list[str]]
+    policy_digest: str
+    requested_at: datetime
+    state: RequestState = RequestState.OPEN
+    state_reason: str = ""
+    closed_at: datetime | None = None
+
+
+class Verdict(StrEnum):
+    """What a person can decide at a gate."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    RETURN = "return"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A role's recorded decision. `hash` covers every other field and the previous decision's hash."""
+
+    seq: int
+    request_id: str
+    gate: Stage
+    role: str
+    verdict: Verdict
+    actor: str
+    comment: str
+    evidence_digest: str
+    at: datetime
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a stage found: a manifest, a profile, a check report, an evidence pack. The newest of a kind counts."""
+
+    stage: Stage
+    kind: str
+    table: str | None
+    digest: str
+    content: dict[str, Any] = field(repr=False)
+
+
+class Transaction(Protocol):
+    """Reads and writes that belong together."""
+
+    def request(self, request_id: str) -> Request | None:
+        """The request, locked until the transaction ends."""
+
+    def requests(self, *, source: str | None = None, digest: str | None = None) -> list[Request]:
+        """Requests, oldest first."""
+
+    def add_request(self, request: Request) -> None:
+        """Record a new request. Raises ConflictError (REQUEST_EXISTS) if the same contract is open or published."""
+
+    def close_request(self, request_id: str, state: RequestState, reason: str, now: datetime) -> None:
+        """Set the request's state."""
+
+    def events(self, request_id: str) -> list[StageEvent]:
+        """The request's events in order."""
+
+    def newest_event(self) -> int:
+        """The number of the newest event of all requests; 0 when there is none."""
+
+    def append(
+        self,
+        request_id: str,
+        stage: Stage,
+        attempt: int,
+        event: Event,
+        now: datetime,
+        *,
+        table: str | None = None,
+        actor: str | None = None,
+        role: str | None = None,
+        reason: str | None = None,
+        digest: str | None = None,
+    ) -> None:
+        """Append to the stage clock."""
+
+    def decisions(self, request_id: str | None = None) -> list[Decision]:
+        """Decisions in order, of one request or of all."""
+
+    def decide(
+        self, request_id: str, gate: Stage, role: str, verdict: Verdict, actor: str, comment: str, digest: str, now: datetime
+    ) -> Decision:
+        """Append a decision to the chain."""
+
+    def artifacts(self, request_id: str) -> list[Artifact]:
+        """The newest artifact of each stage, kind and table."""
+
+    def add_artifact(self, request_id: str, artifact: Artifact, now: datetime) -> None:
+        """Record what a stage found."""
+
+
+class Ledger(Protocol):
+    """Opens transactions. Raises LedgerUnavailableError when the database does not answer."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A transaction that may write; commits at the end of the block, rolls back on an exception."""
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A transaction that only reads and makes nobody wait."""

@@ -1,0 +1,202 @@
+"""How a request moves through the value stream: opened, stage by stage, to its end.
+
+Every function works inside one ledger transaction and takes the time as an argument. The order of stages is
+enforced here, from the ledger alone: an orchestrator's task state is never proof of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sluice.contract.model import Contract
+from sluice.contract.reading import read_contract
+from sluice.errors import BadInputError, ConflictError, NotApprovedError, TerminalError
+from sluice.ledger import Artifact, Request, RequestState, Transaction
+from sluice.policy import Policy
+from sluice.stages import GATES, PREDECESSORS, Clock, Event, Stage, successors
+
+PRIORITIES = ("expedite", "standard", "low")
+REQUESTABLE = ("proposed", "draft", "active")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a requester says beside the contract."""
+
+    requester: str
+    use_case: str = ""
+    priority: str = "standard"
+    comment: str = ""
+    base: str = ""
+
+
+def request_id(contract: Contract, attempt: int = 1) -> str:
+    """The request's id, which is also its DAG run's: the same contract gives the same id."""
+    again = "" if attempt == 1 else f"-{attempt}"
+    return f"onb-{contract.id}-{contract.digest[:12]}{again}"
+
+
+def next_attempt(earlier: list[Request]) -> tuple[Request | None, int]:
+    """The live request among earlier ones for the same contract, or None and the number of the next attempt."""
+    live = [r for r in earlier if r.state in (RequestState.OPEN, RequestState.PUBLISHED)]
+    return (live[-1], live[-1].attempt) if live else (None, max((r.attempt for r in earlier), default=0) + 1)
+
+
+def open_request(
+    tx: Transaction,
+    contract: Contract,
+    ask: Ask,
+    policy: Policy,
+    *,
+    run_id: str,
+    requested_at: datetime,
+    started_at: datetime,
+    now: datetime,
+) -> Request:
+    """Record the request and complete its first stage; the same run asking again gets the same request.
+
+    Raises ConflictError (REQUEST_EXISTS) when another run holds this contract, BadInputError for a retired one.
+    """
+    earlier = tx.requests(source=contract.id, digest=contract.digest)
+    for request in earlier:
+        if request.run_id == run_id:
+            return request
+    live, attempt = next_attempt(earlier)
+    if live is not None:
+        raise ConflictError(
+            "REQUEST_EXISTS", f"{contract.id} {contract.version} is already {live.state} as {live.id}",
+            where=f"run {live.run_id}", mend=f"See it with `sluice status {live.id}`; change the contract to ask for something new.",
+        )  # fmt: skip
+    if contract.status not in REQUESTABLE:
+        raise BadInputError("CONTRACT_STATUS", f"the contract is {contract.status}", where=contract.file,
+                            mend=f"Only {', '.join(REQUESTABLE)} contracts can be onboarded.")  # fmt: skip
+    if ask.priority not in PRIORITIES:
+        raise BadInputError("PRIORITY", f"priority {ask.priority!r}", mend=f"Use one of {', '.join(PRIORITIES)}.")
+    tier, reasons = policy.tier(contract)
+    request = Request(
+        id=request_id(contract, attempt),
+        source=contract.id,
+        contract_digest=contract.digest,
+        contract_version=contract.version,
+        contract_text=contract.text,
+        contract_file=contract.file,
+        base=ask.base,
+        attempt=attempt,
+        run_id=run_id,
+        requester=ask.requester,
+        use_case=ask.use_case,
+        priority=ask.priority,
+        comment=ask.comment,
+        tables=tuple(t.name for t in contract.tables),
+        tier=tier,
+        tier_reasons=reasons,
+        signatures={gate: list(policy.required(gate, tier)) for gate in GATES},
+        policy_digest=policy.digest,
+        requested_at=requested_at,
+    )
+    tx.add_request(request)
+    tx.append(request.id, Stage.REQUEST, 1, Event.REQUESTED, requested_at, actor=ask.requester, digest=contract.digest)
+    tx.append(request.id, Stage.REQUEST, 1, Event.READY, requested_at)
+    tx.append(request.id, Stage.REQUEST, 1, Event.STARTED, started_at)
+    finish_stage(tx, request, Stage.REQUEST, now)
+    return request
+
+
+def contract_of(request: Request) -> Contract:
+    """The contract as it was frozen when the request was made."""
+    return read_contract(request.contract_text, request.contract_file)
+
+
+def live_request(tx: Transaction, request_id: str) -> Request:
+    """The request, which must be open. Raises TerminalError (NO_REQUEST, REQUEST_CLOSED)."""
+    request = tx.request(request_id)
+    if request is None:
+        raise TerminalError("NO_REQUEST", f"there is no request {request_id!r}", mend="`sluice status` lists them.")
+    if request.state is not RequestState.OPEN:
+        why = f": {request.state_reason}" if request.state_reason else ""
+        raise TerminalError("REQUEST_CLOSED", f"{request_id} is {request.state}{why}",
+                            mend="Ask again with `sluice request`; nothing is inherited.")  # fmt: skip
+    return request
+
+
+def begin(tx: Transaction, request_id: str, stage: Stage, now: datetime, *, table: str | None = None) -> Request:
+    """Start a stage, or a table's share of it. A stage that was complete and is begun again is a new attempt.
+
+    Raises NotApprovedError (STAGE_NOT_READY) while an earlier stage is not complete in the ledger.
+    """
+    request = live_request(tx, request_id)
+    clock = Clock(tx.events(request_id))
+    require_ready(clock, request_id, stage)
+    attempt = clock.attempt(stage)
+    done = clock.last(stage, Event.COMPLETED)
+    if done is not None and done.attempt == attempt:
+        attempt += 1
+        tx.append(request_id, stage, attempt, Event.READY, now, reason="done again")
+        tx.append(request_id, stage, attempt, Event.STARTED, now)
+    elif not clock.started(stage):
+        tx.append(request_id, stage, attempt, Event.STARTED, now)
+    if table is not None:
+        tx.append(request_id, stage, attempt, Event.STARTED, now, table=table)
+    return request
+
+
+def require_ready(clock: Clock, request_id: str, stage: Stage) -> None:
+    """Raises NotApprovedError (STAGE_NOT_READY) while an earlier stage is not complete in the ledger."""
+    missing = [before for before in PREDECESSORS[stage] if not clock.completed(before)]
+    if missing:
+        raise NotApprovedError(
+            "STAGE_NOT_READY", f"{stage} cannot start: {' and '.join(missing)} is not complete in the ledger",
+            where=request_id, mend="Marking a task in Airflow changes nothing here; the decisions count.",
+        )  # fmt: skip
+
+
+def complete(
+    tx: Transaction, request: Request, stage: Stage, now: datetime, *, table: str | None = None, found: Artifact | None = None
+) -> None:
+    """Record what a stage (or a table's share of it) found; with its last table the stage is complete."""
+    live_request(tx, request.id)
+    if found is not None:
+        tx.add_artifact(request.id, found, now)
+    if table is not None:
+        clock = Clock(tx.events(request.id))
+        tx.append(request.id, stage, clock.attempt(stage), Event.COMPLETED, now, table=table,
+                  digest=found.digest if found else None)  # fmt: skip
+        if clock.tables_done(stage) | {table} != set(request.tables):
+            return
+    finish_stage(tx, request, stage, now)
+
+
+def finish_stage(tx: Transaction, request: Request, stage: Stage, now: datetime, *, digest: str | None = None) -> None:
+    """Complete a stage and make ready what waited for it; after the last stage the request is published."""
+    attempt = Clock(tx.events(request.id)).attempt(stage)
+    tx.append(request.id, stage, attempt, Event.COMPLETED, now, digest=digest)
+    if stage is Stage.PUBLISH:
+        tx.close_request(request.id, RequestState.PUBLISHED, "", now)
+        return
+    clock = Clock(tx.events(request.id))
+    for following in successors(stage):
+        if all(clock.completed(before) for before in PREDECESSORS[following]):
+            tx.append(request.id, following, clock.attempt(following) + 1, Event.READY, now)
+
+
+def fail(
+    tx: Transaction, request_id: str, stage: Stage, now: datetime, reason: str, *, table: str | None = None, final: bool = True
+) -> None:
+    """Record a failure; a final one ends the request. Harmless when the request has already ended."""
+    request = tx.request(request_id)
+    if request is None or request.state is not RequestState.OPEN:
+        return
+    attempt = max(Clock(tx.events(request_id)).attempt(stage), 1)
+    tx.append(request_id, stage, attempt, Event.FAILED, now, table=table, reason=reason)
+    if final:
+        if table is not None:
+            tx.append(request_id, stage, attempt, Event.FAILED, now, reason=reason)
+        tx.close_request(request_id, RequestState.FAILED, f"{stage}: {reason}", now)
+
+
+def found(tx: Transaction, request: Request, stage: Stage, kind: str) -> Mapping[str, dict[str, Any]]:
+    """The newest artifacts of a kind, by table ("" for those of no table)."""
+    return {a.table or "": a.content for a in tx.artifacts(request.id) if a.stage is stage and a.kind == kind}

@@ -1,0 +1,153 @@
+"""Where everything is: read once from the environment, with defaults that are the embedded local stack.
+
+Pointing Sluice at a real PostgreSQL and a real AWS account is a matter of these variables alone;
+README.md lists them. Nothing else in Sluice reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import UsageError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, resolved. Paths are absolute."""
+
+    project: Path
+    home: Path
+    """State of the local stack, git-ignored: databases, logs, pid files, scratch space."""
+    contracts: Path
+    expectations: Path
+    policy: Path
+    sources: Path
+    """Where the relative paths of a contract without a folder of its own start."""
+    source_roots: tuple[Path, ...]
+    """Local sources must lie inside one of these; empty in development means anywhere."""
+    profile: str
+    """`development` or `production`; production refuses development log-ins and unlisted local sources."""
+    ledger_url: str | None
+    """SQLAlchemy URL of the ledger; None: the embedded PostgreSQL."""
+    airflow_database_url: str | None
+    """SQLAlchemy URL of Airflow's metadata; None: the embedded PostgreSQL."""
+    aws: str
+    """`embedded` (moto server on loopback) or `account` (whatever the AWS SDK's own variables say)."""
+    lake: str
+    """URI under which the lake lives, such as s3://company-lake."""
+    region: str
+    airflow_url: str
+    airflow_port: int
+    aws_port: int
+    postgres_port: int
+    user: str | None
+    """Who the command line acts as."""
+    password: str | None
+    memory_limit: str
+    threads: int
+
+    @property
+    def embedded_postgres(self) -> bool:
+        return self.ledger_url is None or self.airflow_database_url is None
+
+    @property
+    def embedded_aws(self) -> bool:
+        return self.aws == "embedded"
+
+    @property
+    def aws_endpoint(self) -> str:
+        """Address of the embedded AWS."""
+        return f"http://127.0.0.1:{self.aws_port}"
+
+    @property
+    def scratch(self) -> Path:
+        """Space for files on their way; safe to delete when nothing runs."""
+        return self.home / "scratch"
+
+    def database_url(self, database: str) -> str:
+        """SQLAlchemy URL of a database in the embedded PostgreSQL."""
+        password = (self.home / "postgres.password").read_text().strip()
+        return f"postgresql+psycopg://sluice:{password}@127.0.0.1:{self.postgres_port}/{database}"
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger, embedded or not."""
+        return self.ledger_url or self.database_url("ledger")
+
+    @property
+    def airflow_database(self) -> str:
+        """SQLAlchemy URL of Airflow's metadata database, embedded or not."""
+        return self.airflow_database_url or self.database_url("airflow")
+
+    def aws_environment(self) -> dict[str, str]:
+        """What the AWS SDK must find in the environment to reach the embedded AWS; empty for a real account."""
+        if not self.embedded_aws:
+            return {}
+        return {
+            "AWS_ENDPOINT_URL": self.aws_endpoint,
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environ` (default: the process's own).
+
+    Raises UsageError naming the variable that cannot be understood.
+    """
+    env = os.environ if environ is None else environ
+
+    def path(name: str, default: Path) -> Path:
+        return Path(env.get(name) or default).expanduser().resolve()
+
+    def port(name: str, default: int) -> int:
+        text = env.get(name) or str(default)
+        if not text.isdigit() or not 1 <= int(text) <= 65535:
+            raise UsageError("SETTING", f"{name}={text!r} is not a port (1-65535)", mend=f"Set {name} to a free port.")
+        return int(text)
+
+    def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+        text = env.get(name) or default
+        if text not in allowed:
+            raise UsageError("SETTING", f"{name}={text!r} is not one of {', '.join(allowed)}")
+        return text
+
+    home = path("SLUICE_HOME", PROJECT / ".sluice")
+    airflow_port = port("SLUICE_AIRFLOW_PORT", 8080)
+    threads = env.get("SLUICE_THREADS") or str(os.cpu_count() or 2)
+    if not threads.isdigit() or int(threads) < 1:
+        raise UsageError("SETTING", f"SLUICE_THREADS={threads!r} is not a number of threads")
+    roots = env.get("SLUICE_SOURCE_ROOTS", "")
+    lake = (env.get("SLUICE_LAKE") or "s3://sluice-lake").rstrip("/")
+    if not lake.startswith("s3://") or len(lake) == len("s3://"):
+        raise UsageError("SETTING", f"SLUICE_LAKE={lake!r} is not an s3:// URI", mend="Use s3://BUCKET or s3://BUCKET/PREFIX.")
+    return Settings(
+        project=PROJECT,
+        home=home,
+        contracts=path("SLUICE_CONTRACTS", PROJECT / "include" / "contracts"),
+        expectations=path("SLUICE_EXPECTATIONS", PROJECT / "expectations"),
+        policy=path("SLUICE_POLICY", PROJECT / "include" / "policy.yaml"),
+        sources=path("SLUICE_SOURCES", home / "sources"),
+        source_roots=tuple(Path(r).expanduser().resolve() for r in roots.split(os.pathsep) if r),
+        profile=choice("SLUICE_PROFILE", "development", ("development", "production")),
+        ledger_url=env.get("SLUICE_LEDGER_URL") or None,
+        airflow_database_url=env.get("SLUICE_AIRFLOW_DATABASE_URL") or None,
+        aws=choice("SLUICE_AWS", "embedded", ("embedded", "account")),
+        lake=lake,
+        region=env.get("AWS_DEFAULT_REGION") or env.get("AWS_REGION") or "eu-west-1",
+        airflow_url=(env.get("SLUICE_AIRFLOW_URL") or f"http://127.0.0.1:{airflow_port}").rstrip("/"),
+        airflow_port=airflow_port,
+        aws_port=port("SLUICE_AWS_PORT", 5566),
+        postgres_port=port("SLUICE_POSTGRES_PORT", 5466),
+        user=env.get("SLUICE_USER") or None,
+        password=env.get("SLUICE_PASSWORD") or None,
+        memory_limit=env.get("SLUICE_MEMORY_LIMIT") or "2GB",
+        threads=int(threads),
+    )

@@ -1,0 +1,66 @@
+"""Publish: exactly what was checked and approved becomes visible, one atomic commit per table.
+
+The ledger is read again first and the stage fails closed: no recorded approvals, no commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sluice.approval import PACK, require_approvals
+from sluice.contract.model import digest_of
+from sluice.errors import LakeUnavailableError, NotApprovedError
+from sluice.lake import Manifest, ObjectStore
+from sluice.ledger import Artifact, Request, Transaction
+from sluice.onboarding import begin, complete, found
+from sluice.stages import Stage
+from sluice.stream.gate import assemble
+from sluice.stream.tools import Tools
+
+SNAPSHOT = "snapshot"
+
+
+def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
+    """Publish every table of the request; table → snapshot. Repeating it finds what is already there.
+
+    Raises NotApprovedError (NOT_APPROVED, EVIDENCE_CHANGED) without having touched the lake.
+    """
+    from sluice.adapters import iceberg
+
+    with tools.ledger.transaction() as tx:
+        request = begin(tx, request_id, Stage.PUBLISH, tools.now())
+        digest = _approved_digest(tools, tx, request)
+        manifests = {name: Manifest.from_dict(m) for name, m in found(tx, request, Stage.LAND, "manifest").items()}
+        entries = found(tx, request, Stage.REGISTER, "entry")
+    for manifest in manifests.values():
+        _still_there(manifest, tools.store)
+    catalog = iceberg.catalog()
+    snapshots = {}
+    for name in request.tables:
+        identifier = entries[name]["identifier"]
+        done = iceberg.publish(catalog, identifier, [f.uri for f in manifests[name].staged], request.id, digest)
+        snapshots[name] = {k: v for k, v in asdict(done).items() if k != "repeated"}
+    with tools.ledger.transaction() as tx:
+        complete(tx, request, Stage.PUBLISH, tools.now(),
+                 found=Artifact(Stage.PUBLISH, SNAPSHOT, None, digest_of(snapshots), snapshots))  # fmt: skip
+    return snapshots
+
+
+def _approved_digest(tools: Tools, tx: Transaction, request: Request) -> str:
+    require_approvals(tx, request)
+    approved = next(a for a in tx.artifacts(request.id) if a.stage is Stage.PUBLICATION and a.kind == PACK)
+    seen = [t["content_digest"] for t in approved.content["tables"]]
+    now = [t["content_digest"] for t in assemble(tools, tx, request, Stage.PUBLICATION)["tables"]]
+    if seen != now:
+        raise NotApprovedError("EVIDENCE_CHANGED", "what was landed is not what was approved", where=request.id,
+                               mend="The publication gate must be asked again on the new evidence.")  # fmt: skip
+    return approved.digest
+
+
+def _still_there(manifest: Manifest, store: ObjectStore) -> None:
+    for staged in manifest.staged:
+        info = store.head(staged.uri)
+        if info is None or info.size != staged.size:
+            raise LakeUnavailableError("STAGED_GONE", "a staged file is not there any more", where=staged.uri,
+                                       mend="`sluice up` lands it again when the embedded lake was restarted.")  # fmt: skip

@@ -1,0 +1,87 @@
+"""What the stages work with: settings, ledger, object storage; put together once per process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sluice.errors import LakeUnavailableError, SourceError
+from sluice.lake import Layout, Manifest, ObjectStore, StagedFile
+from sluice.ledger import Ledger
+from sluice.policy import Policy, load_policy
+from sluice.settings import Settings, load
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The ports and settings a stage needs; `now` gives the time in UTC."""
+
+    settings: Settings
+    ledger: Ledger
+    store: ObjectStore
+    layout: Layout
+    now: Callable[[], datetime]
+
+    def policy(self) -> Policy:
+        """The policy in force now."""
+        return load_policy(self.settings.policy)
+
+    def scratch(self, name: str) -> Path:
+        """A folder for a request's files on their way; `sweep` removes it."""
+        folder = self.settings.scratch / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def sweep(self, name: str) -> None:
+        """Remove a scratch folder."""
+        shutil.rmtree(self.settings.scratch / name, ignore_errors=True)
+
+    def fetch(self, manifest: Manifest, name: str) -> list[Path]:
+        """The manifest's staged files as local files, verified by checksum; fetched once per scratch folder.
+
+        Raises LakeUnavailableError (STAGED_GONE) when one is missing: landing again brings it back.
+        """
+        return [self._fetched(f, self.scratch(name)) for f in manifest.staged]
+
+    def _fetched(self, staged: StagedFile, folder: Path) -> Path:
+        path = folder / f"{staged.sha256}.parquet"
+        if path.exists():
+            return path
+        part = folder / f"{staged.sha256}.{secrets.token_hex(4)}.part"
+        try:
+            self.store.get(staged.uri, part)
+        except SourceError as error:
+            raise LakeUnavailableError("STAGED_GONE", "a staged file is not there any more", where=staged.uri,
+                                       mend="`sluice up` lands it again when the embedded lake was restarted.") from error  # fmt: skip
+        if sha256(part) != staged.sha256:
+            part.unlink()
+            raise LakeUnavailableError("CHECKSUM", "a staged file is not what was staged", where=staged.uri)
+        return part.rename(path)
+
+
+def connect(settings: Settings | None = None) -> Tools:
+    """The tools on the configured ledger and lake."""
+    from sluice.adapters.ledger import PostgresLedger
+    from sluice.adapters.s3 import S3Store
+
+    settings = settings or load()
+    for name, value in settings.aws_environment().items():
+        os.environ.setdefault(name, value)
+    return Tools(settings, PostgresLedger(settings.ledger), S3Store(), Layout(settings.lake), lambda: datetime.now(UTC))
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

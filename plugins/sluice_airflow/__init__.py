@@ -1,0 +1,1 @@
+"""The only code of Sluice that knows Airflow."""

@@ -1,0 +1,56 @@
+"""The request form: what the Airflow UI asks before it triggers `onboard_source`."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from sluice.onboarding import PRIORITIES
+from sluice.settings import load
+
+
+def request_form() -> dict[str, Param]:
+    """Typed parameters; the contracts on offer are the files in the contracts folder when the DAG is parsed."""
+    contracts = sorted(p.name for p in load().contracts.glob("*.odcs.yaml"))
+    return {
+        "contract": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, *contracts],
+            title="Contract",
+            description="A contract from the contracts folder. Leave it empty to paste one below.",
+            section="What",
+        ),
+        "contract_yaml": Param(
+            None,
+            type=["null", "string"],
+            format="multiline",
+            maxLength=1_048_576,
+            title="or paste a contract",
+            description="A whole ODCS v3.1.0 contract as YAML.",
+            section="What",
+        ),
+        "base": Param(
+            None,
+            type=["null", "string"],
+            maxLength=1000,
+            title="Folder of the source",
+            description="Where the contract's relative paths start; empty means Sluice's sources folder.",
+            section="What",
+        ),
+        "use_case": Param(
+            None,
+            type=["null", "string"],
+            maxLength=200,
+            title="Use case",
+            description="The use case that waits for this data.",
+            section="Why",
+        ),
+        "priority": Param(
+            "standard", type="string", enum=list(PRIORITIES), title="Priority", section="Why",
+            description="How urgent it is, in the open: everybody sees what was asked to go first.",
+        ),
+        "comment": Param(
+            None, type=["null", "string"], format="multiline", maxLength=2000, title="Comment", section="Why",
+            description="Anything that helps those who will be asked to approve.",
+        ),
+    }  # fmt: skip

@@ -1,0 +1,170 @@
+"""The value stream's building blocks for a DAG file: a task group per stage, a task per table or signature.
+
+XCom carries ids and counts only; everything else lies in the ledger and the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from airflow.sdk import Asset, AssetAlias, TaskGroup, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from sluice.errors import SluiceError, TerminalError
+from sluice.ledger import RequestState
+from sluice.onboarding import Ask, fail, live_request
+from sluice.stages import Clock, Stage
+from sluice_airflow.approvals import ApprovalSensor
+from sluice_airflow.failures import at_stage
+from sluice_airflow.retries import RETRIES
+
+PUBLISHED = "sluice_published"
+"""Alias under which every published table's asset is announced."""
+
+EACH_TABLE = {
+    Stage.LAND: ("move", "Copied unchanged, then typed; bad rows set aside"),
+    Stage.PROFILE: ("compute", "What is really in it"),
+    Stage.CHECK: ("compute", "Whether it keeps its promises"),
+    Stage.REGISTER: ("commit", "The catalog learns of the table"),
+}
+"""Kind of work (see retries) and what the stage does, in words for the grid."""
+
+
+@dataclass(frozen=True)
+class OpenedRequest:
+    """The request stage: its task group, and the id and table names that the later stages work with."""
+
+    group: TaskGroup
+    id: Any
+    tables: Any
+
+    def __rshift__(self, following: Any) -> Any:
+        return self.group >> following
+
+
+def open_request() -> OpenedRequest:
+    """The request stage."""
+    with TaskGroup(group_id=Stage.REQUEST, tooltip="The contract is validated, the source probed, the request recorded") as group:
+
+        @task(task_id="open", **RETRIES["record"])
+        def open_() -> str:
+            from sluice.stream.request import chosen_contract, open_for_run
+            from sluice.stream.tools import connect
+
+            context = get_current_context()
+            run, params = context["dag_run"], context["params"]
+            tools = connect()
+            ask = Ask(
+                requester=run.triggering_user_name or "airflow",
+                use_case=params["use_case"] or "",
+                priority=params["priority"],
+                comment=params["comment"] or "",
+                base=params["base"] or "",
+            )
+            try:
+                contract = chosen_contract(tools, params["contract"], params["contract_yaml"])
+                request = open_for_run(tools, contract, ask, run_id=run.run_id, requested_at=run.run_after)
+            except TerminalError as error:
+                raise AirflowFailException(explained(error)) from error
+            return str(request.id)
+
+        @task(task_id="tables", **RETRIES["record"])
+        def tables(request_id: str) -> list[str]:
+            from sluice.stream.tools import connect
+
+            with connect().ledger.reading() as tx:
+                return list(live_request(tx, request_id).tables)
+
+        request_id = open_()
+        return OpenedRequest(group, request_id, tables(request_id))
+
+
+def gate(stage: Stage, request: OpenedRequest) -> TaskGroup:
+    """A gate: the evidence is put together, then one task per signature waits for its role."""
+    with TaskGroup(group_id=stage, tooltip="People decide, in parallel, on the same evidence") as group:
+
+        @task(task_id="ask", **RETRIES["record"])
+        def ask(request_id: str) -> list[str]:
+            from sluice.stream.gate import ask as ask_people
+
+            return list(at_stage(stage, lambda tools, rid: ask_people(tools, rid, stage), request_id).required)
+
+        ApprovalSensor.partial(
+            task_id="signature", request_id=request.id, gate=stage, map_index_template="{{ role }}", **RETRIES["wait"]
+        ).expand(role=ask(request.id))
+    return group
+
+
+def each_table(stage: Stage, request: OpenedRequest) -> TaskGroup:
+    """A stage that does the same work for every table of the contract: `sluice.stream.<stage>.<stage>`.
+
+    Each task gives a count: rows staged, columns profiled, rules evaluated, tables registered.
+    """
+    kind, tooltip = EACH_TABLE[stage]
+    with TaskGroup(group_id=stage, tooltip=tooltip) as group:
+
+        @task(task_id="table", map_index_template="{{ table }}", **RETRIES[kind])
+        def table_task(request_id: str, table: str) -> int:
+            get_current_context()["table"] = table  # type: ignore[typeddict-unknown-key]
+            work: Callable[..., int] = getattr(import_module(f"sluice.stream.{stage}"), stage)
+            return at_stage(stage, work, request_id, table)
+
+        table_task.partial(request_id=request.id).expand(table=request.tables)
+    return group
+
+
+def publish(request: OpenedRequest) -> TaskGroup:
+    """The publish stage: one atomic commit per table, and an asset event for each."""
+    with TaskGroup(group_id=Stage.PUBLISH, tooltip="What was approved becomes visible") as group:
+
+        @task(task_id="commit", outlets=[AssetAlias(PUBLISHED)], **RETRIES["commit"])
+        def commit(request_id: str) -> int:
+            from sluice.stream.publish import publish as commit_all
+
+            snapshots = at_stage(Stage.PUBLISH, commit_all, request_id)
+            events = get_current_context()["outlet_events"][AssetAlias(PUBLISHED)]
+            for snapshot in snapshots.values():
+                database, table = snapshot["identifier"].split(".")
+                events.add(
+                    Asset(name=snapshot["identifier"], uri=f"glue://{database}/{table}"),
+                    extra={"request_id": request_id, "snapshot_id": snapshot["snapshot_id"], "rows": snapshot["rows"]},
+                )
+            return sum(s["rows"] for s in snapshots.values())
+
+        commit(request.id)
+    return group
+
+
+def conclude(request: OpenedRequest) -> Any:
+    """The run ends as the request did: published, or failed with the reason in one line."""
+
+    @task(task_id="conclude", trigger_rule="all_done", **RETRIES["none"])
+    def conclude_(run_id: str) -> str:
+        from sluice.stream.tools import connect
+
+        tools = connect()
+        with tools.ledger.transaction() as tx:
+            found = [r for r in tx.requests() if r.run_id == run_id]
+            if not found:
+                raise AirflowFailException("No request was opened: the log of request.open says why.")
+            if found[0].state is RequestState.OPEN:
+                stages = Clock(tx.events(found[0].id)).current()
+                fail(tx, found[0].id, stages[0] if stages else Stage.REQUEST, tools.now(),
+                     "[INTERRUPTED] the run ended before the stage was complete; ask again with `sluice request`")  # fmt: skip
+            request = tx.request(found[0].id)
+        tools.sweep(found[0].id)
+        if request is None or request.state is not RequestState.PUBLISHED:
+            raise AirflowFailException(f"{found[0].id} is {request.state if request else 'gone'}: {request.state_reason if request else ''}")
+        return str(request.id)
+
+    return conclude_("{{ run_id }}")
+
+
+def explained(error: SluiceError) -> str:
+    """Every finding of an error, for a task's log."""
+    findings = getattr(error, "findings", None)
+    return "\n".join(map(str, findings)) if findings else str(error)
+

@@ -1,0 +1,24 @@
+"""What Airflow imports in every process: a door to Sluice's web routes that opens at the first knock."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+
+class LazyApp:
+    """An ASGI app that imports the real one when it is first called, so that workers never pay for it."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]) -> None:
+        from sluice_airflow.web import app
+
+        await app(scope, receive, send)
+
+
+class SluicePlugin(AirflowPlugin):
+    """Sluice in the Airflow API server."""
+
+    name = "sluice"
+    fastapi_apps: ClassVar[list[Any]] = [{"app": LazyApp(), "url_prefix": "/sluice", "name": "Sluice"}]

@@ -1,0 +1,160 @@
+"""User-written SQL sees the tables it is given, returns one value, and can do nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sluice.adapters.duck.query import Staged
+from sluice.errors import BadInputError
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Iterator[Staged]:
+    pq.write_table(pa.table({"id": [1, 2, None], "Name": ["a", "b", "c"], "k": [1, 1, 2]}), tmp_path / "p1.parquet")
+    pq.write_table(pa.table({"id": [4], "Name": ["d"], "k": [None]}, pq.read_schema(tmp_path / "p1.parquet")),
+                   tmp_path / "p2.parquet")  # fmt: skip
+    pq.write_table(
+        pa.table({"p": [1, 2, 9, None, 2], "q": [1, 2, 1, 1, None],
+                  "t": pa.array([0] * 5, pa.timestamp("us", "UTC")), "d": [Decimal("1.50")] * 5}),
+        tmp_path / "c.parquet",
+    )  # fmt: skip
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    tables = {"parents": [tmp_path / "p1.parquet", tmp_path / "p2.parquet"], "odd \"name": [tmp_path / "c.parquet"]}
+    with Staged(tables, memory_limit="200MB", threads=1, scratch=tmp_path / "scratch", seconds=5) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT count(*) FROM parents", 4),
+        ("select count(*) from Parents;", 4),
+        ("SELECT sum(id) FROM parents -- a comment", 7),
+        ('SELECT max(d) FROM "odd ""name"', Decimal("1.50")),
+        ('SELECT max(t) FROM "odd ""name"', dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
+        ("WITH big AS (SELECT * FROM parents WHERE id > 1) SELECT count(*) FROM big", 2),
+        ("SELECT count(*) FROM parents a JOIN main.parents b USING (id)", 3),
+        ("SELECT count(*) FROM range(3)", 3),
+        ("SELECT NULL", None),
+        ("SELECT 'read_csv(''/etc/passwd''); COPY'", "read_csv('/etc/passwd'); COPY"),
+    ],
+)
+def test_one_value(staged: Staged, sql: str, value: object) -> None:
+    assert staged.scalar(sql) == value
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT count(*) FROM '{folder}/secret.csv'",
+        "SELECT count(*) FROM \"{folder}/secret.csv\"",
+        "SELECT content FROM read_text('{folder}/secret.csv')",
+        "SELECT (SELECT content FROM read_blob('/proc/self/environ'))",
+        "SELECT count(*) FROM parents WHERE id IN (SELECT count(*) FROM glob('/etc/*'))",
+        "SELECT count(*) FROM glob('/etc/*')",
+        "SELECT count(*) FROM read_parquet('{folder}/p1.parquet')",
+        "SELECT getenv('HOME')",
+        "SELECT current_setting('temp_directory')",
+        "SELECT count(*) FROM duckdb_settings()",
+        "SELECT count(*) FROM information_schema.tables",
+        "SELECT count(*) FROM sqlite_master",
+        "SELECT * FROM query('SELECT 1')",
+        "SELECT count(*) FROM query_table('parents')",
+        "SELECT 1; SELECT 2",
+        "",
+        "-- nothing",
+        "COPY parents TO '{folder}/stolen.csv'",
+        "COPY (SELECT 1) TO '{folder}/stolen.csv'",
+        "ATTACH '{folder}/new.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "PRAGMA database_list",
+        "SET threads = 8",
+        "SET enable_external_access = true",
+        "CREATE TABLE x AS SELECT 1",
+        "DROP VIEW parents",
+        "INSERT INTO parents VALUES (1)",
+        "EXPORT DATABASE '{folder}/x'",
+        "DESCRIBE parents",
+        "SHOW TABLES",
+        "CALL pragma_version()",
+        "EXPLAIN SELECT 1",
+        "PIVOT parents ON id USING count(*)",
+        'x";DROP VIEW parents; --',
+        "SELECT 1 FROM https://example.org/x.csv",
+        "SELECT count(*) FROM 'https://example.org/x.csv'",
+    ],
+)
+def test_attacks_are_refused(staged: Staged, tmp_path: Path, sql: str) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(BadInputError) as caught:
+        staged.scalar(sql.format(folder=tmp_path))
+    assert caught.value.code in ("SQL_REFUSED", "SQL_INVALID")
+    assert caught.value.code == "SQL_REFUSED" or sql.startswith(("x", "SELECT 1 FROM https"))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert staged.scalar("SELECT count(*) FROM parents") == 4
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')", "SELECT content FROM read_text('/etc/passwd')",
+        "COPY parents TO '/tmp/sluice-stolen.csv'", "ATTACH '/tmp/sluice-new.db'", "INSTALL httpfs", "LOAD httpfs",
+        "SET threads = 8", "SET lock_configuration = false", "SELECT * FROM glob('/etc/*')",
+    ],
+)  # fmt: skip
+def test_the_connection_itself_holds_when_the_first_wall_does_not(staged: Staged, sql: str) -> None:
+    with pytest.raises(Exception, match="(?i)disabled|locked|cannot access"):
+        staged._open.execute(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SELECT 1, 2", "SQL_RESULT"), ("SELECT id FROM parents", "SQL_RESULT"),
+        ("SELECT 1 WHERE false", "SQL_RESULT"), ("SELECT nope FROM parents", "SQL_INVALID"),
+        ("SELEC 1", "SQL_INVALID"), ("SELECT 'x'::INT", "SQL_INVALID"), ("SELECT count(*) FROM nowhere", "SQL_REFUSED"),
+    ],
+)  # fmt: skip
+def test_queries_that_answer_nothing(staged: Staged, sql: str, code: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        staged.scalar(sql)
+    assert caught.value.code == code and caught.value.mend
+
+
+def test_a_query_that_never_ends_is_stopped(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "p.parquet")
+    with (
+        Staged({"p": [tmp_path / "p.parquet"]}, scratch=tmp_path / "s", threads=1, seconds=0.3) as staged,
+        pytest.raises(BadInputError) as caught,
+    ):
+        staged.scalar("SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3")
+    assert caught.value.code == "SQL_TIMEOUT"
+
+
+def test_orphans_are_references_to_nothing_and_nulls_reference_nothing(staged: Staged) -> None:
+    child = 'odd "name'
+    assert staged.count_orphans(child, ["p"], "parents", ["id"]) == (4, 1)
+    assert staged.count_orphans(child, ["p", "q"], "parents", ["id", "k"]) == (3, 2)
+    with pytest.raises(BadInputError) as caught:
+        staged.count_orphans(child, ["p"], "elsewhere", ["id"])
+    assert caught.value.code == "NO_TABLE"
+
+
+def test_rows_as_arrow_keep_the_order_of_the_files(staged: Staged) -> None:
+    assert staged.arrow("parents", ["Name"]).to_pydict() == {"Name": ["a", "b", "c", "d"]}
+    assert staged.arrow("parents").num_columns == 3
+
+
+def test_outside_its_block_nothing_is_open(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError) as caught:
+        Staged({}, scratch=tmp_path).scalar("SELECT 1")
+    assert caught.value.code == "NOT_OPEN"

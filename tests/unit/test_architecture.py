@@ -1,0 +1,103 @@
+"""Who may import whom: `dags → sluice_airflow → sluice`, SDKs each in one adapter, the domain knows none."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+LIBRARY = PROJECT / "include" / "sluice"
+
+HOMES = {
+    "boto3": {"adapters/s3.py"},
+    "botocore": {"adapters/s3.py", "adapters/iceberg.py"},
+    "pyiceberg": {"adapters/iceberg.py"},
+    "duckdb": {"adapters/duck"},
+    "great_expectations": {"adapters/gx"},
+    "pandas": {"adapters/gx"},
+    "sqlalchemy": {"adapters/ledger"},
+    "alembic": {"adapters/ledger"},
+    "pyarrow": {"adapters/duck", "adapters/gx", "adapters/iceberg.py"},
+    "httpx": {"adapters/airflow_api.py", "stack"},
+    "psycopg": {"stack"},
+    "psutil": {"stack"},
+    "click": {"cli"},
+}
+DOMAIN = ["approval", "cost", "evidence", "flow", "lake", "ledger", "onboarding", "overview", "policy", "stages", "contract", "checks"]
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*.py") if "__pycache__" not in p.parts)
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[tuple[str, int]]:
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+
+
+def within(module: str, roots: set[str]) -> bool:
+    return module.split(".")[0] in roots
+
+
+@pytest.mark.parametrize("path", modules(LIBRARY), ids=lambda p: str(p.relative_to(LIBRARY)))
+def test_the_library_knows_neither_airflow_nor_the_layers_above(path: Path) -> None:
+    found = [(m, line) for m, line in imports(path) if within(m, {"airflow", "sluice_airflow", "sluice_plugin", "dags"})]
+    assert not found
+
+
+@pytest.mark.parametrize("path", modules(LIBRARY), ids=lambda p: str(p.relative_to(LIBRARY)))
+def test_each_sdk_lives_in_its_one_adapter(path: Path) -> None:
+    here = path.relative_to(LIBRARY).as_posix()
+    strays = [
+        (m, line) for m, line in imports(path)
+        if (homes := HOMES.get(m.split(".")[0])) and not any(here == home or here.startswith(home + "/") for home in homes)
+    ]  # fmt: skip
+    assert not strays
+
+
+@pytest.mark.parametrize("name", DOMAIN)
+def test_the_domain_imports_no_adapter_and_asks_nobody_for_the_time(name: str) -> None:
+    place = LIBRARY / name
+    for path in modules(place) if place.is_dir() else [place.with_suffix(".py")]:
+        outer = [m for m, _ in imports(path) if m.startswith(("sluice.adapters", "sluice.stack", "sluice.stream", "sluice.cli"))]
+        assert not outer, path
+        assert "datetime.now" not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize("path", [*modules(PROJECT / "dags"), PROJECT / "plugins" / "sluice_plugin.py"], ids=lambda p: p.name)
+def test_what_airflow_parses_imports_nothing_heavy(path: Path) -> None:
+    heavy = {"great_expectations", "pandas", "pyarrow", "boto3", "duckdb", "pyiceberg", "sqlalchemy", "httpx"}
+    assert not [m for m, _ in imports(path, top_level_only=True) if within(m, heavy)]
+
+
+def test_parsing_the_dag_module_pulls_in_no_engine() -> None:
+    """Also through our own modules: a fresh interpreter imports what the DAG file imports."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; import sluice_airflow.stream, sluice_airflow.form; "
+        "print([m for m in ('great_expectations','pandas','pyarrow','boto3','duckdb','pyiceberg') if m in sys.modules])"
+    )
+    path = f"{PROJECT / 'include'}:{PROJECT / 'plugins'}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path, "PATH": "", "AIRFLOW_HOME": "/nonexistent"})
+    if "No module named 'airflow'" in done.stderr:
+        pytest.skip("Airflow is not installed")
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_every_top_level_entry_is_agreed() -> None:
+    import subprocess
+
+    files = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+    agreed = {
+        "dags", "plugins", "expectations", "include", "tests", "docs", "docker-compose.yaml", "requirements.txt", "requirements-dev.txt",
+        "requirements-production.txt", "README.md", "pyproject.toml", "Makefile", "Dockerfile", "LICENSE", ".ci", ".gitignore", ".dockerignore",
+    }  # fmt: skip
+    assert {f.split("/")[0] for f in files} <= agreed
