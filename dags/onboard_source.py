@@ -34,7 +34,7 @@ def onboard_source():
     published = publish(request)
 
     request >> admission >> landed >> [profiled, checked] >> publication >> registered >> published
-    published >> conclude(request)
+    published >> conclude()
 
 
 onboard_source()

@@ -138,13 +138,14 @@ def publish(request: OpenedRequest) -> TaskGroup:
     return group
 
 
-def conclude(request: OpenedRequest) -> Any:
+def conclude() -> Any:
     """The run ends as the request did: published, or failed with the reason in one line."""
 
     @task(task_id="conclude", trigger_rule="all_done", **RETRIES["none"])
-    def conclude_(run_id: str) -> str:
+    def conclude_() -> str:
         from sluice.stream.tools import connect
 
+        run_id = get_current_context()["dag_run"].run_id
         tools = connect()
         with tools.ledger.transaction() as tx:
             found = [r for r in tx.requests() if r.run_id == run_id]
@@ -160,7 +161,7 @@ def conclude(request: OpenedRequest) -> Any:
             raise AirflowFailException(f"{found[0].id} is {request.state if request else 'gone'}: {request.state_reason if request else ''}")
         return str(request.id)
 
-    return conclude_("{{ run_id }}")
+    return conclude_()
 
 
 def explained(error: SluiceError) -> str:

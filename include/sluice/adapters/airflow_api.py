@@ -55,17 +55,16 @@ class AirflowApi:
         answer = self._send("GET", f"/api/v2/dags/{DAG}/dagRuns/{run_id}")
         return None if answer.status_code == 404 else dict(self._answer(answer))
 
-    def task_log(self, run_id: str, task_id: str) -> str:
-        """The newest log of an unmapped task, as plain text; empty when there is none."""
+    def task_error(self, run_id: str, task_id: str) -> str:
+        """Why the newest try of an unmapped task failed, in the words of its exception; empty when unknown."""
         base = f"/api/v2/dags/{DAG}/dagRuns/{run_id}/taskInstances/{task_id}"
         instance = self._send("GET", base)
         if instance.status_code != 200:
             return ""
         answer = self._send("GET", f"{base}/logs/{instance.json().get('try_number', 1)}", params={"full_content": "true"})
-        if answer.status_code != 200:
-            return ""
-        lines = answer.json().get("content", [])
-        return "\n".join(line if isinstance(line, str) else str(line.get("event", "")) for line in lines)
+        lines = answer.json().get("content", []) if answer.status_code == 200 else []
+        raised = [e for line in lines if isinstance(line, dict) for e in line.get("error_detail") or ()]
+        return str(raised[0].get("exc_value", "")) if raised else ""
 
     def clear(self, run_id: str, task_ids: list[str] | None = None) -> None:
         """Clear a run's tasks (all, or these and what comes after them) so that they are done again."""

@@ -97,8 +97,8 @@ def wait_for_record(api: AirflowApi, identity: str, patience: float = 120.0) -> 
                 raise
         run = api.run(identity)
         if run is not None and run["state"] == "failed":
-            said = [line for line in api.task_log(identity, "request.open").splitlines() if line.strip().startswith("[")]
-            raise TerminalError("NOT_OPENED", said[-1] if said else "the run failed before the request was opened",
+            said = api.task_error(identity, "request.open")
+            raise TerminalError("NOT_OPENED", said or "the run failed before the request was opened",
                                 where=identity, mend="See the log of request.open in Airflow.")  # fmt: skip
         if time.monotonic() > until:
             raise TerminalError("NOT_OPENED", f"the run {identity} has not started after {patience:.0f} s", mend="`sluice doctor`")

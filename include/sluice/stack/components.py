@@ -1,7 +1,7 @@
 """Airflow's components, each a process of its own: migrated, started, waited for, stopped.
 
 Not `airflow standalone`: it serves task logs on every network interface, on two fixed ports, and cannot be
-told otherwise; it leaves its children behind when it gets SIGTERM; and its one log holds five voices.
+told otherwise; and its one log holds five voices.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _HEALTH = {
 _MIGRATION_PATIENCE = 180.0
 _START_PATIENCE = 180.0
 _SIGN_OF_LIFE = 5.0
-# The scheduler waits for its tasks; one that takes longer is killed and runs again after the next `up`. A
-# triggerer now and then misses the signal; its triggers may be cut short at any time anyway.
+# The scheduler waits for its tasks; one that takes longer is killed and runs again after the next `up`. The
+# triggerer now and then hangs while it ends; its triggers may be cut short at any time anyway.
 _STOP_PATIENCE = {_SCHEDULER: 8.0, _TRIGGERER: 3.0, _DAG_PROCESSOR: 3.0, API: 5.0}
 _ONBOARDING = "onboard_source"
 

@@ -332,7 +332,7 @@ class TestJsonLines:
         first, second = found.rows
         assert first[0] == 9007199254740993 and str(first[1]) == "1234567890123456.7891" and first[2] == "a\né"
         assert first[3] == '{"x":[1.10,null]}' and first[4] is True and first[6] == 0.001
-        assert str(second[1]) == "1.1500" and second[0] is second[2] is second[3] is None
+        assert str(second[1]) == "1.5000" and second[0] is second[2] is second[3] is None
 
     @pytest.mark.parametrize(
         ("line", "code", "column"),
@@ -413,21 +413,25 @@ def test_an_unknown_format(run: Convert) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
-    lines = [f'{i},"value {i % 1000}\n{i * 7919 % 104729}",{i / 7:.3f}' for i in range(600_000)]
+    words = ["true", "F", "1", "no", ""]
+    lines = [f'{i},"value {i % 1000}\n{i * 7919 % 104729}",{i / 7:.3f},{words[i % 5]}' for i in range(1_200_000)]
+    lines[::1000] = [f"{i},bad,{i},maybe" for i in range(0, 1_200_000, 1000)]
     source = tmp_path / "a.csv"
-    source.write_text("n,s,f\n" + "\n".join(lines) + "\nx\n")
-    table = table_of(n="int64", s="string", f="float64")
+    source.write_text("n,s,f,b\n" + "\n".join(lines) + "\nx\n")
+    table = table_of(n="int64", s="string", f="float64", b="boolean")
     made = []
     for run_number, threads in enumerate((1, 2, 2, 4)):
         folder = tmp_path / str(run_number)
         folder.mkdir()
         converted = convert(
-            [("a.csv", source)], table, "csv", Dialect(), out=folder / "o", quarantine=folder / "q",
+            [("a.csv", source)], table, "csv", Dialect(null_sequence=("", "NA", "n/a")), out=folder / "o", quarantine=folder / "q",
             memory_limit="1GB", threads=threads, scratch=tmp_path / "scratch",
         )  # fmt: skip
         made.append((converted.staged.read_bytes(), (folder / "q").read_bytes()))
     assert all(m == made[0] for m in made)
-    assert pq.read_table(tmp_path / "0" / "o")["n"].to_pylist() == list(range(600_000))
+    assert pq.read_table(tmp_path / "0" / "o")["n"].to_pylist() == [i for i in range(1_200_000) if i % 1000]
+    quarantined = pq.read_table(tmp_path / "0" / "q").to_pylist()
+    assert [q["raw"] for q in quarantined] == [*(lines[i].encode() for i in range(0, 1_200_000, 1000)), b"x"]
 
 
 def test_real_flights(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 
 from adapters.duck.conversions import Outcome, convert_bytes, table_of
@@ -17,7 +17,7 @@ from sluice.adapters.duck.spans import IrregularError, find_spans
 from sluice.adapters.duck.spelling import Spelling
 from sluice.contract.model import Dialect
 
-RULES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RULES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 texts = st.text(
     st.one_of(st.sampled_from(list(",;|\t'\"\\\n\r# ab1é\U0001f600")), st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
@@ -42,6 +42,8 @@ def convert_once(content: bytes, *args, **options) -> Outcome:
     last=st.booleans(),
 )
 def test_text_comes_back(rows, delimiter, quote, end, quoting, doubled, last) -> None:
+    if end == "\n" and any("\r" in text for row in rows for text in row):
+        quoting = csv.QUOTE_ALL  # Left to itself the writer leaves a bare CR unquoted, which nobody can read back.
     written = io.StringIO(newline="")
     escape = None if doubled else "\\"
     writer = csv.writer(
@@ -85,6 +87,8 @@ def test_a_number_comes_back_exactly_or_goes_to_quarantine(rows) -> None:
     content = "i,d,f\n" + "".join(f"{text(i)},{text(d)},{text(f)}\n" for i, d, f in rows)
     found = convert_once(content.encode(), table_of(i="int64", d="decimal(30,10)", f="float64"))
 
+    wide = Context(prec=2000)
+
     def fits(i: int | None, d: Decimal | None) -> bool:
         if i is not None and not -(2**63) <= i < 2**63:
             return False
@@ -92,9 +96,6 @@ def test_a_number_comes_back_exactly_or_goes_to_quarantine(rows) -> None:
             return True
         return d.is_finite() and abs(d) < 10**20 and d == d.quantize(Decimal("1e-10"), context=wide)
 
-    from decimal import Context
-
-    wide = Context(prec=2000)
     expected = [r for r in rows if fits(r[0], r[1])]
     assert len(found.rows) == len(expected) and len(found.quarantine) == len(rows) - len(expected)
     for got, (i, d, f) in zip(found.rows, expected, strict=True):

@@ -62,6 +62,8 @@ def connect(
                 "python_enable_replacements = false",
                 "enable_progress_bar = false",
                 "preserve_insertion_order = true",
+                # A long IN list would become a join, which does not keep the order of rows.
+                "disabled_optimizers = 'in_clause'",
                 "TimeZone = 'UTC'",
                 f"allowed_paths = {list_sql(str(p) for p in paths)}",
                 f"allowed_directories = {list_sql(str(p) for p in {scratch, *folders})}",

@@ -43,6 +43,7 @@ def delimited_part(
             order=tuple(order),
             start=start,
             header=names is not None,
+            crlf=_ends_in_crlf(sample, spelling),
             ordinary=spelling.ordinary and plain_header,
             value_in=_value_in(spelling, tuple(order)),
             rewrite=lambda part, target: _rewrite(part, dialect.null_sequence, target),
@@ -64,6 +65,11 @@ def _header(text: TextFile, spelling: Spelling, rows: int) -> tuple[list[str] | 
             plain = False
     end = text.utf8.stat().st_size
     return (_names(seen[-1], text.display) if rows and len(seen) == rows else None), end, plain
+
+
+def _ends_in_crlf(sample: bytes, spelling: Spelling) -> bool:
+    found = RecordParser(spelling).parse(sample, 0, last=True)
+    return found is not None and sample[: found[1]].endswith(b"\r\n")
 
 
 def _names(record: Record, where: str) -> list[str]:

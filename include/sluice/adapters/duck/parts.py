@@ -60,6 +60,8 @@ class Part:
     order: tuple[int, ...]
     start: int
     header: bool
+    crlf: bool
+    """Whether the first record ends in CRLF. DuckDB is told: left alone it takes a CR inside quotes for a line end."""
     ordinary: bool
     value_in: Callable[[bytes, int], str]
     """The text of a column (by its position in the contract) in a record's bytes."""

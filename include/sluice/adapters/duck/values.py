@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sluice.adapters.duck.connection import text_sql
+from sluice.adapters.duck.connection import list_sql, text_sql
 from sluice.adapters.duck.formats import strptime_format
 from sluice.contract.model import Column
 from sluice.contract.types import INTEGERS, ColumnType, Kind
@@ -66,8 +66,7 @@ def rule(column: Column, text: str, nulls: Sequence[str]) -> Rule:
     if kind is Kind.STRING:
         return Rule(text, None)
     value, good = _rules(kind)(column, text)
-    words = ", ".join(text_sql(n) for n in nulls)
-    quoted_null = f" OR ({text} IN ({words}) AND ({value}) IS NULL)" if words else ""
+    quoted_null = f" OR ({_one_of(text, nulls)} AND ({value}) IS NULL)" if nulls else ""
     return Rule(value, f"({text} IS NULL OR {good}{quoted_null})")
 
 
@@ -77,6 +76,11 @@ def _rules(kind: Kind) -> Callable[[Column, str], tuple[str, str]]:
         Kind.DECIMAL: _decimal, Kind.BOOLEAN: _boolean, Kind.DATE: _moment, Kind.TIME: _moment,
         Kind.TIMESTAMP: _moment, Kind.TIMESTAMPTZ: _moment, Kind.BINARY: _binary, Kind.JSON: _json,
     }[kind]  # fmt: skip
+
+
+def _one_of(text: str, words: Sequence[str]) -> str:
+    """Not IN: DuckDB turns that into a join, and after a join rows no longer come in their order."""
+    return f"list_contains({list_sql(words)}, {text})"
 
 
 def _shape(text: str, pattern: str) -> str:
@@ -109,11 +113,9 @@ def _float(column: Column, text: str) -> tuple[str, str]:
 
 
 def _boolean(column: Column, text: str) -> tuple[str, str]:
-    def words(of: Sequence[str]) -> str:
-        return f"lower(trim({text})) IN ({', '.join(map(text_sql, of))})"
-
-    value = f"CASE WHEN {words(TRUE_WORDS)} THEN true WHEN {words(FALSE_WORDS)} THEN false END"
-    return value, words(TRUE_WORDS + FALSE_WORDS)
+    word = f"lower(trim({text}))"
+    yes, no = _one_of(word, TRUE_WORDS), _one_of(word, FALSE_WORDS)
+    return f"CASE WHEN {yes} THEN true WHEN {no} THEN false END", _one_of(word, TRUE_WORDS + FALSE_WORDS)
 
 
 def _binary(column: Column, text: str) -> tuple[str, str]:

@@ -1,0 +1,17 @@
+-- What the application's role may do to the ledger: read it, add to it, close a request, and no more.
+-- Run as ledger_owner after every migration; safe to repeat. A table that is not named here is not granted:
+-- tests/adapters/test_ledger_grants.py fails until somebody has decided what the application may do to it.
+
+REVOKE ALL ON SCHEMA sluice FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA sluice FROM PUBLIC, ledger_app;
+GRANT USAGE ON SCHEMA sluice TO ledger_app;
+
+-- The audit record: append only.
+GRANT SELECT, INSERT ON sluice.stage_event, sluice.decision, sluice.artifact TO ledger_app;
+
+-- A request is recorded once; afterwards only how it ended may be written.
+GRANT SELECT, INSERT ON sluice.request TO ledger_app;
+GRANT UPDATE (state, state_reason, closed_at) ON sluice.request TO ledger_app;
+
+-- Which version the tables are at (`/sluice/health`).
+GRANT SELECT ON sluice.alembic_version TO ledger_app;

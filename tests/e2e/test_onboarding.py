@@ -1,0 +1,241 @@
+"""From contract to published table on the real stack: the way through, the ways out, and the ways around."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import ROLES, Stack
+
+from sluice.adapters.ledger import PostgresLedger, broken_link, forget_connections
+from sluice.settings import load
+
+pytestmark = pytest.mark.stack
+Source = Callable[..., Path]
+
+
+def published(stack: Stack, identifier: str) -> list[dict[str, Any]]:
+    """The rows that a reader of the catalog sees."""
+    import os
+
+    from sluice.adapters import iceberg
+
+    os.environ.update(load(stack.environment).aws_environment())
+    return list(iceberg.scan(iceberg.catalog(), identifier).to_pylist())
+
+
+def exists(stack: Stack, identifier: str) -> bool:
+    import os
+
+    from pyiceberg.exceptions import NoSuchTableError
+
+    from sluice.adapters import iceberg
+
+    os.environ.update(load(stack.environment).aws_environment())
+    try:
+        return iceberg.catalog().load_table(identifier).current_snapshot() is not None
+    except NoSuchTableError:
+        return False
+
+
+@pytest.fixture
+def ledger(stack: Stack) -> Iterator[PostgresLedger]:
+    url = load(stack.environment).ledger
+    yield PostgresLedger(url)
+    forget_connections(url)
+
+
+def ask(stack: Stack, contract: Path) -> str:
+    return str(stack.json("request", str(contract))["id"])
+
+
+def test_approved_at_both_gates_it_is_published(stack: Stack, source: Source, ledger: PostgresLedger) -> None:
+    contract = source("shop")
+    request = ask(stack, contract)
+    assert ask(stack, contract) == request, "asking twice gives the same request"
+    waiting = stack.wait(request, lambda o: bool(o["waiting_for"]))
+    assert sorted(waiting["waiting_for"]) == sorted(ROLES)
+    assert not exists(stack, "shop.orders")
+    inbox = stack.json("inbox", "--user", "sara")
+    assert [(i["request"], i["gate"], i["role"]) for i in inbox] == [(request, "admission", "security")]
+    assert stack.json("inbox", "--user", "remy") == []
+    stack.approve(request, "admission")
+
+    pack = stack.wait(request, lambda o: o["gates"]["publication"]["open"])
+    assert not exists(stack, "shop.orders"), "invisible until published"
+    assert [(t["name"], t["rows_read"], t["rows_staged"], t["rows_quarantined"]) for t in pack["tables"]] == [
+        ("orders", 3, 2, 1), ("lines", 3, 3, 0),
+    ]  # fmt: skip
+    evidence = stack.json("evidence", request, "--gate", "publication")
+    assert evidence["tables"][0]["quarantine_reasons"] == {"CAST": 1}
+    assert evidence["quality"]["success"]
+    stack.approve(request, "publication")
+
+    done = stack.wait(request, lambda o: o["state"] != "open")
+    assert done["state"] == "published", done["reason"]
+    assert stack.wait_run(request) == "success"
+    rows = sorted(published(stack, "shop.orders"), key=lambda r: r["id"])
+    assert rows == [
+        {"id": 1, "placed_on": date(2026, 1, 31), "amount": Decimal("10.50")},
+        {"id": 3, "placed_on": date(2026, 2, 1), "amount": Decimal("0.10")},
+    ]
+    assert len(published(stack, "shop.lines")) == 3
+
+    stages = {s["stage"]: s for s in done["flow"]["stages"]}
+    assert list(stages) == ["request", "admission", "land", "profile", "check", "publication", "register", "publish"]
+    for s in stages.values():
+        assert s["done"]
+        assert s["work"] + s["wait"] == pytest.approx(s["elapsed"], abs=0.01)
+    assert stages["admission"]["work"] == 0
+    assert stages["land"]["work"] > 0
+    assert done["flow"]["lead_seconds"] >= max(s["elapsed"] for s in stages.values())
+    with ledger.reading() as tx:
+        decisions = tx.decisions(request)
+        assert sorted((d.gate, d.role, d.actor) for d in decisions) == sorted((g, r, u) for g in ("admission", "publication") for r, u in ROLES.items())
+        assert broken_link(tx.decisions()) is None
+    assert stack.run("ledger", "verify").returncode == 0
+    assert [a["name"] for a in stack.api("admin").get("/api/v2/assets", name_pattern="shop.%")["assets"]] == ["shop.orders", "shop.lines"]
+
+
+def test_rejected_it_ends_red_and_says_why(stack: Stack, source: Source) -> None:
+    request = ask(stack, source("rejected"))
+    stack.wait(request, lambda o: o["gates"]["admission"]["open"])
+    said = stack.run("decide", request, "--gate", "admission", "--role", "security", "--reject")
+    assert said.returncode == 1
+    assert "needs a reason" in said.stderr
+    said = stack.run("decide", request, "--gate", "admission", "--role", "security", "--reject", "--comment", "no licence for this")
+    assert said.returncode == 0, said.stderr
+    done = stack.wait(request, lambda o: o["state"] != "open")
+    assert (done["state"], done["reason"]) == ("rejected", "rejected at admission by sara (security): no licence for this")
+    assert stack.wait_run(request) == "failed"
+    assert "no licence for this" in stack.api("admin").task_error(request, "conclude")
+    assert not exists(stack, "rejected.orders")
+    late = stack.run("decide", request, "--gate", "admission", "--role", "business", "--approve")
+    assert late.returncode == 1
+    assert "rejected" in late.stderr
+
+
+def test_a_failed_check_stops_before_the_gate_and_names_the_rule(stack: Stack, source: Source) -> None:
+    request = ask(stack, source("orphans", lines="order_id,sku\n1,apple\n7,ghost\n"))
+    stack.approve(request, "admission")
+    done = stack.wait(request, lambda o: o["state"] != "open")
+    assert done["state"] == "failed"
+    assert "CHECKS_FAILED" in done["reason"]
+    assert [(f["table"], f["severity"]) for f in done["checks"]["failures"]] == [("lines", "error")]
+    assert not done["gates"]["publication"]["open"]
+    assert stack.wait_run(request) == "failed"
+    assert not exists(stack, "orphans.lines")
+
+
+def test_marking_tasks_in_airflow_publishes_nothing(stack: Stack, source: Source) -> None:
+    """The attack that any user of Airflow could try: mark every waiting signature a success."""
+    request = ask(stack, source("forged"))
+    stack.wait(request, lambda o: o["gates"]["admission"]["open"])
+    api = stack.api("admin")
+    base = f"/api/v2/dags/onboard_source/dagRuns/{request}/taskInstances"
+    deadline = time.monotonic() + 60
+    while len([t for t in api.get(base)["task_instances"] if t["task_id"] == "admission.signature" and t["state"] == "deferred"]) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    for index in range(5):
+        answer = httpx.patch(f"{stack.url}{base}/admission.signature/{index}", json={"new_state": "success"}, headers=stack.token("admin"))
+        assert answer.status_code == 200, answer.text
+    done = stack.wait(request, lambda o: o["state"] != "open")
+    assert done["state"] == "failed"
+    assert "land" in done["reason"]
+    assert "STAGE_NOT_READY" in done["reason"]
+    assert stack.wait_run(request) == "failed"
+    assert not exists(stack, "forged.orders")
+
+
+def test_the_requester_a_stranger_and_a_foreign_page_are_refused(stack: Stack, source: Source, ledger: PostgresLedger) -> None:
+    request = ask(stack, source("refusals"))
+    overview = stack.wait(request, lambda o: o["gates"]["admission"]["open"])
+    digest = overview["gates"]["admission"]["evidence_digest"]
+    url = f"{stack.url}/sluice/requests/{request}/decisions"
+    body = {"gate": "admission", "role": "security", "verdict": "approve", "evidence_digest": digest}
+
+    def post(user: str | None, more: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> tuple[int, str]:
+        answer = httpx.post(url, json=body | (more or {}), headers=(stack.token(user) if user else {}) | (headers or {}))
+        return answer.status_code, answer.json().get("code", "")
+
+    assert post(None)[0] == 401
+    assert post("remy") == (403, "OWN_REQUEST")
+    assert post("bea") == (403, "NOT_YOUR_ROLE")
+    assert post("admin") == (403, "NOT_YOUR_ROLE")
+    assert post("sara", {"evidence_digest": "0" * 64}) == (409, "STALE_EVIDENCE")
+    assert post("sara", {"verdict": "maybe"}) == (422, "BAD_REQUEST")
+    assert post("sara", headers={"Origin": "https://evil.example"}) == (403, "CROSS_ORIGIN")
+    form = httpx.post(url, data=body, headers=stack.token("sara"))
+    assert form.status_code == 415
+    assert post("sara") == (201, "")
+    assert post("sara") == (409, "ALREADY_DECIDED")
+    with ledger.reading() as tx:
+        assert len(tx.decisions(request)) == 1
+
+
+def test_every_route_asks_who_is_there(stack: Stack) -> None:
+    described = stack.api("bea").get("/sluice/openapi.json")["paths"]
+    assert len(described) >= 6
+    for path, methods in [*described.items(), ("/openapi.json", {"get": {}}), ("/nowhere", {"get": {}}), ("/docs", {"get": {}})]:
+        for method in methods:
+            answer = httpx.request(method, f"{stack.url}/sluice{path.replace('{request_id}', 'onb-x')}", json={} if method == "post" else None)
+            assert answer.status_code in (401, 404), (method, path, answer.status_code)
+            assert answer.status_code == 401 or path in ("/nowhere", "/docs")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("apiVersion: v3.1.0", "apiVersion: v2.2.2"), "CONTRACT_VERSION"),
+        (("domain: retail", "domain: retail\ncolour: blue"), "UNKNOWN_KEY"),
+        (("name: lines", "name: orders"), "DUPLICATE_TABLE"),
+        (("logicalType: date", "logicalType: day"), "UNKNOWN_TYPE"),
+        (("classification: public, description: Euros.", "classification: secret, description: Euros."), "BAD_CLASSIFICATION"),
+        (("path: .,", "path: s3://a:hunter2hunter2@b,"), "SECRET"),
+        (("path: .,", "path: nowhere,"), "FILE_NOT_FOUND"),
+        (("domain: retail", "domain: [retail"), "YAML_SYNTAX"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_screen_exit_2_and_leaves_nothing(stack: Stack, source: Source, change: tuple[str, str], said: str) -> None:
+    contract = source("bad")
+    contract.write_text(contract.read_text().replace(*change))
+    done = stack.run("request", str(contract))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) <= 24
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
+    assert [r for r in stack.json("status") if r["source"] == "bad"] == []
+
+
+def test_an_empty_file_and_a_missing_contract(stack: Stack, source: Source, tmp_path: Path) -> None:
+    done = stack.run("request", str(source("emptied", orders="")))
+    assert (done.returncode, "EMPTY_FILE" in done.stderr) == (2, True)
+    done = stack.run("request", str(tmp_path / "none.yaml"))
+    assert (done.returncode, "CONTRACT_NOT_FOUND" in done.stderr) == (2, True)
+
+
+def test_a_bad_contract_pasted_into_the_form_ends_red_and_leaves_nothing(stack: Stack) -> None:
+    api = stack.api("remy")
+    assert api.trigger("pasted-1", {"contract_yaml": "apiVersion: v3.1.0\nkind: DataContract\n"})
+    assert stack.wait_run("pasted-1") == "failed"
+    assert "MISSING_KEY" in api.task_error("pasted-1", "request.open")
+    assert "No request was opened" in api.task_error("pasted-1", "conclude")
+
+
+def test_a_second_run_of_the_same_contract_is_refused_with_the_first_ones_name(stack: Stack, source: Source) -> None:
+    contract = source("twice")
+    request = ask(stack, contract)
+    stack.wait(request, lambda o: o["gates"]["admission"]["open"])
+    api = stack.api("remy")
+    assert api.trigger("another-run", {"contract_yaml": contract.read_text(), "base": str(contract.parent)})
+    assert stack.wait_run("another-run") == "failed"
+    assert request in api.task_error("another-run", "request.open")
+    assert len([r for r in stack.json("status") if r["source"] == "twice"]) == 1
