@@ -11,7 +11,9 @@ from airflow.plugins_manager import AirflowPlugin
 class LazyApp:
     """An ASGI app that imports the real one when it is first called, so that workers never pay for it."""
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]) -> None:
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]
+    ) -> None:
         from sluice_airflow.web import app
 
         await app(scope, receive, send)

@@ -36,7 +36,9 @@ class Standing:
         return bool(self.evidence_digest) and not self.missing and self.against is None
 
 
-def open_gate(tx: Transaction, request_id: str, gate: Stage, evidence: Artifact, roles: tuple[str, ...], now: datetime) -> Standing:
+def open_gate(
+    tx: Transaction, request_id: str, gate: Stage, evidence: Artifact, roles: tuple[str, ...], now: datetime
+) -> Standing:
     """Ask for signatures on this evidence. Signatures already given on the very same evidence stay good."""
     request = live_request(tx, request_id)
     clock = Clock(tx.events(request_id))
@@ -69,7 +71,12 @@ def gate_standing(tx: Transaction, request: Request, gate: Stage) -> Standing:
     signed: dict[str, Decision] = {}
     for d in decisions:
         # Read as sceptically as it was written: a row that breaks a rule counts for nothing.
-        if d.verdict is Verdict.APPROVE and d.role in required and d.evidence_digest == digest and d.actor != request.requester:
+        if (
+            d.verdict is Verdict.APPROVE
+            and d.role in required
+            and d.evidence_digest == digest
+            and d.actor != request.requester
+        ):
             signed.setdefault(d.role, d)
     people: dict[str, Decision] = {}
     for d in signed.values():
@@ -123,14 +130,22 @@ def decide(tx: Transaction, policy: Policy, choice: Choice, now: datetime) -> De
         raise RefusedError("ALREADY_DECIDED", f"{choice.role} has already decided at {choice.gate}{by}", status=409)
     if not clock.started(choice.gate):
         waiting = ", ".join(clock.current()) or "an earlier stage"
-        raise RefusedError("GATE_NOT_OPEN", f"the {choice.gate} gate is not open; the request is at {waiting}", status=409)
+        raise RefusedError(
+            "GATE_NOT_OPEN", f"the {choice.gate} gate is not open; the request is at {waiting}", status=409
+        )
     if choice.evidence_digest != standing.evidence_digest:
         raise RefusedError("STALE_EVIDENCE", "the evidence is not what you saw", status=409, where=f"now {standing.evidence_digest[:12]}",
                            mend="Look at it again, then decide.")  # fmt: skip
-    if choice.verdict is Verdict.APPROVE and (other := next((d for d in standing.signed if d.actor == choice.actor), None)):
-        raise RefusedError("SAME_PERSON", f"{choice.actor} has already signed as {other.role}; two roles need two people", status=403)
+    if choice.verdict is Verdict.APPROVE and (
+        other := next((d for d in standing.signed if d.actor == choice.actor), None)
+    ):
+        raise RefusedError(
+            "SAME_PERSON", f"{choice.actor} has already signed as {other.role}; two roles need two people", status=403
+        )
     if choice.verdict is not Verdict.APPROVE and not choice.comment.strip():
-        raise RefusedError("COMMENT_NEEDED", f"to {choice.verdict} needs a reason", status=400, mend="Say why in the comment.")
+        raise RefusedError(
+            "COMMENT_NEEDED", f"to {choice.verdict} needs a reason", status=400, mend="Say why in the comment."
+        )
     decision = tx.decide(
         request.id, choice.gate, choice.role, choice.verdict, choice.actor, choice.comment, choice.evidence_digest, now
     )
@@ -145,11 +160,15 @@ def _refuse_person(policy: Policy, request: Request, choice: Choice) -> None:
         raise RefusedError("OWN_REQUEST", f"{choice.actor} asked for {request.id} and cannot decide on it", status=403)
     if choice.role not in policy.roles_of(choice.actor):
         held = ", ".join(policy.roles_of(choice.actor)) or "no role"
-        raise RefusedError("NOT_YOUR_ROLE", f"{choice.actor} may not sign as {choice.role!r} (holds {held})", status=403)
+        raise RefusedError(
+            "NOT_YOUR_ROLE", f"{choice.actor} may not sign as {choice.role!r} (holds {held})", status=403
+        )
 
 
 def _record(tx: Transaction, request: Request, decision: Decision, attempt: int, now: datetime) -> None:
-    event = {Verdict.APPROVE: Event.APPROVED, Verdict.REJECT: Event.REJECTED, Verdict.RETURN: Event.RETURNED}[decision.verdict]
+    event = {Verdict.APPROVE: Event.APPROVED, Verdict.REJECT: Event.REJECTED, Verdict.RETURN: Event.RETURNED}[
+        decision.verdict
+    ]
     tx.append(request.id, decision.gate, attempt, event, now, actor=decision.actor, role=decision.role,
               reason=decision.comment or None, digest=decision.evidence_digest)  # fmt: skip
     if decision.verdict is Verdict.APPROVE:

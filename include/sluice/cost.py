@@ -14,7 +14,9 @@ COPIES = {"landing": 1, "table": 1}
 def estimate(source_bytes: int, staged_bytes: int, tables: int, files: int) -> dict[str, Any]:
     """Monthly cost in US dollars of keeping one landing copy and one table copy, with its assumptions."""
     gigabytes = (source_bytes + staged_bytes) / 1e9
-    monthly = gigabytes * STORAGE_PER_GB_MONTH + files * PUT_PER_1000 / 1000 + tables * GLUE_OBJECTS_PER_100K_MONTH / 100_000
+    monthly = (
+        gigabytes * STORAGE_PER_GB_MONTH + files * PUT_PER_1000 / 1000 + tables * GLUE_OBJECTS_PER_100K_MONTH / 100_000
+    )
     return {
         "monthly_usd": round(monthly, 6),
         "assumptions": [

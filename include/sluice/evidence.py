@@ -62,7 +62,9 @@ def publication_pack(
             "warnings": sum(report["warnings"] for report in checks.values()),
             "results": results,
         },
-        "cost": cost.estimate(sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)),
+        "cost": cost.estimate(
+            sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)
+        ),
     }
     return {**pack, "evidence_digest": digest_of(pack)}
 

@@ -41,10 +41,14 @@ class RequestFlow:
 def request_flow(events: Iterable[StageEvent], now: datetime) -> RequestFlow:
     """The flow of one request from its events; what is still open is measured up to `now`."""
     ordered = sorted(events, key=lambda e: e.seq)
-    stages = tuple(f for stage in Stage if (f := stage_flow([e for e in ordered if e.stage is stage], stage, now)) is not None)
+    stages = tuple(
+        f for stage in Stage if (f := stage_flow([e for e in ordered if e.stage is stage], stage, now)) is not None
+    )
     if not ordered:
         return RequestFlow((), 0.0, 0.0, 0.0)
-    end = next((e.at for e in ordered if e.stage is Stage.PUBLISH and e.event is Event.COMPLETED and e.table is None), None)
+    end = next(
+        (e.at for e in ordered if e.stage is Stage.PUBLISH and e.event is Event.COMPLETED and e.table is None), None
+    )
     ended = end or next((e.at for e in reversed(ordered) if e.event in _ENDS and e.table is None), now)
     lead = _seconds(ordered[0].at, ended)
     work = sum(s.work for s in stages)
@@ -99,11 +103,10 @@ def _work(events: list[StageEvent], start: datetime | None, until: datetime) -> 
 
 
 def _union(intervals: list[Interval]) -> float:
-    total, reached = 0.0, None
+    total = 0.0
+    reached: datetime | None = None
     for begin, end in sorted(intervals):
-        begin = begin if reached is None else max(begin, reached)
-        if end > begin:
-            total += (end - begin).total_seconds()
+        total += _seconds(begin if reached is None else max(begin, reached), end)
         reached = end if reached is None else max(reached, end)
     return total
 

@@ -133,7 +133,15 @@ class Transaction(Protocol):
         """Decisions in order, of one request or of all."""
 
     def decide(
-        self, request_id: str, gate: Stage, role: str, verdict: Verdict, actor: str, comment: str, digest: str, now: datetime
+        self,
+        request_id: str,
+        gate: Stage,
+        role: str,
+        verdict: Verdict,
+        actor: str,
+        comment: str,
+        digest: str,
+        now: datetime,
     ) -> Decision:
         """Append a decision to the chain."""
 

@@ -154,7 +154,13 @@ def require_ready(clock: Clock, request_id: str, stage: Stage) -> None:
 
 
 def complete(
-    tx: Transaction, request: Request, stage: Stage, now: datetime, *, table: str | None = None, found: Artifact | None = None
+    tx: Transaction,
+    request: Request,
+    stage: Stage,
+    now: datetime,
+    *,
+    table: str | None = None,
+    found: Artifact | None = None,
 ) -> None:
     """Record what a stage (or a table's share of it) found; with its last table the stage is complete."""
     live_request(tx, request.id)
@@ -183,7 +189,14 @@ def finish_stage(tx: Transaction, request: Request, stage: Stage, now: datetime,
 
 
 def fail(
-    tx: Transaction, request_id: str, stage: Stage, now: datetime, reason: str, *, table: str | None = None, final: bool = True
+    tx: Transaction,
+    request_id: str,
+    stage: Stage,
+    now: datetime,
+    reason: str,
+    *,
+    table: str | None = None,
+    final: bool = True,
 ) -> None:
     """Record a failure; a final one ends the request. Harmless when the request has already ended."""
     request = tx.request(request_id)

@@ -44,7 +44,9 @@ class Policy:
         reasons = [f"the most sensitive data is classified {contract.classification!r}: tier {tier}"]
         if undeclared_pii and TIERS.index(self.pii_tier) > TIERS.index(tier):
             tier = self.pii_tier
-            reasons.append(f"personal data was found where none was declared ({', '.join(undeclared_pii)}): tier {tier}")
+            reasons.append(
+                f"personal data was found where none was declared ({', '.join(undeclared_pii)}): tier {tier}"
+            )
         return tier, tuple(reasons)
 
     def required(self, gate: Stage, tier: str) -> tuple[str, ...]:
@@ -57,55 +59,77 @@ class Policy:
 
 
 def load_policy(path: Path) -> Policy:
-    """Read the policy. Raises BadInputError (POLICY_*) naming file, key and mend."""
+    """Read the policy. Raises BadInputError (POLICY_*) naming file, line, key and mend."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
         raise BadInputError("POLICY_NOT_FOUND", f"cannot read the policy {path}: {error.strerror}") from error
-    document = yaml_document.parse(text, str(path))
-    data = document.data
+    read = _Reader(yaml_document.parse(text, str(path)))
+    if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates"}):
+        raise read.bad(f"unknown key {unknown[0]!r}", unknown[0], mend="Known: roles, tiers, gates.")
+    roles = read.roles()
+    by_classification, pii_tier = read.tiers()
+    return Policy(roles, by_classification, pii_tier, read.signatures(roles), digest_of(read.document.data))
 
-    def bad(message: str, *where: str | int, mend: str = "") -> BadInputError:
-        line = document.line(where)
-        return BadInputError("POLICY_INVALID", message, where=f"{path}:{line} at {yaml_document.dotted(where)}", mend=mend)
 
-    def section(name: str) -> dict[str, Any]:
-        value = data.get(name)
+class _Reader:
+    """One reading of a policy document."""
+
+    def __init__(self, document: yaml_document.Document) -> None:
+        self.document = document
+
+    def bad(self, message: str, *where: str, mend: str = "") -> BadInputError:
+        place = f"{self.document.file}:{self.document.line(where)} at {yaml_document.dotted(where)}"
+        return BadInputError("POLICY_INVALID", message, where=place, mend=mend)
+
+    def section(self, name: str) -> dict[str, Any]:
+        value = self.document.data.get(name)
         if not isinstance(value, dict) or not value:
-            raise bad(f"the policy needs a mapping `{name}`", name)
+            raise self.bad(f"the policy needs a mapping `{name}`", name)
         return value
 
-    if unknown := set(data) - {"roles", "tiers", "gates"}:
-        raise bad(f"unknown key {sorted(unknown)[0]!r}", sorted(unknown)[0], mend="Known: roles, tiers, gates.")
-    roles = {}
-    for name, role in section("roles").items():
-        members = role.get("members") if isinstance(role, dict) else None
-        if not isinstance(members, list) or not members or not all(isinstance(m, str) for m in members):
-            raise bad(f"the role {name!r} needs a list of `members`", "roles", name, mend="Name at least one user.")
-        roles[name] = Role(name, str(role.get("description") or ""), tuple(members))
-    tiers = section("tiers")
-    by_classification = tiers.get("by_classification")
-    if not isinstance(by_classification, dict):
-        raise bad("`tiers.by_classification` must be a mapping", "tiers")
-    for classification in CLASSIFICATIONS:
-        if by_classification.get(classification) not in TIERS:
-            raise bad(f"classification {classification!r} needs a tier", "tiers", "by_classification", mend=f"One of {', '.join(TIERS)}.")
-    pii_tier = tiers.get("undeclared_pii", "high")
-    if pii_tier not in TIERS:
-        raise bad(f"undeclared_pii is {pii_tier!r}", "tiers", "undeclared_pii", mend=f"One of {', '.join(TIERS)}.")
-    gates = section("gates")
-    signatures: dict[Stage, dict[str, tuple[str, ...]]] = {}
-    for gate in GATES:
-        by_tier = gates.get(gate)
-        if not isinstance(by_tier, dict):
-            raise bad(f"the gate {gate!r} is missing", "gates", gate)
-        signatures[gate] = {}
-        for tier in TIERS:
-            names = by_tier.get(tier)
-            if not isinstance(names, list) or not names or len(set(names)) != len(names):
-                raise bad(f"the gate {gate!r} needs a list of distinct roles for tier {tier!r}", "gates", gate, tier,
-                          mend="An empty list would approve by itself; name at least one role.")  # fmt: skip
-            if strangers := [n for n in names if n not in roles]:
-                raise bad(f"unknown role {strangers[0]!r}", "gates", gate, tier, mend=f"Known: {', '.join(roles)}.")
-            signatures[gate][tier] = tuple(names)
-    return Policy(roles, dict(by_classification), pii_tier, signatures, digest_of(data))
+    def roles(self) -> dict[str, Role]:
+        roles = {}
+        for name, role in self.section("roles").items():
+            members = role.get("members") if isinstance(role, dict) else None
+            if not isinstance(members, list) or not members or not all(isinstance(m, str) for m in members):
+                raise self.bad(f"{name!r} needs a list of `members`", "roles", name, mend="Name at least one user.")
+            roles[name] = Role(name, str(role.get("description") or ""), tuple(members))
+        return roles
+
+    def tiers(self) -> tuple[dict[str, str], str]:
+        tiers = self.section("tiers")
+        by_classification = tiers.get("by_classification")
+        if not isinstance(by_classification, dict):
+            raise self.bad("`tiers.by_classification` must be a mapping", "tiers")
+        pii_tier = tiers.get("undeclared_pii", "high")
+        asked: dict[tuple[str, ...], Any] = {("undeclared_pii",): pii_tier}
+        asked |= {("by_classification", c): by_classification.get(c) for c in CLASSIFICATIONS}
+        for where, tier in asked.items():
+            if tier not in TIERS:
+                raise self.bad(
+                    f"{where[-1]} is in the tier {tier!r}", "tiers", *where, mend=f"One of {', '.join(TIERS)}."
+                )
+        return dict(by_classification), str(pii_tier)
+
+    def signatures(self, roles: Mapping[str, Role]) -> dict[Stage, dict[str, tuple[str, ...]]]:
+        gates = self.section("gates")
+        if unknown := sorted(set(gates) - set(GATES)):
+            raise self.bad(f"unknown gate {unknown[0]!r}", "gates", unknown[0], mend=f"Gates: {', '.join(GATES)}.")
+        signatures: dict[Stage, dict[str, tuple[str, ...]]] = {}
+        for gate in GATES:
+            by_tier = gates.get(gate)
+            if not isinstance(by_tier, dict):
+                raise self.bad(f"the gate {gate.value!r} is missing", "gates")
+            signatures[gate] = {tier: self._signers(by_tier, gate, tier, roles) for tier in TIERS}
+        return signatures
+
+    def _signers(
+        self, by_tier: Mapping[str, Any], gate: Stage, tier: str, roles: Mapping[str, Role]
+    ) -> tuple[str, ...]:
+        names, where = by_tier.get(tier), ("gates", gate.value, tier)
+        if not isinstance(names, list) or not names or len(set(map(str, names))) != len(names):
+            raise self.bad("needs a list of distinct roles", *where, mend="An empty list would approve by itself.")
+        if strangers := [n for n in names if n not in roles]:
+            raise self.bad(f"unknown role {strangers[0]!r}", *where, mend=f"Known: {', '.join(roles)}.")
+        return tuple(names)

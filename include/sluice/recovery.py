@@ -66,6 +66,8 @@ def _forget_landed(tools: Tools, request: Request) -> bool:
         with tools.ledger.transaction() as tx:
             attempt = Clock(tx.events(request.id)).attempt(Stage.LAND)
             for name in gone:
-                tx.append(request.id, Stage.LAND, attempt, Event.CANCELLED, tools.now(), table=name, reason="[LAKE_LOST]")
+                tx.append(
+                    request.id, Stage.LAND, attempt, Event.CANCELLED, tools.now(), table=name, reason="[LAKE_LOST]"
+                )
         tools.sweep(f"{request.id}/staged")
     return bool(gone)

@@ -127,7 +127,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     roots = env.get("SLUICE_SOURCE_ROOTS", "")
     lake = (env.get("SLUICE_LAKE") or "s3://sluice-lake").rstrip("/")
     if not lake.startswith("s3://") or len(lake) == len("s3://"):
-        raise UsageError("SETTING", f"SLUICE_LAKE={lake!r} is not an s3:// URI", mend="Use s3://BUCKET or s3://BUCKET/PREFIX.")
+        raise UsageError(
+            "SETTING", f"SLUICE_LAKE={lake!r} is not an s3:// URI", mend="Use s3://BUCKET or s3://BUCKET/PREFIX."
+        )
     return Settings(
         project=PROJECT,
         home=home,

@@ -66,7 +66,10 @@ class ApprovalTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer makes this trigger again."""
-        return ("sluice_airflow.approvals.ApprovalTrigger", {"request_id": self.request_id, "gate": self.gate, "role": self.role})
+        return (
+            "sluice_airflow.approvals.ApprovalTrigger",
+            {"request_id": self.request_id, "gate": self.gate, "role": self.role},
+        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait quietly, then look whenever the ledger has moved."""

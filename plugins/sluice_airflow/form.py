@@ -18,7 +18,6 @@ def request_form() -> dict[str, Param]:
             enum=[None, *contracts],
             title="Contract",
             description="A contract from the contracts folder. Leave it empty to paste one below.",
-            section="What",
         ),
         "contract_yaml": Param(
             None,
@@ -27,7 +26,6 @@ def request_form() -> dict[str, Param]:
             maxLength=1_048_576,
             title="or paste a contract",
             description="A whole ODCS v3.1.0 contract as YAML.",
-            section="What",
         ),
         "base": Param(
             None,
@@ -35,7 +33,6 @@ def request_form() -> dict[str, Param]:
             maxLength=1000,
             title="Folder of the source",
             description="Where the contract's relative paths start; empty means Sluice's sources folder.",
-            section="What",
         ),
         "use_case": Param(
             None,
@@ -43,14 +40,13 @@ def request_form() -> dict[str, Param]:
             maxLength=200,
             title="Use case",
             description="The use case that waits for this data.",
-            section="Why",
         ),
         "priority": Param(
-            "standard", type="string", enum=list(PRIORITIES), title="Priority", section="Why",
+            "standard", type="string", enum=list(PRIORITIES), title="Priority",
             description="How urgent it is, in the open: everybody sees what was asked to go first.",
         ),
         "comment": Param(
-            None, type=["null", "string"], format="multiline", maxLength=2000, title="Comment", section="Why",
+            None, type=["null", "string"], format="multiline", maxLength=2000, title="Comment",
             description="Anything that helps those who will be asked to approve.",
         ),
     }  # fmt: skip

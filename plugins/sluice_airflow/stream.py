@@ -47,7 +47,9 @@ class OpenedRequest:
 
 def open_request() -> OpenedRequest:
     """The request stage."""
-    with TaskGroup(group_id=Stage.REQUEST, tooltip="The contract is validated, the source probed, the request recorded") as group:
+    with TaskGroup(
+        group_id=Stage.REQUEST, tooltip="The contract is validated, the source probed, the request recorded"
+    ) as group:
 
         @task(task_id="open", **RETRIES["record"])
         def open_() -> str:
@@ -158,7 +160,9 @@ def conclude() -> Any:
             request = tx.request(found[0].id)
         tools.sweep(found[0].id)
         if request is None or request.state is not RequestState.PUBLISHED:
-            raise AirflowFailException(f"{found[0].id} is {request.state if request else 'gone'}: {request.state_reason if request else ''}")
+            raise AirflowFailException(
+                f"{found[0].id} is {request.state if request else 'gone'}: {request.state_reason if request else ''}"
+            )
         return str(request.id)
 
     return conclude_()
@@ -168,4 +172,3 @@ def explained(error: SluiceError) -> str:
     """Every finding of an error, for a task's log."""
     findings = getattr(error, "findings", None)
     return "\n".join(map(str, findings)) if findings else str(error)
-

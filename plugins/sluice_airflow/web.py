@@ -102,7 +102,9 @@ def health() -> dict[str, Any]:
 
 
 @app.get("/requests")
-def list_requests(source: Annotated[str | None, Query()] = None, digest: Annotated[str | None, Query()] = None) -> list[dict[str, Any]]:
+def list_requests(
+    source: Annotated[str | None, Query()] = None, digest: Annotated[str | None, Query()] = None
+) -> list[dict[str, Any]]:
     """Requests, oldest first; of one source, or of one contract digest."""
     with tools().ledger.reading() as tx:
         return [request_line(r) for r in tx.requests(source=source, digest=digest)]
@@ -129,10 +131,24 @@ def show_evidence(request_id: str, gate: Annotated[Gate, Query()]) -> dict[str, 
 @app.post("/requests/{request_id}/decisions", status_code=201)
 def post_decision(request_id: str, body: DecisionBody, user: GetUserDep) -> dict[str, Any]:
     """Decide as one of your roles, on the evidence you saw."""
-    choice = Choice(request_id, Stage(body.gate), body.role, Verdict(body.verdict), user.get_name(), body.comment, body.evidence_digest)
+    choice = Choice(
+        request_id,
+        Stage(body.gate),
+        body.role,
+        Verdict(body.verdict),
+        user.get_name(),
+        body.comment,
+        body.evidence_digest,
+    )
     with tools().ledger.transaction() as tx:
         decision = decide(tx, tools().policy(), choice, tools().now())
-    return {"seq": decision.seq, "hash": decision.hash, "by": decision.actor, "role": decision.role, "verdict": decision.verdict.value}
+    return {
+        "seq": decision.seq,
+        "hash": decision.hash,
+        "by": decision.actor,
+        "role": decision.role,
+        "verdict": decision.verdict.value,
+    }
 
 
 @app.get("/inbox")
@@ -157,5 +173,7 @@ def show_policy(user: GetUserDep) -> dict[str, Any]:
 def _existing(tx: Any, request_id: str) -> Any:
     request = tx.request(request_id)
     if request is None:
-        raise RefusedError("NO_REQUEST", f"there is no request {request_id!r}", status=404, mend="GET /sluice/requests lists them.")
+        raise RefusedError(
+            "NO_REQUEST", f"there is no request {request_id!r}", status=404, mend="GET /sluice/requests lists them."
+        )
     return request

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from sluice.adapters.gx import load_suites, validate, verify
 from sluice.checks.report import CheckReport
 from sluice.checks.rules import Rule

@@ -154,7 +154,9 @@ def test_a_rejected_request_can_be_asked_again_and_both_decisions_stay(ledger: P
         ({"verdict": Verdict.RETURN, "comment": "  "}, "COMMENT_NEEDED", 400),
     ],
 )
-def test_refusals_say_why_and_leave_nothing(ledger: PostgresLedger, policy: Policy, change: dict[str, Any], code: str, status: int) -> None:
+def test_refusals_say_why_and_leave_nothing(
+    ledger: PostgresLedger, policy: Policy, change: dict[str, Any], code: str, status: int
+) -> None:
     with ledger.transaction() as tx:
         request = requested(tx, policy)
         asked(tx, request, Stage.ADMISSION)
@@ -212,7 +214,9 @@ def test_no_stage_starts_before_its_gate_whatever_airflow_says(ledger: PostgresL
             require_approvals(tx, request)
 
 
-def test_landing_other_content_again_voids_the_signatures_and_the_same_content_keeps_them(ledger: PostgresLedger, policy: Policy) -> None:
+def test_landing_other_content_again_voids_the_signatures_and_the_same_content_keeps_them(
+    ledger: PostgresLedger, policy: Policy
+) -> None:
     with ledger.transaction() as tx:
         request = requested(tx, policy)
         asked(tx, request, Stage.ADMISSION)
@@ -255,7 +259,9 @@ def test_a_failure_ends_the_request_with_its_reason_and_closes_the_door(ledger: 
 
 @pytest.mark.parametrize("table", ["stage_event", "decision", "artifact"])
 @pytest.mark.parametrize("statement", ["UPDATE sluice.{} SET seq = seq", "DELETE FROM sluice.{}", "TRUNCATE sluice.{}"])
-def test_history_cannot_be_changed(ledger: PostgresLedger, policy: Policy, ledger_url: str, table: str, statement: str) -> None:
+def test_history_cannot_be_changed(
+    ledger: PostgresLedger, policy: Policy, ledger_url: str, table: str, statement: str
+) -> None:
     with ledger.transaction() as tx:
         request = requested(tx, policy)
         asked(tx, request, Stage.ADMISSION)

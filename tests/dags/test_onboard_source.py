@@ -40,7 +40,11 @@ def test_each_stage_is_a_task_group_of_its_name(dag: Any) -> None:
 def test_the_groups_stand_in_the_order_of_the_value_stream(dag: Any) -> None:
     """The DAG and the ledger's rules are two statements of one order."""
     for stage, before in PREDECESSORS.items():
-        first = [t for t in groups(dag)[stage].children.values() if not (t.upstream_task_ids & set(groups(dag)[stage].children))]
+        first = [
+            t
+            for t in groups(dag)[stage].children.values()
+            if not (t.upstream_task_ids & set(groups(dag)[stage].children))
+        ]
         upstream = {u for t in first for u in t.get_flat_relative_ids(upstream=True)}
         for predecessor in before:
             assert set(groups(dag)[predecessor].children) <= upstream, f"{stage} does not wait for {predecessor}"
@@ -67,7 +71,9 @@ def test_retries_go_by_kind_of_work_and_the_verdict_has_none(dag: Any) -> None:
     assert dag.get_task("conclude").retries == 0
     assert dag.get_task("conclude").trigger_rule == "all_done"
     assert dag.get_task("land.table").partial_kwargs["retries"] == 3
-    assert all((t.partial_kwargs["retries"] if t.is_mapped else t.retries) > 0 for t in dag.tasks if t.task_id != "conclude")
+    assert all(
+        (t.partial_kwargs["retries"] if t.is_mapped else t.retries) > 0 for t in dag.tasks if t.task_id != "conclude"
+    )
 
 
 def test_the_form_offers_the_folder_and_types_every_field(dag: Any) -> None:

@@ -34,7 +34,9 @@ class Stack:
 
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run `sluice …` as a user would."""
-        return subprocess.run([SLUICE, *arguments], env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=timeout)
+        return subprocess.run(
+            [SLUICE, *arguments], env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=timeout
+        )
 
     def json(self, *arguments: str) -> Any:
         """The JSON a successful command prints."""
@@ -83,7 +85,9 @@ class Stack:
         """All five roles approve at a gate, each by its own user."""
         self.wait(request, lambda o: o["gates"][gate]["open"] and bool(o["gates"][gate]["evidence_digest"]))
         for role, user in ROLES.items():
-            done = self.run("decide", request, "--gate", gate, "--role", role, "--user", user, "--approve", "--comment", "seen")
+            done = self.run(
+                "decide", request, "--gate", gate, "--role", role, "--user", user, "--approve", "--comment", "seen"
+            )
             assert done.returncode == 0, done.stderr
 
 

@@ -97,10 +97,20 @@ def test_approved_at_both_gates_it_is_published(stack: Stack, source: Source, le
     assert done["flow"]["lead_seconds"] >= max(s["elapsed"] for s in stages.values())
     with ledger.reading() as tx:
         decisions = tx.decisions(request)
-        assert sorted((d.gate, d.role, d.actor) for d in decisions) == sorted((g, r, u) for g in ("admission", "publication") for r, u in ROLES.items())
+        assert sorted((d.gate, d.role, d.actor) for d in decisions) == sorted(
+            (g, r, u) for g in ("admission", "publication") for r, u in ROLES.items()
+        )
         assert broken_link(tx.decisions()) is None
     assert stack.run("ledger", "verify").returncode == 0
-    assert [a["name"] for a in stack.api("admin").get("/api/v2/assets", name_pattern="shop.%")["assets"]] == ["shop.orders", "shop.lines"]
+    events = [
+        e
+        for e in stack.api("admin").get("/api/v2/assets/events")["asset_events"]
+        if e["extra"].get("request_id") == request
+    ]
+    assert sorted((e["uri"], e["extra"]["rows"]) for e in events) == [
+        ("glue://shop/lines", 3),
+        ("glue://shop/orders", 2),
+    ]
 
 
 def test_rejected_it_ends_red_and_says_why(stack: Stack, source: Source) -> None:
@@ -109,10 +119,15 @@ def test_rejected_it_ends_red_and_says_why(stack: Stack, source: Source) -> None
     said = stack.run("decide", request, "--gate", "admission", "--role", "security", "--reject")
     assert said.returncode == 1
     assert "needs a reason" in said.stderr
-    said = stack.run("decide", request, "--gate", "admission", "--role", "security", "--reject", "--comment", "no licence for this")
+    said = stack.run(
+        "decide", request, "--gate", "admission", "--role", "security", "--reject", "--comment", "no licence for this"
+    )
     assert said.returncode == 0, said.stderr
     done = stack.wait(request, lambda o: o["state"] != "open")
-    assert (done["state"], done["reason"]) == ("rejected", "rejected at admission by sara (security): no licence for this")
+    assert (done["state"], done["reason"]) == (
+        "rejected",
+        "rejected at admission by sara (security): no licence for this",
+    )
     assert stack.wait_run(request) == "failed"
     assert "no licence for this" in stack.api("admin").task_error(request, "conclude")
     assert not exists(stack, "rejected.orders")
@@ -140,11 +155,24 @@ def test_marking_tasks_in_airflow_publishes_nothing(stack: Stack, source: Source
     api = stack.api("admin")
     base = f"/api/v2/dags/onboard_source/dagRuns/{request}/taskInstances"
     deadline = time.monotonic() + 60
-    while len([t for t in api.get(base)["task_instances"] if t["task_id"] == "admission.signature" and t["state"] == "deferred"]) < 5:
+    while (
+        len(
+            [
+                t
+                for t in api.get(base)["task_instances"]
+                if t["task_id"] == "admission.signature" and t["state"] == "deferred"
+            ]
+        )
+        < 5
+    ):
         assert time.monotonic() < deadline
         time.sleep(1)
     for index in range(5):
-        answer = httpx.patch(f"{stack.url}{base}/admission.signature/{index}", json={"new_state": "success"}, headers=stack.token("admin"))
+        answer = httpx.patch(
+            f"{stack.url}{base}/admission.signature/{index}",
+            json={"new_state": "success"},
+            headers=stack.token("admin"),
+        )
         assert answer.status_code == 200, answer.text
     done = stack.wait(request, lambda o: o["state"] != "open")
     assert done["state"] == "failed"
@@ -154,15 +182,21 @@ def test_marking_tasks_in_airflow_publishes_nothing(stack: Stack, source: Source
     assert not exists(stack, "forged.orders")
 
 
-def test_the_requester_a_stranger_and_a_foreign_page_are_refused(stack: Stack, source: Source, ledger: PostgresLedger) -> None:
+def test_the_requester_a_stranger_and_a_foreign_page_are_refused(
+    stack: Stack, source: Source, ledger: PostgresLedger
+) -> None:
     request = ask(stack, source("refusals"))
     overview = stack.wait(request, lambda o: o["gates"]["admission"]["open"])
     digest = overview["gates"]["admission"]["evidence_digest"]
     url = f"{stack.url}/sluice/requests/{request}/decisions"
     body = {"gate": "admission", "role": "security", "verdict": "approve", "evidence_digest": digest}
 
-    def post(user: str | None, more: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> tuple[int, str]:
-        answer = httpx.post(url, json=body | (more or {}), headers=(stack.token(user) if user else {}) | (headers or {}))
+    def post(
+        user: str | None, more: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        answer = httpx.post(
+            url, json=body | (more or {}), headers=(stack.token(user) if user else {}) | (headers or {})
+        )
         return answer.status_code, answer.json().get("code", "")
 
     assert post(None)[0] == 401
@@ -183,9 +217,18 @@ def test_the_requester_a_stranger_and_a_foreign_page_are_refused(stack: Stack, s
 def test_every_route_asks_who_is_there(stack: Stack) -> None:
     described = stack.api("bea").get("/sluice/openapi.json")["paths"]
     assert len(described) >= 6
-    for path, methods in [*described.items(), ("/openapi.json", {"get": {}}), ("/nowhere", {"get": {}}), ("/docs", {"get": {}})]:
+    for path, methods in [
+        *described.items(),
+        ("/openapi.json", {"get": {}}),
+        ("/nowhere", {"get": {}}),
+        ("/docs", {"get": {}}),
+    ]:
         for method in methods:
-            answer = httpx.request(method, f"{stack.url}/sluice{path.replace('{request_id}', 'onb-x')}", json={} if method == "post" else None)
+            answer = httpx.request(
+                method,
+                f"{stack.url}/sluice{path.replace('{request_id}', 'onb-x')}",
+                json={} if method == "post" else None,
+            )
             assert answer.status_code in (401, 404), (method, path, answer.status_code)
             assert answer.status_code == 401 or path in ("/nowhere", "/docs")
 
@@ -203,7 +246,9 @@ def test_every_route_asks_who_is_there(stack: Stack) -> None:
         (("domain: retail", "domain: [retail"), "YAML_SYNTAX"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_screen_exit_2_and_leaves_nothing(stack: Stack, source: Source, change: tuple[str, str], said: str) -> None:
+def test_bad_input_is_one_screen_exit_2_and_leaves_nothing(
+    stack: Stack, source: Source, change: tuple[str, str], said: str
+) -> None:
     contract = source("bad")
     contract.write_text(contract.read_text().replace(*change))
     done = stack.run("request", str(contract))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sluice.settings import Settings, load
 from sluice.stack.local import down
 

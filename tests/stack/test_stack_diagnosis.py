@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+
 from sluice.errors import LakeUnavailableError
 from sluice.settings import Settings
 from sluice.stack import aws, postgres

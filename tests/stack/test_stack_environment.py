@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from sluice.errors import StackError
 from sluice.settings import Settings, load
 from sluice.stack.airflow import airflow_environment

@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+
 from sluice.errors import StackError
 from sluice.settings import Settings
 from sluice.stack import processes

@@ -4,6 +4,7 @@ import os
 import socket
 
 import pytest
+
 from sluice.errors import StackError
 from sluice.stack import ports
 

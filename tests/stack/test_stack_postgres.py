@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+
 from sluice.errors import StackError
 from sluice.settings import Settings
 from sluice.stack import postgres, processes

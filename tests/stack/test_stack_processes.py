@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from sluice.errors import StackError
 from sluice.stack import processes
 

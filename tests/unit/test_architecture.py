@@ -24,7 +24,20 @@ HOMES = {
     "psutil": {"stack"},
     "click": {"cli"},
 }
-DOMAIN = ["approval", "cost", "evidence", "flow", "lake", "ledger", "onboarding", "overview", "policy", "stages", "contract", "checks"]
+DOMAIN = [
+    "approval",
+    "cost",
+    "evidence",
+    "flow",
+    "lake",
+    "ledger",
+    "onboarding",
+    "overview",
+    "policy",
+    "stages",
+    "contract",
+    "checks",
+]
 
 
 def modules(folder: Path) -> list[Path]:
@@ -42,12 +55,14 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[tuple[str, 
 
 
 def within(module: str, roots: set[str]) -> bool:
-    return module.split(".")[0] in roots
+    return module.split(".", maxsplit=1)[0] in roots
 
 
 @pytest.mark.parametrize("path", modules(LIBRARY), ids=lambda p: str(p.relative_to(LIBRARY)))
 def test_the_library_knows_neither_airflow_nor_the_layers_above(path: Path) -> None:
-    found = [(m, line) for m, line in imports(path) if within(m, {"airflow", "sluice_airflow", "sluice_plugin", "dags"})]
+    found = [
+        (m, line) for m, line in imports(path) if within(m, {"airflow", "sluice_airflow", "sluice_plugin", "dags"})
+    ]
     assert not found
 
 
@@ -65,12 +80,18 @@ def test_each_sdk_lives_in_its_one_adapter(path: Path) -> None:
 def test_the_domain_imports_no_adapter_and_asks_nobody_for_the_time(name: str) -> None:
     place = LIBRARY / name
     for path in modules(place) if place.is_dir() else [place.with_suffix(".py")]:
-        outer = [m for m, _ in imports(path) if m.startswith(("sluice.adapters", "sluice.stack", "sluice.stream", "sluice.cli"))]
+        outer = [
+            m
+            for m, _ in imports(path)
+            if m.startswith(("sluice.adapters", "sluice.stack", "sluice.stream", "sluice.cli"))
+        ]
         assert not outer, path
         assert "datetime.now" not in path.read_text("utf-8"), path
 
 
-@pytest.mark.parametrize("path", [*modules(PROJECT / "dags"), PROJECT / "plugins" / "sluice_plugin.py"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [*modules(PROJECT / "dags"), PROJECT / "plugins" / "sluice_plugin.py"], ids=lambda p: p.name
+)
 def test_what_airflow_parses_imports_nothing_heavy(path: Path) -> None:
     heavy = {"great_expectations", "pandas", "pyarrow", "boto3", "duckdb", "pyiceberg", "sqlalchemy", "httpx"}
     assert not [m for m, _ in imports(path, top_level_only=True) if within(m, heavy)]
@@ -86,7 +107,12 @@ def test_parsing_the_dag_module_pulls_in_no_engine() -> None:
         "print([m for m in ('great_expectations','pandas','pyarrow','boto3','duckdb','pyiceberg') if m in sys.modules])"
     )
     path = f"{PROJECT / 'include'}:{PROJECT / 'plugins'}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path, "PATH": "", "AIRFLOW_HOME": "/nonexistent"})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": path, "PATH": "", "AIRFLOW_HOME": "/nonexistent"},
+    )
     if "No module named 'airflow'" in done.stderr:
         pytest.skip("Airflow is not installed")
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr

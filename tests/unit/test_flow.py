@@ -14,7 +14,15 @@ T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 def history(*lines: tuple) -> list[StageEvent]:
     """(seconds after T0, stage, event[, table[, attempt]]) in the order they were written."""
     return [
-        StageEvent(seq, "r", Stage(stage), rest[1] if len(rest) > 1 else 1, Event(event), T0 + timedelta(seconds=at), table=rest[0] if rest else None)
+        StageEvent(
+            seq,
+            "r",
+            Stage(stage),
+            rest[1] if len(rest) > 1 else 1,
+            Event(event),
+            T0 + timedelta(seconds=at),
+            table=rest[0] if rest else None,
+        )
         for seq, (at, stage, event, *rest) in enumerate(lines, start=1)
     ]
 
@@ -60,7 +68,10 @@ def test_what_is_open_is_measured_up_to_now() -> None:
 
 
 def test_a_rejection_ends_the_lead_time() -> None:
-    flow = request_flow(history((0, "admission", "ready"), (1, "admission", "started"), (9, "admission", "rejected")), T0 + timedelta(days=1))
+    flow = request_flow(
+        history((0, "admission", "ready"), (1, "admission", "started"), (9, "admission", "rejected")),
+        T0 + timedelta(days=1),
+    )
     assert flow.lead == 9
 
 
@@ -85,7 +96,11 @@ def test_parts_sum_to_elapsed_and_nothing_is_negative(events: list, now: int) ->
 def test_a_stage_done_again_voids_what_came_after_it() -> None:
     clock = Clock(WHOLE)
     assert clock.completed(Stage.LAND)
-    again = [*WHOLE, StageEvent(99, "r", Stage.ADMISSION, 2, Event.READY, T0), StageEvent(100, "r", Stage.ADMISSION, 2, Event.COMPLETED, T0)]
+    again = [
+        *WHOLE,
+        StageEvent(99, "r", Stage.ADMISSION, 2, Event.READY, T0),
+        StageEvent(100, "r", Stage.ADMISSION, 2, Event.COMPLETED, T0),
+    ]
     assert not Clock(again).completed(Stage.LAND)
 
 

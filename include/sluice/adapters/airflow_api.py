@@ -61,14 +61,21 @@ class AirflowApi:
         instance = self._send("GET", base)
         if instance.status_code != 200:
             return ""
-        answer = self._send("GET", f"{base}/logs/{instance.json().get('try_number', 1)}", params={"full_content": "true"})
+        answer = self._send(
+            "GET", f"{base}/logs/{instance.json().get('try_number', 1)}", params={"full_content": "true"}
+        )
         lines = answer.json().get("content", []) if answer.status_code == 200 else []
         raised = [e for line in lines if isinstance(line, dict) for e in line.get("error_detail") or ()]
         return str(raised[0].get("exc_value", "")) if raised else ""
 
     def clear(self, run_id: str, task_ids: list[str] | None = None) -> None:
         """Clear a run's tasks (all, or these and what comes after them) so that they are done again."""
-        body: dict[str, Any] = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "include_downstream": True}
+        body: dict[str, Any] = {
+            "dry_run": False,
+            "only_failed": False,
+            "dag_run_id": run_id,
+            "include_downstream": True,
+        }
         if task_ids:
             body["task_ids"] = task_ids
         self._answer(self._send("POST", f"/api/v2/dags/{DAG}/clearTaskInstances", json=body))
@@ -77,7 +84,9 @@ class AirflowApi:
         try:
             return self._http.request(method, path, **request)
         except httpx.ConnectError as error:
-            raise StackError("NOT_RUNNING", f"nobody answers at {self.url}", mend="Start the stack with `sluice up`.") from error
+            raise StackError(
+                "NOT_RUNNING", f"nobody answers at {self.url}", mend="Start the stack with `sluice up`."
+            ) from error
         except httpx.HTTPError as error:
             raise TransientError("API_UNAVAILABLE", f"{self.url} did not answer: {error}") from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +106,14 @@ def register(source: Catalog, contract: Contract, table: Table, location: str) -
 
     identifier = (contract.id, table.table_name)
     with _translated(".".join(identifier)):
+        with suppress(NamespaceAlreadyExistsError):
+            source.create_namespace(
+                contract.id, {"comment": contract.description, "owner": contract.owner, SOURCE_PROPERTY: contract.id}
+            )
         try:
-            source.create_namespace(contract.id, {"comment": contract.description, "owner": contract.owner, SOURCE_PROPERTY: contract.id})
-        except NamespaceAlreadyExistsError:
-            pass
-        try:
-            made = source.create_table(identifier, iceberg_schema(table), location=location, properties=table_properties(contract, table))
+            made = source.create_table(
+                identifier, iceberg_schema(table), location=location, properties=table_properties(contract, table)
+            )
             return CatalogEntry(".".join(identifier), made.location(), created=True)
         except TableAlreadyExistsError:
             return _adopt(source.load_table(identifier), contract, table)
@@ -137,7 +139,9 @@ def _adopt(existing: IcebergTable, contract: Contract, table: Table) -> CatalogE
     return CatalogEntry(identifier, existing.location(), created=False)
 
 
-def publish(source: Catalog, identifier: str, files: Sequence[str], request_id: str, evidence_digest: str) -> Publication:
+def publish(
+    source: Catalog, identifier: str, files: Sequence[str], request_id: str, evidence_digest: str
+) -> Publication:
     """Make exactly these files the table's content, in one atomic commit; doing it again changes nothing.
 
     Raises LakeUnavailableError when the catalog's answer is unknown: the next try looks before it writes.
@@ -154,13 +158,17 @@ def publish(source: Catalog, identifier: str, files: Sequence[str], request_id: 
             try:
                 with table.transaction() as change:
                     if table.current_snapshot() is not None:
-                        change.delete(AlwaysTrue(), snapshot_properties=properties | {REQUEST_PROPERTY: f"{request_id}/replace"})
+                        change.delete(
+                            AlwaysTrue(), snapshot_properties=properties | {REQUEST_PROPERTY: f"{request_id}/replace"}
+                        )
                     if files:
                         change.add_files(list(files), snapshot_properties=properties)
             except CommitFailedException as error:
                 # Somebody else's commit came first: nothing of ours is visible, so reload and try on top of it.
                 if attempt == COMMIT_ATTEMPTS:
-                    raise LakeUnavailableError("COMMIT_CONFLICT", f"{attempt} commits were overtaken by others", where=identifier) from error
+                    raise LakeUnavailableError(
+                        "COMMIT_CONFLICT", f"{attempt} commits were overtaken by others", where=identifier
+                    ) from error
                 continue
             done = _published(source.load_table(identifier), request_id)
             if done is None:
@@ -178,7 +186,13 @@ def _published(table: IcebergTable, request_id: str) -> Snapshot | None:
 
 def _publication(identifier: str, snapshot: Snapshot, *, repeated: bool) -> Publication:
     summary = snapshot.summary.additional_properties if snapshot.summary else {}
-    return Publication(identifier, snapshot.snapshot_id, int(summary.get("total-records", 0)), int(summary.get("total-data-files", 0)), repeated)
+    return Publication(
+        identifier,
+        snapshot.snapshot_id,
+        int(summary.get("total-records", 0)),
+        int(summary.get("total-data-files", 0)),
+        repeated,
+    )
 
 
 def readable(source: Catalog, identifier: str, request_id: str) -> str | None:
@@ -214,16 +228,22 @@ def _translated(where: str) -> Iterator[None]:
     try:
         yield
     except CommitStateUnknownException as error:
-        raise LakeUnavailableError("COMMIT_UNKNOWN", "the catalog did not say whether the commit happened", where=where) from error
+        raise LakeUnavailableError(
+            "COMMIT_UNKNOWN", "the catalog did not say whether the commit happened", where=where
+        ) from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in ("AccessDeniedException", "AccessDenied", "UnrecognizedClientException"):
-            raise TerminalError("ACCESS_DENIED", f"AWS refused: {code}", where=where, mend="Grant the worker's role Glue access.") from error
+            raise TerminalError(
+                "ACCESS_DENIED", f"AWS refused: {code}", where=where, mend="Grant the worker's role Glue access."
+            ) from error
         raise LakeUnavailableError("CATALOG_UNAVAILABLE", f"the catalog answered {code}", where=where) from error
     except (BotoCoreError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise LakeUnavailableError("CATALOG_UNAVAILABLE", f"the catalog could not be reached: {error}", where=where) from error
+        raise LakeUnavailableError(
+            "CATALOG_UNAVAILABLE", f"the catalog could not be reached: {error}", where=where
+        ) from error
 
 
 def _iceberg_type(column: ColumnType) -> Any:

@@ -20,14 +20,19 @@ _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"
 _EXISTS = {"412", "PreconditionFailed"}
 
 
+def client_config(total_max_attempts: int = 5) -> Any:
+    """botocore's configuration: the one layer that retries a call."""
+    from botocore.config import Config
+
+    retries: Any = {"mode": "standard", "total_max_attempts": total_max_attempts}
+    return Config(retries=retries, connect_timeout=5, read_timeout=60, s3={"addressing_style": "path"})
+
+
 @cache
 def _client() -> S3Client:
     import boto3
-    from botocore.config import Config
 
-    retries: Any = {"mode": "standard", "total_max_attempts": 5}
-    config = Config(retries=retries, connect_timeout=5, read_timeout=60, s3={"addressing_style": "path"})
-    return boto3.session.Session().client("s3", config=config)
+    return boto3.session.Session().client("s3", config=client_config())
 
 
 def split(uri: str) -> tuple[str, str]:

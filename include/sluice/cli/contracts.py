@@ -36,7 +36,9 @@ def lint(contracts: tuple[Path, ...], as_json: bool) -> None:
                 click.echo(str(finding), err=True)
             if not findings:
                 columns = sum(len(t.columns) for t in contract.tables)
-                click.echo(f"{path}: good ({contract.id} {contract.version}, {len(contract.tables)} tables, {columns} columns)")
+                click.echo(
+                    f"{path}: good ({contract.id} {contract.version}, {len(contract.tables)} tables, {columns} columns)"
+                )
     if as_json:
         emit_json(results)
     if bad:
@@ -101,8 +103,14 @@ def show_evidence(evidence: dict[str, Any]) -> None:
 
 def show_checks(quality: dict[str, Any]) -> None:
     """The checks' verdict, and each rule that did not hold."""
-    verdict = click.style("passed", fg="green", bold=True) if quality["success"] else click.style("FAILED", fg="red", bold=True)
-    heading(f"Checks: {verdict} ({quality['evaluated']} evaluated, {quality['failed']} failed, {quality['warnings']} warnings)")
+    verdict = (
+        click.style("passed", fg="green", bold=True)
+        if quality["success"]
+        else click.style("FAILED", fg="red", bold=True)
+    )
+    heading(
+        f"Checks: {verdict} ({quality['evaluated']} evaluated, {quality['failed']} failed, {quality['warnings']} warnings)"
+    )
     failures = quality.get("failures")
     if failures is None:
         failures = [

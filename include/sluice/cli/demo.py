@@ -14,8 +14,8 @@ from sluice.cli.console import heading, table
 from sluice.cli.identity import REQUESTER, development_users, local_log_ins, session
 from sluice.cli.requests import ask, follow, request_conf, role_holders, run_address, show_request, wait_for_record
 from sluice.cli.stack import start
-from sluice.linting import usable_contract
 from sluice.errors import StackError, UsageError
+from sluice.linting import usable_contract
 from sluice.settings import Settings, load
 
 CONTRACT = "nyc_flights.odcs.yaml"
@@ -43,7 +43,7 @@ def demo() -> None:
         "use_case": "Delay statistics", "priority": "standard", "comment": "The demo's request",
     }  # fmt: skip
     with session(settings, user=REQUESTER) as api:
-        identity, fresh = ask(api, contract, conf)
+        identity, _ = ask(api, contract, conf)
         heading(f"Onboarding {contract.name} ({contract.id} {contract.version}) as {identity}")
         click.echo(f"  watch it: {run_address(settings, identity)}")
         overview = wait_for_record(api, identity)
@@ -56,7 +56,11 @@ def demo() -> None:
                 decider.__exit__()
     show_request(overview)
     if overview["state"] != "published":
-        raise StackError("DEMO_FAILED", overview["reason"] or f"the request is {overview['state']}", where=run_address(settings, identity))
+        raise StackError(
+            "DEMO_FAILED",
+            overview["reason"] or f"the request is {overview['state']}",
+            where=run_address(settings, identity),
+        )
     answer(settings, contract.id)
     show_log_ins(settings)
 
@@ -92,9 +96,9 @@ def answer(settings: Settings, source: str) -> None:
     """Ask a question of the published Iceberg tables, found through the Glue catalog."""
     from sluice.adapters import iceberg
     from sluice.adapters.duck import query_arrow
-    from sluice.stream.tools import connect
+    from sluice.stream.tools import use_aws
 
-    connect(settings)
+    use_aws(settings)
     catalog = iceberg.catalog()
     columns = {"flights": ("carrier", "arr_delay"), "airlines": ("carrier", "name")}
     published = {name: iceberg.scan(catalog, f"{source}.{name}", wanted) for name, wanted in columns.items()}
@@ -112,7 +116,10 @@ def show_log_ins(settings: Settings) -> None:
     heading(f"Airflow: {settings.airflow_url}")
     table(
         ["demo user", "password", "may"],
-        [[user, password, _may(user, roles.get(user, ""), policy.roles_of(user))] for user, password in local_log_ins(settings).items()],
+        [
+            [user, password, _may(user, roles.get(user, ""), policy.roles_of(user))]
+            for user, password in local_log_ins(settings).items()
+        ],
     )
     click.echo("  These users are for this machine alone. Stop everything with `sluice down`.")
 

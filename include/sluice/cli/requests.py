@@ -30,13 +30,19 @@ GATES = ("admission", "publication")
 @click.option("--wait", is_flag=True, help="Stay until the request has ended; exit 1 unless it is published.")
 @click.option("--user", help="Who asks; default SLUICE_USER, or the local stack's demo requester.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def request(contract: Path, use_case: str, priority: str, comment: str, wait: bool, user: str | None, as_json: bool) -> None:
+def request(
+    contract: Path, use_case: str, priority: str, comment: str, wait: bool, user: str | None, as_json: bool
+) -> None:
     """Ask for a source to be onboarded. Asking twice gives the same request."""
     from sluice.linting import usable_contract
 
     settings = load()
     asked = usable_contract(contract)
-    conf = request_conf(settings, asked, contract) | {"use_case": use_case or None, "priority": priority, "comment": comment or None}
+    conf = request_conf(settings, asked, contract) | {
+        "use_case": use_case or None,
+        "priority": priority,
+        "comment": comment or None,
+    }
     with session(settings, user=user, default=REQUESTER) as api:
         identity, fresh = ask(api, asked, conf)
         if not as_json:
@@ -101,11 +107,15 @@ def wait_for_record(api: AirflowApi, identity: str, patience: float = 120.0) -> 
             raise TerminalError("NOT_OPENED", said or "the run failed before the request was opened",
                                 where=identity, mend="See the log of request.open in Airflow.")  # fmt: skip
         if time.monotonic() > until:
-            raise TerminalError("NOT_OPENED", f"the run {identity} has not started after {patience:.0f} s", mend="`sluice doctor`")
+            raise TerminalError(
+                "NOT_OPENED", f"the run {identity} has not started after {patience:.0f} s", mend="`sluice doctor`"
+            )
         time.sleep(POLL_SECONDS / 2)
 
 
-def follow(api: AirflowApi, identity: str, say: Callable[[str], None], on_look: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+def follow(
+    api: AirflowApi, identity: str, say: Callable[[str], None], on_look: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
     """Tell each stage's progress until the request has ended, and give its last overview."""
     told: dict[str, tuple[Any, ...]] = {}
     while True:
@@ -158,14 +168,18 @@ def resolve(api: AirflowApi, name: str) -> str:
         return name
     found = api.get("/sluice/requests", source=name)
     if not found:
-        raise BadInputError("NO_REQUEST", f"there is no request for {name!r}", mend="`sluice status` lists all requests.")
+        raise BadInputError(
+            "NO_REQUEST", f"there is no request for {name!r}", mend="`sluice status` lists all requests."
+        )
     return str(found[-1]["id"])
 
 
 def show_request(overview: dict[str, Any]) -> None:
     """A request on one screen."""
     heading(f"{overview['source']} {overview['version']}: {state(overview['state'])}")
-    click.echo(f"  request {overview['id']}, asked by {overview['requester']} at {overview['requested_at'][:16].replace('T', ' ')} UTC")
+    click.echo(
+        f"  request {overview['id']}, asked by {overview['requester']} at {overview['requested_at'][:16].replace('T', ' ')} UTC"
+    )
     if overview["reason"]:
         click.echo(f"  why: {overview['reason']}")
     if overview["at"]:
@@ -196,7 +210,10 @@ def show_flow(flow: dict[str, Any]) -> None:
     heading("Stage durations")
     table(
         ["stage", "elapsed", "queue", "work", "wait"],
-        [[s["stage"] + ("" if s["done"] else " …"), *(duration(s[k]) for k in ("elapsed", "queue", "work", "wait"))] for s in flow["stages"]],
+        [
+            [s["stage"] + ("" if s["done"] else " …"), *(duration(s[k]) for k in ("elapsed", "queue", "work", "wait"))]
+            for s in flow["stages"]
+        ],
         right=(1, 2, 3, 4),
     )
     click.echo(f"  lead time {duration(flow['lead_seconds'])}, of it work {duration(flow['work_seconds'])}"
@@ -221,7 +238,18 @@ def inbox(user: str | None, as_json: bool) -> None:
     else:
         table(
             ["request", "gate", "role", "who", "tier", "asked by", "waits"],
-            [[w["request"], w["gate"], w["role"], w["user"], w["tier"], w["requester"], duration(w["waiting_seconds"])] for w in waiting],
+            [
+                [
+                    w["request"],
+                    w["gate"],
+                    w["role"],
+                    w["user"],
+                    w["tier"],
+                    w["requester"],
+                    duration(w["waiting_seconds"]),
+                ]
+                for w in waiting
+            ],
         )
 
 
@@ -251,7 +279,16 @@ def evidence(name: str, gate: str, user: str | None, as_json: bool) -> None:
 @click.option("--evidence", "digest", help="Digest of the evidence you saw; default: the evidence as it is now.")
 @click.option("--user", help="Who decides; default SLUICE_USER, or the local stack's demo user of that role.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def decide(name: str, gate: str, role: str, verdict: str | None, comment: str, digest: str | None, user: str | None, as_json: bool) -> None:
+def decide(
+    name: str,
+    gate: str,
+    role: str,
+    verdict: str | None,
+    comment: str,
+    digest: str | None,
+    user: str | None,
+    as_json: bool,
+) -> None:
     """Decide at a gate, as one of your roles. Exit 1 when the decision is refused, with the reason."""
     if verdict is None:
         raise UsageError("VERDICT", "say what you decide", mend="Give --approve, --reject or --return.")
@@ -264,7 +301,9 @@ def decide(name: str, gate: str, role: str, verdict: str | None, comment: str, d
     if as_json:
         emit_json(recorded)
     else:
-        click.echo(f"Recorded: {verdict} by {recorded['by']} as {role} at {gate} of {identity}, on evidence {digest[:12]}")
+        click.echo(
+            f"Recorded: {verdict} by {recorded['by']} as {role} at {gate} of {identity}, on evidence {digest[:12]}"
+        )
 
 
 def role_holders(settings: Settings) -> list[str]:

@@ -19,13 +19,13 @@ def start(settings: Settings) -> None:
     from sluice.cli.identity import ADMIN, development_users, session
     from sluice.recovery import reconcile
     from sluice.stack.local import up as start_stack
-    from sluice.stream.tools import connect
+    from sluice.stream.tools import connect, use_aws
 
     def prepare() -> None:
         from sluice.adapters.ledger import migrate
         from sluice.adapters.s3 import ensure_bucket
 
-        tools = connect(settings)
+        use_aws(settings)
         migrate(settings.ledger)
         if settings.embedded_aws:
             ensure_bucket(settings.lake, settings.region)
@@ -35,7 +35,9 @@ def start(settings: Settings) -> None:
     tools = connect(settings)
     outcome = reconcile(tools)
     for request in outcome.lost:
-        click.echo(f"  {request.id} was published, but the lake was restarted and no longer has it; `sluice request` onboards it again")
+        click.echo(
+            f"  {request.id} was published, but the lake was restarted and no longer has it; `sluice request` onboards it again"
+        )
     if outcome.again:
         with session(settings, user=ADMIN) as api:
             for request in outcome.again:
@@ -77,9 +79,11 @@ def doctor(as_json: bool) -> None:
 def _buckets(settings: Settings) -> str:
     from sluice.adapters.s3 import bucket_exists
     from sluice.errors import StackError
-    from sluice.stream.tools import connect
+    from sluice.stream.tools import use_aws
 
-    connect(settings)
+    use_aws(settings)
     if not bucket_exists(settings.lake):
-        raise StackError("NO_BUCKET", f"the lake {settings.lake} does not exist", mend="`sluice up` makes it on the embedded AWS.")
+        raise StackError(
+            "NO_BUCKET", f"the lake {settings.lake} does not exist", mend="`sluice up` makes it on the embedded AWS."
+        )
     return settings.lake

@@ -93,7 +93,9 @@ def _refuse_bombs(text: str, refuse: Any) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            raise refuse("YAML_ALIAS", line, f"uses the alias *{event.anchor}", "Write the value out; aliases are refused.")
+            raise refuse(
+                "YAML_ALIAS", line, f"uses the alias *{event.anchor}", "Write the value out; aliases are refused."
+            )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -122,7 +124,9 @@ def _plain(node: Any, path: Path, lines: dict[Path, int], findings: list[Finding
             line = key_node.start_mark.line + 1
             if key in result:
                 findings.append(
-                    Finding("YAML_DUPLICATE_KEY", f"the key {key!r} stands twice", file, line, dotted(path), "Keep one.")
+                    Finding(
+                        "YAML_DUPLICATE_KEY", f"the key {key!r} stands twice", file, line, dotted(path), "Keep one."
+                    )
                 )
             lines[(*path, key)] = line
             result[key] = _plain(value_node, (*path, key), lines, findings, file)

@@ -120,7 +120,6 @@ class Server:
     base: str
     format: str
     dialect: Dialect = Dialect()
-    endpoint: str | None = None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ PASTED = "<pasted contract>"
 def load_contract(path: Path) -> Contract:
     """Read a contract from a file. Raises BadInputError (CONTRACT_NOT_FOUND) and what read_contract raises."""
     if path.is_dir():
-        raise BadInputError("CONTRACT_NOT_FOUND", f"{path} is a folder, not a contract", mend="Name a *.odcs.yaml file in it.")
+        raise BadInputError(
+            "CONTRACT_NOT_FOUND", f"{path} is a folder, not a contract", mend="Name a *.odcs.yaml file in it."
+        )
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -89,7 +91,9 @@ def _schema_findings(document: Document) -> Iterator[Finding]:
             yield document.finding("MISSING_KEY", path, f"the key {key!r} is missing", f"Add `{key}:` here.")
         elif error.validator == "enum":
             value, allowed = error.instance, [str(v) for v in error.validator_value]
-            yield document.finding(_enum_code(path), path, f"{_short(value)} is not allowed", _suggest(str(value), allowed))
+            yield document.finding(
+                _enum_code(path), path, f"{_short(value)} is not allowed", _suggest(str(value), allowed)
+            )
         elif error.validator == "type":
             wanted = error.validator_value
             yield document.finding(

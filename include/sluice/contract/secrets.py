@@ -16,7 +16,9 @@ _VALUES = {
     "a token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|xox[abpr]-[A-Za-z0-9-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.)"),
     "a password in a connection string": re.compile(r"\b(?:password|passwd|pwd|accountkey|secret)\s*=\s*[^\s;,]{3,}", re.I),
 }  # fmt: skip
-_NAMES = re.compile(r"(?:^|[_.\-])(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credentials?)$", re.I)
+_NAMES = re.compile(
+    r"(?:^|[_.\-])(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credentials?)$", re.I
+)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MEND = "Remove it, change it where it is valid, and name an Airflow connection in the server's `connection` instead."
 

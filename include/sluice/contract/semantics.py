@@ -47,7 +47,9 @@ class _Reader:
             return None
         properties = data.get("properties") or []
         if not properties:
-            self.report("NO_COLUMNS", path, f"the table {name!r} has no columns", "List its columns under `properties:`.")
+            self.report(
+                "NO_COLUMNS", path, f"the table {name!r} has no columns", "List its columns under `properties:`."
+            )
             return None
         columns = [self.column(c, (*path, "properties", i)) for i, c in enumerate(properties)]
         known = [c for c in columns if c is not None]
@@ -82,7 +84,9 @@ class _Reader:
             known = "physical" if "physicalType" in str(error) else "logical"
             names = PHYSICAL_TYPES if known == "physical" else LOGICAL_TYPES
             key = f"{known}Type" if f"{known}Type" in data else "name"
-            self.report("UNKNOWN_TYPE", (*path, key), f"column {name!r}: {error}", f"Known {known} types: {', '.join(names)}.")
+            self.report(
+                "UNKNOWN_TYPE", (*path, key), f"column {name!r}: {error}", f"Known {known} types: {', '.join(names)}."
+            )
             column_type = ColumnType(Kind.STRING)
         classification = data.get("classification") or "internal"
         if classification not in CLASSIFICATIONS:
@@ -95,7 +99,7 @@ class _Reader:
             except re.error as error:
                 self.report("BAD_PATTERN", (*path, "logicalTypeOptions", "pattern"), f"column {name!r}: {error}",
                             "Write a regular expression.")  # fmt: skip
-        key = data.get("primaryKeyPosition") or 0
+        position = int(data.get("primaryKeyPosition") or 0)
         return Column(
             name=name,
             field_name=field_name(data.get("physicalName") or name),
@@ -103,7 +107,7 @@ class _Reader:
             description=data.get("description") or "",
             required=data.get("required") is True,
             unique=data.get("unique") is True,
-            key_position=max(key, 1) if data.get("primaryKey") else 0,
+            key_position=max(position, 1) if data.get("primaryKey") else 0,
             classification=classification,
             options=options,
             quality=tuple(data.get("quality") or ()),
@@ -119,7 +123,9 @@ class _Reader:
                 here = (*path, "properties", i, "relationships", j)
                 yield from self.relationship(item, here, (column.get("name") or "",), _names(item.get("to")))
 
-    def relationship(self, item: Mapping[str, Any], path: Path, start: tuple[str, ...], to: tuple[str, ...]) -> Iterator[Relationship]:
+    def relationship(
+        self, item: Mapping[str, Any], path: Path, start: tuple[str, ...], to: tuple[str, ...]
+    ) -> Iterator[Relationship]:
         custom = custom_properties(item)
         severity = custom.get("severity") or "error"
         if severity not in SEVERITIES:
@@ -130,7 +136,9 @@ class _Reader:
             self.report("BAD_RELATIONSHIP", path, f"goes from {', '.join(start)} to {', '.join(to)}",
                         "Write `to: table.column`, as many columns on both sides, all in one table.")  # fmt: skip
             return
-        yield Relationship(start, targets.pop(), tuple(t.rsplit(".", 1)[1] for t in to), severity, str(custom.get("reason") or ""))
+        yield Relationship(
+            start, targets.pop(), tuple(t.rsplit(".", 1)[1] for t in to), severity, str(custom.get("reason") or "")
+        )
 
     def check_references(self, tables: list[tuple[Table, Path]]) -> None:
         """Relationships must name tables and columns of this contract."""
@@ -153,14 +161,20 @@ class _Reader:
         for i, (name, lake_name) in enumerate(names):
             if lake_name in seen:
                 j, other = seen[lake_name]
-                both = f"stands twice (also as number {j + 1})" if other == name else f"and {other!r} are both {lake_name!r} in the catalog"
-                self.report(code, (*path, i), f"the {what} {name!r} {both}", f"Rename one, or give it a `physicalName`.")
+                both = (
+                    f"stands twice (also as number {j + 1})"
+                    if other == name
+                    else f"and {other!r} are both {lake_name!r} in the catalog"
+                )
+                self.report(code, (*path, i), f"the {what} {name!r} {both}", "Rename one, or give it a `physicalName`.")
             seen.setdefault(lake_name, (i, name))
 
     def key_positions(self, columns: list[Column], path: Path) -> None:
         positions = sorted(c.key_position for c in columns if c.key_position)
         if positions != list(range(1, len(positions) + 1)):
-            self.report("BAD_KEY", path, f"the primary key has the positions {positions}", "Number primaryKeyPosition 1, 2, 3 …")
+            self.report(
+                "BAD_KEY", path, f"the primary key has the positions {positions}", "Number primaryKeyPosition 1, 2, 3 …"
+            )
 
 
 def build(document: Document, text: str) -> Contract:
@@ -175,7 +189,12 @@ def build(document: Document, text: str) -> Contract:
         read.report("BAD_STATUS", ("status",), f"status {data['status']!r}", f"Use one of {', '.join(STATUSES)}.")
     schema = data.get("schema") or []
     if not schema:
-        read.report("NO_TABLES", ("schema",) if "schema" in data else (), "the contract has no tables", "List them under `schema:`.")
+        read.report(
+            "NO_TABLES",
+            ("schema",) if "schema" in data else (),
+            "the contract has no tables",
+            "List them under `schema:`.",
+        )
     paths: list[Path] = [("schema", i) for i in range(len(schema))]
     tables = [(t, p) for s, p in zip(schema, paths, strict=True) if (t := read.table(s, p)) is not None]
     read.distinct("DUPLICATE_TABLE", ("schema",), "table", [(t.name, t.table_name) for t, _ in tables])

@@ -5,6 +5,8 @@ Source: ODCS v3.1.0 servers (types `local` and `s3`); Frictionless Table Dialect
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,22 +17,18 @@ from sluice.errors import Finding
 SERVER_TYPES = ("local", "s3")
 FORMATS = ("csv", "tsv", "psv", "json", "jsonl", "ndjson", "parquet")
 
-_TEXTS = {
-    "delimiter": "delimiter", "quoteChar": "quote_char", "escapeChar": "escape_char",
-    "lineTerminator": "line_terminator", "commentChar": "comment_char",
-    "encoding": "encoding", "compression": "compression",
-}  # fmt: skip
-_FLAGS = {"doubleQuote": "double_quote", "skipInitialSpace": "skip_initial_space", "header": "header"}
-_ONE_CHARACTER = ("quoteChar", "escapeChar", "commentChar")
-
 
 def read_server(document: Document, findings: list[Finding], tables: list[Table]) -> Server | None:
     """The contract's first server Sluice can read; None after reporting why there is none."""
     servers = document.data.get("servers") or []
     if not servers:
         findings.append(
-            document.finding("NO_SERVER", ("servers",), "the contract does not say where the data is",
-                             "Add `servers:` with an entry of type local or s3; see docs/contract.md.")  # fmt: skip
+            document.finding(
+                "NO_SERVER",
+                ("servers",),
+                "the contract does not say where the data is",
+                "Add `servers:` with an entry of type local or s3; see docs/contract.md.",
+            )
         )
         return None
     index, data = next(((i, s) for i, s in enumerate(servers) if s["type"] in SERVER_TYPES), (0, servers[0]))
@@ -40,7 +38,12 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
         findings.append(document.finding(code, at, message, mend))
 
     if data["type"] not in SERVER_TYPES:
-        report("SERVER_TYPE", (*path, "type"), f"Sluice cannot read from {data['type']!r} yet", f"Use one of {', '.join(SERVER_TYPES)}.")
+        report(
+            "SERVER_TYPE",
+            (*path, "type"),
+            f"Sluice cannot read from {data['type']!r} yet",
+            f"Use one of {', '.join(SERVER_TYPES)}.",
+        )
         return None
     before = len(findings)
     format_name = str(data.get("format") or "csv").lower()
@@ -48,7 +51,9 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
         report("UNKNOWN_FORMAT", (*path, "format"), f"format {format_name!r}", f"Use one of {', '.join(FORMATS)}.")
     base = str(data.get("path") if data["type"] == "local" else data.get("location") or "")
     if data["type"] == "s3" and not base.startswith("s3://"):
-        report("BAD_LOCATION", (*path, "location"), f"location {base!r} is not an s3:// URI", "Write s3://bucket/folder.")
+        report(
+            "BAD_LOCATION", (*path, "location"), f"location {base!r} is not an s3:// URI", "Write s3://bucket/folder."
+        )
     if data["type"] == "local" and (not base or "://" in base):
         report("BAD_LOCATION", (*path, "path"), f"path {base!r} is not a folder", "Write a folder's path.")
     dialect = _dialect(document, data, path, findings, format_name)
@@ -66,44 +71,68 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
         base=base.rstrip("/") or "/",
         format=format_name,
         dialect=dialect,
-        endpoint=data.get("endpointUrl"),
     )
 
 
-def _dialect(document: Document, data: dict[str, Any], path: Path, findings: list[Finding], format_name: str) -> Dialect:
-    default_delimiter = {"tsv": "\t", "psv": "|"}.get(format_name)
-    values: dict[str, Any] = {k: v for k in ("encoding", "delimiter") if (v := data.get(k))}
-    values = {_TEXTS[k]: v for k, v in values.items()}
+def _dialect(
+    document: Document, data: dict[str, Any], path: Path, findings: list[Finding], format_name: str
+) -> Dialect:
+    values: dict[str, Any] = {_TEXTS[k]: v for k in ("encoding", "delimiter") if (v := data.get(k))}
     for i, item in enumerate(data.get("customProperties") or ()):
-        name, value = item.get("property"), item.get("value")
-        at = (*path, "customProperties", i)
-
-        def wrong(expected: str, name: object = name, value: object = value, at: Path = at) -> None:
-            findings.append(document.finding("BAD_DIALECT", at, f"{name} is {value!r}", f"Give {expected}."))
-
-        if name in _TEXTS:
-            if not isinstance(value, str) or not value:
-                wrong("a text")
-            elif name in _ONE_CHARACTER and len(value) != 1:
-                wrong("one character")
-            else:
-                values[_TEXTS[name]] = value
-        elif name in _FLAGS:
-            if isinstance(value, bool):
-                values[_FLAGS[name]] = value
-            else:
-                wrong("true or false")
-        elif name == "headerRows":
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-                values["header_rows"] = value
-            else:
-                wrong("the number of header rows")
-        elif name == "nullSequence":
-            texts = value if isinstance(value, list) else [value]
-            if all(isinstance(t, str) for t in texts):
-                values["null_sequence"] = tuple(texts)
-            else:
-                wrong("a text or a list of texts; put numbers in quotes")
-    if default_delimiter:
-        values.setdefault("delimiter", default_delimiter)
+        name, value = str(item.get("property")), item.get("value")
+        if name in _TERMS:
+            field, understand, expected = _TERMS[name]
+            understood = understand(value)
+            if understood is not None:
+                values[field] = understood
+                continue
+            message, mend = f"{name} is {value!r}", f"Give {expected}."
+        elif close := difflib.get_close_matches(name, _TERMS, n=1, cutoff=0.8):
+            message, mend = f"{name!r} is not a term of the dialect", f"Did you mean {close[0]!r}?"
+        else:
+            continue  # somebody else's property
+        findings.append(document.finding("BAD_DIALECT", (*path, "customProperties", i), message, mend))
+    if format_name in _DELIMITERS:
+        values.setdefault("delimiter", _DELIMITERS[format_name])
     return Dialect(**values)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _character(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) == 1 else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    texts = value if isinstance(value, list) else [value]
+    found = tuple(t for t in texts if isinstance(t, str))
+    return found if len(found) == len(texts) else None
+
+
+_TEXTS = {"delimiter": "delimiter", "encoding": "encoding"}
+_DELIMITERS = {"tsv": "\t", "psv": "|"}
+_TERMS: dict[str, tuple[str, Callable[[object], Any], str]] = {
+    "delimiter": ("delimiter", _text, "a text"),
+    "quoteChar": ("quote_char", _character, "one character"),
+    "escapeChar": ("escape_char", _character, "one character"),
+    "commentChar": ("comment_char", _character, "one character"),
+    "lineTerminator": ("line_terminator", _text, "a text"),
+    "encoding": ("encoding", _text, "a text"),
+    "compression": ("compression", _text, "a text"),
+    "doubleQuote": ("double_quote", _flag, "true or false"),
+    "skipInitialSpace": ("skip_initial_space", _flag, "true or false"),
+    "header": ("header", _flag, "true or false"),
+    "headerRows": ("header_rows", _count, "the number of header rows"),
+    "nullSequence": ("null_sequence", _texts, "a text or a list of texts; put numbers in quotes"),
+}
+"""Frictionless term → field of Dialect, how its value is understood, and what it should be."""

@@ -31,7 +31,9 @@ def check(tools: Tools, request_id: str, table_name: str) -> int:
         manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND, "manifest").items()}
     contract = contract_of(request)
     files = {name: tools.fetch(m, f"{request_id}/staged") for name, m in manifests.items()}
-    report = check_table(contract, contract.table(table_name), files, tools.settings, tools.scratch(f"{request_id}/check-{table_name}"))
+    report = check_table(
+        contract, contract.table(table_name), files, tools.settings, tools.scratch(f"{request_id}/check-{table_name}")
+    )
     content = report.to_dict()
     artifact = Artifact(Stage.CHECK, REPORT, table_name, digest_of(content), content)
     with tools.ledger.transaction() as tx:
@@ -45,7 +47,9 @@ def check(tools: Tools, request_id: str, table_name: str) -> int:
     return report.evaluated
 
 
-def check_table(contract: Contract, table: Table, files: Mapping[str, list[Path]], settings: Settings, scratch: Path) -> CheckReport:
+def check_table(
+    contract: Contract, table: Table, files: Mapping[str, list[Path]], settings: Settings, scratch: Path
+) -> CheckReport:
     """Evaluate one table's rules; `files` are the staged files of every table of the contract."""
     from sluice.adapters import gx
     from sluice.adapters.duck import Staged

@@ -29,7 +29,16 @@ def land(tools: Tools, request_id: str, table_name: str) -> int:
     contract = contract_of(request)
     scratch = tools.scratch(f"{request_id}/land-{table_name}-{secrets.token_hex(4)}")
     try:
-        manifest = land_table(contract, contract.table(table_name), request.base, tools.settings, tools.store, tools.layout, scratch)
+        manifest = land_table(
+            contract,
+            contract.table(table_name),
+            request.base,
+            tools.settings,
+            origin=tools.store,
+            store=tools.store,
+            layout=tools.layout,
+            scratch=scratch,
+        )
     finally:
         tools.sweep(str(scratch.relative_to(tools.settings.scratch)))
     with tools.ledger.transaction() as tx:
@@ -39,9 +48,17 @@ def land(tools: Tools, request_id: str, table_name: str) -> int:
 
 
 def land_table(
-    contract: Contract, table: Table, base: str, settings: Settings, store: ObjectStore, layout: Layout, scratch: Path
+    contract: Contract,
+    table: Table,
+    base: str,
+    settings: Settings,
+    *,
+    origin: ObjectStore,
+    store: ObjectStore,
+    layout: Layout,
+    scratch: Path,
 ) -> Manifest:
-    """Land one table into the lake; nothing of it is visible to readers.
+    """Land one table from where s3:// sources are (`origin`) into the lake (`store`), invisible to readers.
 
     Raises SourceError when the source is missing, moves while it is read, breaks a limit, or has more bad rows
     than the contract allows (QUARANTINE_LIMIT).
@@ -51,9 +68,9 @@ def land_table(
     attempt = f"{contract.digest[:12]}-{secrets.token_hex(4)}"
     sources: list[SourceFile] = []
     plain: list[tuple[str, Path]] = []
-    for i, delivery in enumerate(deliveries(contract, table, base, settings, store)):
+    for i, delivery in enumerate(deliveries(contract, table, base, settings, origin)):
         local = scratch / f"source-{i}" / delivery.name
-        digest = copy(delivery, local, store)
+        digest = copy(delivery, local, origin)
         uri = layout.landing(contract.id, table.table_name, digest, delivery.name)
         if store.head(uri) is None:
             store.put(local, uri)

@@ -34,4 +34,6 @@ def profile_table(table: Table, files: list[Path], settings: Settings, scratch: 
     """Statistics of one table's staged files, as strict JSON data."""
     from sluice.adapters.duck import profile as measure
 
-    return measure(files, table, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch).to_dict()
+    return measure(
+        files, table, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch
+    ).to_dict()

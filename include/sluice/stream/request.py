@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sluice.contract.model import Contract
-from sluice.linting import usable_contract, usable_text
 from sluice.errors import BadInputError
 from sluice.ledger import Artifact, Request
+from sluice.linting import usable_contract, usable_text
 from sluice.onboarding import Ask, open_request, request_id
 from sluice.stages import Stage
 from sluice.stream.source import probe
@@ -25,7 +25,9 @@ def chosen_contract(tools: Tools, name: str | None, pasted: str | None) -> Contr
         return usable_text(pasted)
     path = tools.settings.contracts / str(name)
     if path.resolve().parent != tools.settings.contracts:
-        raise BadInputError("CONTRACT_NOT_FOUND", f"{name!r} is not a contract of the folder", where=str(tools.settings.contracts))
+        raise BadInputError(
+            "CONTRACT_NOT_FOUND", f"{name!r} is not a contract of the folder", where=str(tools.settings.contracts)
+        )
     return usable_contract(Path(path))
 
 

@@ -41,7 +41,9 @@ def deliveries(contract: Contract, table: Table, base: str, settings: Settings, 
 def probe(contract: Contract, base: str, settings: Settings, store: ObjectStore) -> dict[str, Any]:
     """What is there for every table, without moving it: table → files with sizes in bytes."""
     return {
-        table.name: {"files": [{"name": d.name, "bytes": d.size} for d in deliveries(contract, table, base, settings, store)]}
+        table.name: {
+            "files": [{"name": d.name, "bytes": d.size} for d in deliveries(contract, table, base, settings, store)]
+        }
         for table in contract.tables
     }
 

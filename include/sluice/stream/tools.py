@@ -73,9 +73,14 @@ def connect(settings: Settings | None = None) -> Tools:
     from sluice.adapters.s3 import S3Store
 
     settings = settings or load()
+    use_aws(settings)
+    return Tools(settings, PostgresLedger(settings.ledger), S3Store(), Layout(settings.lake), lambda: datetime.now(UTC))
+
+
+def use_aws(settings: Settings) -> None:
+    """Point the AWS SDK of this process at the embedded AWS; a real account is the SDK's own business."""
     for name, value in settings.aws_environment().items():
         os.environ.setdefault(name, value)
-    return Tools(settings, PostgresLedger(settings.ledger), S3Store(), Layout(settings.lake), lambda: datetime.now(UTC))
 
 
 def sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.adapters.files import FileStore, local_path
+from sluice.adapters.s3 import S3Store
 from sluice.contract.model import Contract
 from sluice.evidence import publication_pack
 from sluice.lake import Layout, Manifest
@@ -54,7 +55,9 @@ def try_contract(contract: Contract, base: str, out: Path, settings: Settings) -
         for table in contract.tables:
             scratch = passing / f"land-{table.table_name}"
             scratch.mkdir()
-            manifests[table.name] = land_table(contract, table, base, settings, FileStore(), layout, scratch)
+            manifests[table.name] = land_table(
+                contract, table, base, settings, origin=S3Store(), store=FileStore(), layout=layout, scratch=scratch
+            )
         files = {n: [local_path(f.uri) for f in m.staged] for n, m in manifests.items()}
         evidence = publication_pack(
             contract,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adapters.duck.conversions import Convert, Outcome, convert_bytes
 
+from adapters.duck.conversions import Convert, Outcome, convert_bytes
 from sluice.contract.model import Table
 
 

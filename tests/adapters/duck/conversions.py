@@ -49,6 +49,8 @@ class Outcome:
         return [q["reason_code"] for q in self.quarantine]
 
 
+PLAIN = Dialect()
+
 Convert = Callable[..., Outcome]
 
 
@@ -57,7 +59,7 @@ def convert_bytes(
     content: bytes | list[bytes],
     table: Table,
     server_format: str = "csv",
-    dialect: Dialect = Dialect(),
+    dialect: Dialect = PLAIN,
     threads: int = 2,
     memory_limit: str = "500MB",
 ) -> Outcome:

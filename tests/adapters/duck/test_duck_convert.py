@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from adapters.duck.conversions import Convert, table_of
 
+from adapters.duck.conversions import Convert, table_of
 from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.unpack import unpack
 from sluice.contract.model import Column, Dialect, Table
@@ -81,7 +81,7 @@ class TestHeader:
         assert run(codecs.BOM_UTF8 + b"1,2\n", AB, dialect=Dialect(header=False)).rows == [("1", "2")]
 
     def test_several_header_rows(self, run: Convert) -> None:
-        content = b"made by,us\n\n\"a\",b\n1,2\n3\n"
+        content = b'made by,us\n\n"a",b\n1,2\n3\n'
         found = run(content, AB, dialect=Dialect(header_rows=2))
         assert found.rows == [("1", "2")]
         assert [(q["line"], q["raw"]) for q in found.quarantine] == [(5, b"3")]
@@ -266,7 +266,7 @@ class TestDialect:
 
 
 class TestEncoding:
-    TEXT = "n,s\n1,é€\nx,bad é\n2,\"a\nç\"\n"
+    TEXT = 'n,s\n1,é€\nx,bad é\n2,"a\nç"\n'
 
     @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "UTF8", "utf-32"])
     def test_declared(self, run: Convert, encoding: str) -> None:
@@ -424,7 +424,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         folder = tmp_path / str(run_number)
         folder.mkdir()
         converted = convert(
-            [("a.csv", source)], table, "csv", Dialect(null_sequence=("", "NA", "n/a")), out=folder / "o", quarantine=folder / "q",
+            [("a.csv", source)], table, "csv", Dialect(null_sequence=("", "NA", "n/a")), out=folder / "o",
+            quarantine=folder / "q",
             memory_limit="1GB", threads=threads, scratch=tmp_path / "scratch",
         )  # fmt: skip
         made.append((converted.staged.read_bytes(), (folder / "q").read_bytes()))

@@ -33,7 +33,8 @@ def test_recognised(test, value: str) -> None:
         (is_card, "4111111111111112"), (is_card, "411111111111111"), (is_card, "0000000000000000"),
         (is_card, "9999999999999995"), (is_card, "1234567812345670"), (is_card, "20130101120000"),
         (is_card, "1356998400000000"), (is_card, "4４１１１１１１１１１１１１１１"),
-        (is_nir, "255081416802539"), (is_nir, "955081416802538"), (is_nir, "255131416802538"), (is_nir, "2550814168025"),
+        (is_nir, "255081416802539"), (is_nir, "955081416802538"), (is_nir, "255131416802538"),
+        (is_nir, "2550814168025"),
         (is_phone, "06 12 34 56 78"), (is_phone, "33612345678"), (is_phone, "+0612345678"), (is_phone, "+1"),
         (is_phone, "+1234567890123456"), (is_phone, "+5.5"), (is_phone, "+-3"),
     ],
@@ -42,7 +43,9 @@ def test_hard_negatives(test, value: str) -> None:
     assert not test(value)
 
 
-@pytest.mark.parametrize("value", ["", " ", "N14228", "EWR", "2013-01-01", "UA", "1545", "48.8566", "United Air Lines Inc."])
+@pytest.mark.parametrize(
+    "value", ["", " ", "N14228", "EWR", "2013-01-01", "UA", "1545", "48.8566", "United Air Lines Inc."]
+)
 def test_what_flights_are_made_of_is_nobody(value: str) -> None:
     assert not any(test(value) for test in KINDS.values())
 

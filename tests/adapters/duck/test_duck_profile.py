@@ -15,7 +15,9 @@ from sluice.contract.model import Column, Table
 from sluice.contract.types import ColumnType, Kind
 
 
-def profile_of(folder: Path, array: pa.Array, kind: Kind, classification: str = "internal", threads: int = 2) -> ColumnProfile:
+def profile_of(
+    folder: Path, array: pa.Array, kind: Kind, classification: str = "internal", threads: int = 2
+) -> ColumnProfile:
     path = folder / "x.parquet"
     pq.write_table(pa.table({"c": array}), path)
     column = Column("The C", "c", ColumnType(kind, 10, 2), classification=classification)

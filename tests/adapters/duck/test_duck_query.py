@@ -26,7 +26,7 @@ def staged(tmp_path: Path) -> Iterator[Staged]:
         tmp_path / "c.parquet",
     )  # fmt: skip
     (tmp_path / "secret.csv").write_text("a\n1\n")
-    tables = {"parents": [tmp_path / "p1.parquet", tmp_path / "p2.parquet"], "odd \"name": [tmp_path / "c.parquet"]}
+    tables = {"parents": [tmp_path / "p1.parquet", tmp_path / "p2.parquet"], 'odd "name': [tmp_path / "c.parquet"]}
     with Staged(tables, memory_limit="200MB", threads=1, scratch=tmp_path / "scratch", seconds=5) as opened:
         yield opened
 
@@ -55,7 +55,7 @@ def test_one_value(staged: Staged, sql: str, value: object) -> None:
     [
         "SELECT * FROM read_csv('/etc/passwd')",
         "SELECT count(*) FROM '{folder}/secret.csv'",
-        "SELECT count(*) FROM \"{folder}/secret.csv\"",
+        'SELECT count(*) FROM "{folder}/secret.csv"',
         "SELECT content FROM read_text('{folder}/secret.csv')",
         "SELECT (SELECT content FROM read_blob('/proc/self/environ'))",
         "SELECT count(*) FROM parents WHERE id IN (SELECT count(*) FROM glob('/etc/*'))",
@@ -112,7 +112,7 @@ def test_attacks_are_refused(staged: Staged, tmp_path: Path, sql: str) -> None:
     ],
 )  # fmt: skip
 def test_the_connection_itself_holds_when_the_first_wall_does_not(staged: Staged, sql: str) -> None:
-    with pytest.raises(Exception, match="(?i)disabled|locked|cannot access"):
+    with pytest.raises(Exception, match=r"(?i)disabled|locked|cannot access"):
         staged._open.execute(sql)
 
 

@@ -1,5 +1,7 @@
 """What is a value of a type and what is not. Oracle: the value is exact, or the row is in quarantine."""
 
+# ruff: noqa: DTZ001 - timestamps without a zone are what is tested
+
 from __future__ import annotations
 
 import datetime as dt
@@ -7,8 +9,8 @@ import math
 from decimal import Decimal
 
 import pytest
-from adapters.duck.conversions import Convert, table_of
 
+from adapters.duck.conversions import Convert, table_of
 from sluice.errors import BadInputError
 
 UTC = dt.UTC

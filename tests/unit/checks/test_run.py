@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+
 from sluice.checks.report import CheckReport, RuleResult
 from sluice.checks.rules import OPERATORS, Rule, holds
 from sluice.checks.run import run_checks

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from sluice.checks.rules import Rule
 from sluice.checks.suite import compile_rules, findings
 from sluice.contract.model import Column, Relationship, Table

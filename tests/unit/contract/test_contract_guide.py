@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft201909Validator
+
 from sluice.contract.reading import read_contract
 from sluice.contract.types import resolve
 

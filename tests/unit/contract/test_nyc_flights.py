@@ -16,6 +16,7 @@ import pytest
 import yaml
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import OpenDataContractStandard
+
 from sluice.contract.model import CLASSIFICATIONS, SEVERITIES
 from sluice.contract.reading import load_contract
 from sluice.contract.types import Kind, resolve

@@ -150,7 +150,9 @@ def test_a_secret_is_refused_and_never_repeated(secret: str) -> None:
 
 
 def test_a_custom_property_can_hide_no_secret_either() -> None:
-    text = GOOD.replace("property: nullSequence", "property: dbPassword").replace('value: "NA"', "value: hunter2hunter2")
+    text = GOOD.replace("property: nullSequence", "property: dbPassword").replace(
+        'value: "NA"', "value: hunter2hunter2"
+    )
     with pytest.raises(InvalidContractError) as caught:
         read_contract(text)
     assert caught.value.code == "SECRET"

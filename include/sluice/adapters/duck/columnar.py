@@ -1,4 +1,4 @@
-"""Parquet in, Parquet out: a file whose schema fits the contract without loss is written anew in the contract's form."""
+"""Parquet in, Parquet out: a file that fits the contract without loss is written anew in the contract's form."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.connection import COPY_OPTIONS, connect, list_sql, name_sql, text_sql
+from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
 from sluice.adapters.duck.header import match_names
 from sluice.adapters.duck.values import STRICT_JSON, duck_type, is_strict_json
 from sluice.contract.model import Column, Table
-from sluice.contract.types import ColumnType, Kind
+from sluice.contract.types import NUMBERS, ColumnType, Kind
 from sluice.errors import SourceError, TerminalError
 
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
@@ -24,8 +24,8 @@ def convert_parquet(
 ) -> int:
     """Write `out` from Parquet files; the number of rows.
 
-    Raises SourceError CORRUPT_PARQUET, TYPE_MISMATCH (schema, or values that would lose something), and those of
-    `match_names`; TerminalError ROW_COUNT.
+    Raises SourceError CORRUPT_PARQUET, TYPE_MISMATCH (schema, or values that would lose something), and those
+    of `match_names`; TerminalError ROW_COUNT.
     """
     selects = []
     expected = 0
@@ -34,7 +34,9 @@ def convert_parquet(
         match_names(schema.names, table, display)
         expected += rows
         selects.append(_select(path, schema, table, display))
-    with connect(memory_limit, threads, scratch, paths=[p for _, p in files], folders=[out.parent]) as connection:
+    threads = max(threads, MIN_THREADS)
+    paths = [p for _, p in files]
+    with connect(memory_limit, threads, scratch, paths=paths, folders=[out.parent]) as connection:
         if any(c.type.kind is Kind.JSON for c in table.columns):
             connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
         try:
@@ -89,7 +91,8 @@ def _value(column: Column, found: pa.DataType) -> str:
     value = f"CAST({source} AS {duck_type(column.type)})"
     if column.type.kind is Kind.JSON:
         valid = f"{source} IS NULL OR (json_valid({source}) AND {STRICT_JSON}({source}))"
-        return f"CASE WHEN {valid} THEN {source} ELSE error({text_sql(f'{column.name!r} holds text that is no JSON')}) END"
+        no_json = text_sql(f"{column.name!r} holds text that is no JSON")
+        return f"CASE WHEN {valid} THEN {source} ELSE error({no_json}) END"
     if (pa.types.is_timestamp(found) or pa.types.is_time64(found)) and found.unit == "ns":
         lossy = text_sql(f"{column.name!r} has nanoseconds, which would be cut off")
         exact = f"{source} IS NULL OR epoch_ns({source}) % 1000 = 0"
@@ -98,26 +101,26 @@ def _value(column: Column, found: pa.DataType) -> str:
 
 
 def _fits(found: pa.DataType, expected: ColumnType) -> bool:
-    """Whether every value of `found` is one of `expected`, or (nanoseconds, JSON) can be checked value by value."""
+    """Whether every value of `found` is one of `expected`, or (nanoseconds, JSON) can be checked one by one."""
     types = pa.types
     if types.is_dictionary(found):
         found = found.value_type
-    kind = expected.kind
     if types.is_null(found):
         return True
-    if kind in (Kind.STRING, Kind.JSON):
-        return bool(types.is_string(found) or types.is_large_string(found) or types.is_string_view(found))
-    if kind is Kind.BINARY:
-        return bool(types.is_binary(found) or types.is_large_binary(found) or types.is_fixed_size_binary(found))
+    kind = expected.kind
+    if kind in NUMBERS:
+        return _number_fits(found, expected)
     if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
         return bool(types.is_timestamp(found)) and (found.tz is not None) == (kind is Kind.TIMESTAMPTZ)
-    if kind is Kind.BOOLEAN:
-        return bool(types.is_boolean(found))
-    if kind is Kind.DATE:
-        return bool(types.is_date32(found))
-    if kind is Kind.TIME:
-        return bool(types.is_time(found))
-    return _number_fits(found, expected)
+    same = {
+        Kind.STRING: (types.is_string, types.is_large_string, types.is_string_view),
+        Kind.JSON: (types.is_string, types.is_large_string, types.is_string_view),
+        Kind.BINARY: (types.is_binary, types.is_large_binary, types.is_fixed_size_binary),
+        Kind.BOOLEAN: (types.is_boolean,),
+        Kind.DATE: (types.is_date32,),
+        Kind.TIME: (types.is_time,),
+    }[kind]
+    return any(test(found) for test in same)
 
 
 def _number_fits(found: pa.DataType, expected: ColumnType) -> bool:
@@ -127,10 +130,10 @@ def _number_fits(found: pa.DataType, expected: ColumnType) -> bool:
         bits = found.bit_width + (1 if types.is_unsigned_integer(found) else 0)
         if kind is Kind.DECIMAL:
             return _INTEGER_DIGITS[found.bit_width] <= expected.precision - expected.scale
-        return bits <= {Kind.INT32: 32, Kind.INT64: 64, Kind.FLOAT32: 24, Kind.FLOAT64: 53}[kind]
+        return bool(bits <= {Kind.INT32: 32, Kind.INT64: 64, Kind.FLOAT32: 24, Kind.FLOAT64: 53}[kind])
     if types.is_decimal(found):
         wide = expected.precision - expected.scale >= found.precision - found.scale
-        return kind is Kind.DECIMAL and wide and expected.scale >= found.scale
+        return bool(kind is Kind.DECIMAL and wide and expected.scale >= found.scale)
     if types.is_floating(found):
-        return found.bit_width <= {Kind.FLOAT32: 32, Kind.FLOAT64: 64}.get(kind, 0)
+        return bool(found.bit_width <= {Kind.FLOAT32: 32, Kind.FLOAT64: 64}.get(kind, 0))
     return False

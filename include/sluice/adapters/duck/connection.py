@@ -10,6 +10,9 @@ import duckdb
 
 from sluice.errors import BadInputError, SluiceError, TerminalError
 
+MIN_THREADS = 2
+"""With one thread DuckDB cuts row groups in other places, and the same input would not give the same bytes."""
+
 COPY_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
 
 

@@ -1,4 +1,4 @@
-"""Turns source files into one typed Parquet file of exactly the contract's columns, and a quarantine of the rest."""
+"""Turns source files into one typed Parquet file of the contract's columns, and a quarantine of the rest."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ FORMATS = (*DELIMITED, *JSON_LINES, "parquet")
 class Converted:
     """What a conversion made. Invariant, proven: rows_read = rows_staged + rows_quarantined + rows_dropped.
 
-    `staged` always exists, if need be with no rows; `quarantine` is None when every row was staged. `dialect` is
-    what was used to read the first file, `detected` naming what the contract left open; files that were read
-    differently are under `files`.
+    `staged` always exists, if need be with no rows; `quarantine` is None when every row was staged. `dialect`
+    is what was used to read the first file, `detected` naming what the contract left open; files that were
+    read differently are under `files`.
     """
 
     staged: Path
@@ -40,6 +40,13 @@ class Converted:
     reasons: dict[str, int]
     dialect: dict[str, Any]
     rows_dropped: int = 0
+
+
+@dataclass(frozen=True)
+class _Engine:
+    memory_limit: str
+    threads: int
+    scratch: Path
 
 
 def convert(
@@ -56,13 +63,13 @@ def convert(
 ) -> Converted:
     """Convert `files` (display name, local plain file) to the Parquet file `out`, in the files' order.
 
-    The same files give the same bytes. Rows that are no rows of the contract go to `quarantine`, which is written
-    only for such rows. Nothing is left behind at either path when this raises.
+    The same files give the same bytes. Rows that are no rows of the contract go to `quarantine`, which is
+    written only for such rows. Nothing is left behind at either path when this raises.
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
-    MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY, CORRUPT_PARQUET,
-    TYPE_MISMATCH), BadInputError when the contract asks for what cannot be done (DIALECT, UNKNOWN_ENCODING,
-    DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for.
+    MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY,
+    CORRUPT_PARQUET, TYPE_MISMATCH, NO_FILES), BadInputError when the contract asks for what cannot be done
+    (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for.
     """
     server_format = server_format.lower()
     if server_format not in FORMATS:
@@ -76,11 +83,11 @@ def convert(
     quarantine.unlink(missing_ok=True)
     try:
         with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
-            own = Path(folder)
+            engine = _Engine(memory_limit, threads, Path(folder))
             if server_format == "parquet":
-                converted = _parquet(files, table, out, memory_limit, threads, own)
+                converted = _parquet(files, table, out, engine)
             else:
-                converted = _text(files, table, server_format, dialect, out, quarantine, memory_limit, threads, own)
+                converted = _text(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
     except BaseException:
         for path in (out, quarantine, out.with_name(f"tmp_{out.name}")):
             with suppress(OSError):
@@ -89,10 +96,10 @@ def convert(
     return converted
 
 
-def _parquet(
-    files: Sequence[tuple[str, Path]], table: Table, out: Path, memory_limit: str, threads: int, scratch: Path
-) -> Converted:
-    rows = convert_parquet(files, table, out, memory_limit=memory_limit, threads=threads, scratch=scratch)
+def _parquet(files: Sequence[tuple[str, Path]], table: Table, out: Path, engine: _Engine) -> Converted:
+    rows = convert_parquet(
+        files, table, out, memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch
+    )
     _refuse_empty(rows, files, table)
     return Converted(out, None, rows, rows, 0, {}, {})
 
@@ -102,28 +109,27 @@ def _text(
     table: Table,
     server_format: str,
     dialect: Dialect,
+    *,
     out: Path,
     quarantine: Path,
-    memory_limit: str,
-    threads: int,
-    scratch: Path,
+    engine: _Engine,
 ) -> Converted:
     parts: list[Part] = []
     dialects: dict[str, dict[str, Any]] = {}
     for number, (display, path) in enumerate(files):
         if not path.stat().st_size and not table.allow_empty:
             raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver the file again.")
-        utf8 = scratch / f"utf8-{number}"
+        utf8 = engine.scratch / f"utf8-{number}"
         part: Part | None
         if server_format in JSON_LINES:
-            part, used = json_part(display, path, table, dialect, utf8)
+            part, used = json_part(display, path, table, dialect, utf8=utf8)
         else:
-            part, used = delimited_part(display, path, table, server_format, dialect, utf8)
+            part, used = delimited_part(display, path, table, server_format=server_format, dialect=dialect, utf8=utf8)
         dialects[display] = used
         if part is not None:
             parts.append(part)
-    staging = Staging(parts, table, () if server_format in JSON_LINES else dialect.null_sequence, scratch)
-    read, staged = staging.write(out, memory_limit=memory_limit, threads=threads)
+    staging = Staging(parts, table, () if server_format in JSON_LINES else dialect.null_sequence, engine.scratch)
+    read, staged = staging.write(out, memory_limit=engine.memory_limit, threads=engine.threads)
     _refuse_empty(read, files, table)
     reasons = write_quarantine(staging.bad_records(), table, quarantine)
     first = next(iter(dialects.values()))

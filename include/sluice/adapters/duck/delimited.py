@@ -1,4 +1,4 @@
-"""Delimited text: what the file's spelling and header are, and how to rewrite it when DuckDB would misread it."""
+"""Delimited text: a file's spelling and header, and how to rewrite it when DuckDB would misread it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SAMPLE = 1 << 18
 
 
 def delimited_part(
-    display: str, path: Path, table: Table, server_format: str, dialect: Dialect, utf8: Path
+    display: str, path: Path, table: Table, *, server_format: str, dialect: Dialect, utf8: Path
 ) -> tuple[Part | None, dict[str, Any]]:
     """The file as a part, and the dialect that was used. None when it holds nothing and `table` allows that.
 
-    Raises SourceError (EMPTY_FILE, BAD_HEADER, MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN) and BadInputError.
+    Raises SourceError (EMPTY_FILE, BAD_HEADER, MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN), BadInputError.
     """
     text = open_text(display, path, dialect.encoding, utf8)
     with text.utf8.open("rb") as file:
@@ -53,12 +53,14 @@ def delimited_part(
 
 
 def _header(text: TextFile, spelling: Spelling, rows: int) -> tuple[list[str] | None, int, bool]:
-    """The names (None: no header), where the data starts, and whether the header is the first line and no more."""
+    """The names (None: no header), where the data starts, and whether the header is just the first line."""
     seen: list[Record] = []
     plain = rows <= 1
     for record in read_records(text.utf8, spelling, text.start):
+        if not rows:
+            return None, text.start, plain
         if len(seen) == rows:
-            return _names(seen[-1], text.display) if rows else None, text.start if not rows else record.offset, plain
+            return _names(seen[-1], text.display), record.offset, plain
         if record.raw:
             seen.append(record)
         else:
@@ -81,7 +83,7 @@ def _names(record: Record, where: str) -> list[str]:
         raise SourceError(
             "BAD_HEADER", "the header is not UTF-8", where=where, mend="Declare the file's encoding in the dialect."
         ) from e
-    # A delimiter after the last name, and so after the last value, is a habit of some exporters, not a column.
+    # A delimiter after the last name, and so after the last value, is a habit of exporters, not a column.
     return names[:-1] if len(names) > 1 and not names[-1] else names
 
 

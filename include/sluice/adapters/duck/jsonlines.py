@@ -29,7 +29,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def json_part(display: str, path: Path, table: Table, dialect: Dialect, utf8: Path) -> tuple[Part, dict[str, Any]]:
+def json_part(display: str, path: Path, table: Table, dialect: Dialect, *, utf8: Path) -> tuple[Part, dict[str, Any]]:
     """The file as a part, and what was used to read it. Raises SourceError JSON_ARRAY, UNKNOWN_COLUMN later."""
     text = open_text(display, path, dialect.encoding, utf8)
     with text.utf8.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Statistics of staged files, column by column: evidence for the people who decide, and nothing that betrays a person."""
+"""Statistics of staged files, column by column: evidence for who decides, and nothing that betrays a person."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ class TableProfile:
         return asdict(self)
 
 
-def profile(
-    files: Sequence[Path], table: Table, *, memory_limit: str, threads: int, scratch: Path
-) -> TableProfile:
+def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: int, scratch: Path) -> TableProfile:
     """Profile staged `files` (at least one) of `table`. The same files give the same profile.
 
     Personal data is looked for in at most 10,000 distinct values of a string column, chosen by their hash.

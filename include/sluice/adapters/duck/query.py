@@ -53,9 +53,7 @@ class Staged:
     def __enter__(self) -> Self:
         files = [f for of_table in self._tables.values() for f in of_table]
         with ExitStack() as stack:
-            connection = stack.enter_context(
-                connect(self._memory_limit, self._threads, self._scratch, paths=files)
-            )
+            connection = stack.enter_context(connect(self._memory_limit, self._threads, self._scratch, paths=files))
             for name, of_table in self._tables.items():
                 paths = list_sql(map(str, of_table))
                 connection.execute(f"CREATE VIEW {name_sql(name)} AS SELECT * FROM read_parquet({paths})")
@@ -90,12 +88,10 @@ class Staged:
     ) -> tuple[int, int]:
         """(rows that reference something, those whose reference does not exist). A null references nothing."""
         references = " AND ".join(f"f.{name_sql(c)} IS NOT NULL" for c in columns)
-        same = " AND ".join(
-            f"f.{name_sql(c)} = t.{name_sql(to)}" for c, to in zip(columns, to_columns, strict=True)
-        )
+        same = " AND ".join(f"f.{name_sql(c)} = t.{name_sql(to)}" for c, to in zip(columns, to_columns, strict=True))
         child, parent = self._name(table), self._name(to_table)
         (row,) = self._arrow(
-            f"SELECT count(*) AS checked, count(*) FILTER (NOT EXISTS (SELECT 1 FROM {parent} t WHERE {same}))"  # noqa: S608
+            f"SELECT count(*) AS checked, count(*) FILTER (NOT EXISTS (SELECT 1 FROM {parent} t WHERE {same}))"
             f" AS orphans FROM {child} f WHERE {references}"
         ).to_pylist()
         return int(row["checked"]), int(row["orphans"])
@@ -103,7 +99,7 @@ class Staged:
     def arrow(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The table's rows, in the order of its files, as an Arrow table; only `columns` when given."""
         chosen = "*" if columns is None else ", ".join(map(name_sql, columns))
-        return self._arrow(f"SELECT {chosen} FROM {self._name(table)}")  # noqa: S608
+        return self._arrow(f"SELECT {chosen} FROM {self._name(table)}")
 
     def _name(self, table: str) -> str:
         if table not in self._tables:
@@ -181,5 +177,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def _refusal(why: str) -> BadInputError:
     return BadInputError(
-        "SQL_REFUSED", f"the query is refused: {why}", mend="Write one SELECT over the contract's tables, and nothing else."
+        "SQL_REFUSED",
+        f"the query is refused: {why}",
+        mend="Write one SELECT over the contract's tables, and nothing else.",
     )

@@ -31,7 +31,9 @@ def count_records(path: Path, spelling: Spelling, start: int, *, blank_is_record
     return sum(len(begins) for begins, _ in find_spans(path, spelling, start, blank_is_record=blank_is_record))
 
 
-def find_spans(path: Path, spelling: Spelling, start: int, *, blank_is_record: bool) -> Iterator[tuple[Offsets, Offsets]]:
+def find_spans(
+    path: Path, spelling: Spelling, start: int, *, blank_is_record: bool
+) -> Iterator[tuple[Offsets, Offsets]]:
     """Begin and end (line end excluded) of every record from byte `start` on, block by block.
 
     Raises IrregularError at stray or open quotes, mixed or bare CR line ends, NUL bytes, over-long records.

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.connection import COPY_OPTIONS, connect, list_sql, name_sql, text_sql
+from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
 from sluice.adapters.duck.parts import Bad, Part
 from sluice.adapters.duck.records import MAX_LINE
 from sluice.adapters.duck.spans import IrregularError, count_records, find_spans
@@ -46,7 +46,7 @@ class Staging:
         self.table = table
         self.nulls = list(nulls)
         self.scratch = scratch
-        self.rules: list[Rule] = [rule(c, f"c{i}", nulls) for i, c in enumerate(table.columns)]
+        self.rules: list[Rule] = [rule(c, f"c{i}", f"v{i}", nulls) for i, c in enumerate(table.columns)]
         self.found: list[list[Bad]] = []
 
     def write(self, out: Path, *, memory_limit: str, threads: int) -> tuple[int, int]:
@@ -55,7 +55,9 @@ class Staging:
         for part in self.parts:
             if not part.ordinary:
                 self._rewrite(part)
-        with connect(memory_limit, threads, self.scratch, paths=sources, folders=[out.parent]) as connection:
+        with connect(
+            memory_limit, max(threads, MIN_THREADS), self.scratch, paths=sources, folders=[out.parent]
+        ) as connection:
             if any(c.type.kind is Kind.JSON for c in self.table.columns):
                 connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
             staged = self._copy(connection, out)
@@ -66,17 +68,21 @@ class Staging:
                     if part.rewritten is None:
                         self._rewrite(part)
                 staged = self._copy(connection, out)
-                self._find_bad(connection, staged)
+                try:
+                    self._find_bad(connection, staged)
+                except IrregularError as e:
+                    raise self._defect(str(e)) from e
         read = sum(p.records for p in self.parts)
         quarantined = sum(map(len, self.found))
         if read != staged + quarantined:
-            raise TerminalError(
-                "ROW_COUNT",
-                f"{read} rows were read, {staged} staged and {quarantined} quarantined: some are unaccounted for",
-                where=self.table.name,
-                mend="This is a defect of Sluice: keep the file and report it.",
-            )
+            raise self._defect(f"{read} rows were read, {staged} staged and {quarantined} quarantined")
         return read, staged
+
+    def _defect(self, what: str) -> TerminalError:
+        return TerminalError(
+            "ROW_COUNT", f"rows are unaccounted for: {what}", where=self.table.name,
+            mend="This is a defect of Sluice: keep the file and report it.",
+        )  # fmt: skip
 
     def bad_records(self) -> Iterator[tuple[Part, Bad]]:
         """Every record that was not staged, file by file, in the order of their bytes."""
@@ -102,17 +108,17 @@ class Staging:
                 self._rewrite(part)
 
     def _copy_once(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int | None:
-        values = ", ".join(
-            f"CAST({r.value} AS {duck_type(c.type)}) AS {name_sql(c.field_name)}"
-            for r, c in zip(self.rules, self.table.columns, strict=True)
-        )
+        values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
         checks = [r.good for r in self.rules if r.good is not None]
         where = f" WHERE {' AND '.join(checks)}" if checks else ""
         groups = groupby(self.parts, key=self._group)
-        selects = [f"SELECT {values} FROM {self._scan(list(g), 'ignore_errors=true')}{where}" for _, g in groups]
+        selects = [
+            f"SELECT {values} FROM {self._typed(self._scan(list(group), 'ignore_errors=true'))}{where}"
+            for _, group in groups
+        ]
         if not selects:
             nothing = ", ".join(f"NULL::VARCHAR AS c{i}" for i in range(len(self.rules)))
-            selects = [f"SELECT {values} FROM (SELECT {nothing}) WHERE false"]
+            selects = [f"SELECT {values} FROM {self._typed(f'(SELECT {nothing})')} WHERE false"]
         try:
             (row,) = connection.execute(
                 f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({COPY_OPTIONS})"
@@ -122,6 +128,14 @@ class Staging:
                 raise
             return None
         return int(row[0])
+
+    def _typed(self, source: str) -> str:
+        """`source` with, beside its texts c0, c1 ..., their values v0, v1 ..."""
+        values = ", ".join(
+            f"CAST({r.value} AS {duck_type(c.type)}) AS v{i}"
+            for i, (r, c) in enumerate(zip(self.rules, self.table.columns, strict=True))
+        )
+        return f"(SELECT *, {values} FROM {source})"
 
     def _count(self) -> list[Part]:
         """Count every part's records; the parts that turned out irregular."""
@@ -183,15 +197,17 @@ class Staging:
                     record = file.read(bad.end - bad.begin)
                     values.setdefault(bad.column, []).append(part.value_in(record, bad.column))
         for column, texts in values.items():
+            asked = self.rules[column]
             (row,) = connection.execute(
-                f"SELECT count(*) FROM (SELECT unnest($1::VARCHAR[]) AS c{column}) WHERE {self.rules[column].good}",
+                f"SELECT count(*) FROM (SELECT *, {asked.value} AS v{column} FROM"
+                f" (SELECT unnest($1::VARCHAR[]) AS c{column})) WHERE {asked.good}",
                 [texts],
             ).fetchall()
             if row[0]:
                 raise IrregularError(f"{row[0]} values at fault are not where DuckDB's order puts them")
 
     def _codes(self, connection: duckdb.DuckDBPyConnection, part: Part) -> tuple[Codes, dict[int, str]]:
-        """For every row that DuckDB parses 0, or 1 + the first column at fault; and the records it rejects, by offset."""
+        """0 or 1 + the first column at fault, for every row that DuckDB parses; and the records it rejects, by offset."""
         faults = " ".join(
             f"WHEN ({r.good}) IS NOT TRUE THEN {i + 1}" if r.good is not None else f"WHEN c{i} < '' THEN 65535"
             # No text is below '': without a use DuckDB would not parse the column, nor reject its bad encoding.
@@ -201,7 +217,8 @@ class Staging:
         rejects = "store_rejects=true, rejects_table='sluice_rejects', rejects_scan='sluice_scans'"
         connection.execute("DROP TABLE IF EXISTS sluice_rejects; DROP TABLE IF EXISTS sluice_scans")
         connection.execute(
-            f"COPY (SELECT CAST(CASE {faults} ELSE 0 END AS USMALLINT) AS code FROM {self._scan([part], rejects)})"
+            f"COPY (SELECT CAST(CASE {faults} ELSE 0 END AS USMALLINT) AS code"
+            f" FROM {self._typed(self._scan([part], rejects))})"
             f" TO {text_sql(str(flags))} (FORMAT parquet)"
         )
         rows = connection.execute(
@@ -216,13 +233,8 @@ class Staging:
     def _in_rewritten(self, part: Part, codes: Codes) -> list[Bad]:
         rewritten = part.rewritten
         if rewritten is None or len(codes) != len(rewritten.begins):
-            raise TerminalError(
-                "ROW_COUNT", f"{len(codes)} rows came out of {part.records} records", where=part.text.display,
-                mend="This is a defect of Sluice: keep the file and report it.",
-            )  # fmt: skip
-        found = [
-            Bad(rewritten.begins[n], rewritten.ends[n], int(codes[n]) - 1) for n in np.flatnonzero(codes).tolist()
-        ]
+            raise self._defect(f"{len(codes)} came out of {part.records} records of {part.text.display}")
+        found = [Bad(rewritten.begins[n], rewritten.ends[n], int(codes[n]) - 1) for n in np.flatnonzero(codes).tolist()]
         return sorted([*rewritten.bad, *found], key=lambda b: b.begin)
 
     def _in_ordinary(self, part: Part, codes: Codes, rejected: dict[int, str]) -> list[Bad]:
@@ -232,9 +244,7 @@ class Staging:
         offsets = np.fromiter(rejected, np.int64, len(rejected))
         found: list[Bad] = []
         row = 0
-        for begins, ends in find_spans(
-            part.text.utf8, part.spelling, part.start, blank_is_record=part.blank_is_record
-        ):
+        for begins, ends in find_spans(part.text.utf8, part.spelling, part.start, blank_is_record=part.blank_is_record):
             # In files with CRLF, DuckDB 2.0 sometimes points at the LF before the record.
             is_rejected = np.isin(begins, offsets) | np.isin(begins - 1, offsets)
             parsed = np.flatnonzero(~is_rejected)

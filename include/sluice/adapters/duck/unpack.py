@@ -105,7 +105,7 @@ class _Budget:
             )  # fmt: skip
 
 
-def _pour(packed: IO[bytes], target: Path, budget: _Budget) -> None:
+def _pour(packed: IO[bytes] | gzip.GzipFile, target: Path, budget: _Budget) -> None:
     try:
         with target.open("wb") as plain:
             while block := packed.read(_BLOCK):

@@ -39,7 +39,10 @@ _FIRST, _LAST = "TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999
 
 @dataclass(frozen=True)
 class Rule:
-    """SQL over one text column: `value` is the typed value, `good` (None: always) whether it is one."""
+    """SQL over one text column: `value` is the typed value; `good` (None: always) tells whether it is one.
+
+    `good` speaks of the value by the name it was given, so that every cast is made once.
+    """
 
     value: str
     good: str | None
@@ -56,8 +59,8 @@ def duck_type(column_type: ColumnType) -> str:
     }[column_type.kind]  # fmt: skip
 
 
-def rule(column: Column, text: str, nulls: Sequence[str]) -> Rule:
-    """How `text`, a SQL expression, becomes a value of `column`. NULL stays NULL.
+def rule(column: Column, text: str, name: str, nulls: Sequence[str]) -> Rule:
+    """How `text`, a SQL expression, becomes a value of `column`, to be named `name`. NULL stays NULL.
 
     A null sequence in quotes is text for a string; for any other type it is null, unless it is a value.
     Raises BadInputError for options that mean nothing.
@@ -65,12 +68,12 @@ def rule(column: Column, text: str, nulls: Sequence[str]) -> Rule:
     kind = column.type.kind
     if kind is Kind.STRING:
         return Rule(text, None)
-    value, good = _rules(kind)(column, text)
-    quoted_null = f" OR ({_one_of(text, nulls)} AND ({value}) IS NULL)" if nulls else ""
-    return Rule(value, f"({text} IS NULL OR {good}{quoted_null})")
+    value, good = _rules(kind)(column, text, name)
+    quoted_null = f" OR ({_one_of(text, nulls)} AND {name} IS NULL)" if nulls else ""
+    return Rule(value, f"({text} IS NULL OR ({good}){quoted_null})")
 
 
-def _rules(kind: Kind) -> Callable[[Column, str], tuple[str, str]]:
+def _rules(kind: Kind) -> Callable[[Column, str, str], tuple[str, str]]:
     return {
         Kind.INT32: _integer, Kind.INT64: _integer, Kind.FLOAT32: _float, Kind.FLOAT64: _float,
         Kind.DECIMAL: _decimal, Kind.BOOLEAN: _boolean, Kind.DATE: _moment, Kind.TIME: _moment,
@@ -88,13 +91,17 @@ def _shape(text: str, pattern: str) -> str:
     return f"regexp_full_match({text}, {whole})"
 
 
-def _exact(column: Column, text: str, pattern: str) -> tuple[str, str]:
-    value = f"TRY_CAST({text} AS {duck_type(column.type)})"
-    return value, f"CAST({value} AS VARCHAR) = {text} OR ({value} IS NOT NULL AND {_shape(text, pattern)})"
+def _exact(column: Column, text: str, name: str, pattern: str) -> tuple[str, str]:
+    same = f"CAST({name} AS VARCHAR) = {text}"
+    return _cast(column, text), f"{same} OR ({name} IS NOT NULL AND {_shape(text, pattern)})"
 
 
-def _integer(column: Column, text: str) -> tuple[str, str]:
-    return _exact(column, text, _INTEGER)
+def _cast(column: Column, text: str) -> str:
+    return f"TRY_CAST({text} AS {duck_type(column.type)})"
+
+
+def _integer(column: Column, text: str, name: str) -> tuple[str, str]:
+    return _exact(column, text, name, _INTEGER)
 
 
 def _decimal_pattern(scale: int) -> str:
@@ -102,55 +109,50 @@ def _decimal_pattern(scale: int) -> str:
     return rf"[+-]?([0-9]+(\.[0-9]{{0,{scale}}}0*)?{some})"
 
 
-def _decimal(column: Column, text: str) -> tuple[str, str]:
-    return _exact(column, text, _decimal_pattern(column.type.scale))
+def _decimal(column: Column, text: str, name: str) -> tuple[str, str]:
+    return _exact(column, text, name, _decimal_pattern(column.type.scale))
 
 
-def _float(column: Column, text: str) -> tuple[str, str]:
-    value = f"TRY_CAST({text} AS {duck_type(column.type)})"
-    finite = f"isfinite({value}) AND {value} <> 0 AND NOT contains({text}, '_')"
-    return value, f"({finite}) OR ({value} IS NOT NULL AND {_shape(text, f'{_ZERO}|{_NOT_FINITE}')})"
+def _float(column: Column, text: str, name: str) -> tuple[str, str]:
+    finite = f"isfinite({name}) AND {name} <> 0 AND NOT contains({text}, '_')"
+    other = f"{name} IS NOT NULL AND {_shape(text, f'{_ZERO}|{_NOT_FINITE}')}"
+    return _cast(column, text), f"({finite}) OR ({other})"
 
 
-def _boolean(column: Column, text: str) -> tuple[str, str]:
+def _boolean(column: Column, text: str, name: str) -> tuple[str, str]:
     word = f"lower(trim({text}))"
     yes, no = _one_of(word, TRUE_WORDS), _one_of(word, FALSE_WORDS)
-    return f"CASE WHEN {yes} THEN true WHEN {no} THEN false END", _one_of(word, TRUE_WORDS + FALSE_WORDS)
+    return f"CASE WHEN {yes} THEN true WHEN {no} THEN false END", f"{name} IS NOT NULL"
 
 
-def _binary(column: Column, text: str) -> tuple[str, str]:
+def _binary(column: Column, text: str, name: str) -> tuple[str, str]:
     how = {"base64": "from_base64", "hex": "unhex"}.get(str(column.options.get("format")))
-    if how is None:
-        return f"encode({text})", "true"
-    return f"TRY({how}({text}))", f"TRY({how}({text})) IS NOT NULL"
+    return (f"encode({text})" if how is None else f"TRY({how}({text}))"), f"{name} IS NOT NULL"
 
 
-def _json(column: Column, text: str) -> tuple[str, str]:
+def _json(column: Column, text: str, name: str) -> tuple[str, str]:
     suspicious = text_sql(r"(?s),\s*[\]}]|NaN|[iI]nf|//|/\*|[nN]an|:.*:")
     return text, f"json_valid({text}) AND (NOT regexp_matches({text}, {suspicious}) OR {STRICT_JSON}({text}))"
 
 
-def _moment(column: Column, text: str) -> tuple[str, str]:
+def _moment(column: Column, text: str, name: str) -> tuple[str, str]:
     pattern = column.options.get("format")
     if isinstance(pattern, str) and pattern:
-        return _formatted(column, text, pattern)
-    kind, target = column.type.kind, duck_type(column.type)
-    value = f"TRY_CAST({text} AS {target})"
-    if kind is Kind.TIME:
-        same = f"CAST({value} AS VARCHAR) = {text} AND {value} < TIME '24:00:00'"
-        return value, f"({same}) OR ({value} IS NOT NULL AND {_shape(text, _CLOCK)})"
-    if kind is Kind.DATE:
-        same, shape, range_of = f"CAST({value} AS VARCHAR) = {text}", _shape(text, _DAY), f"CAST({value} AS TIMESTAMP)"
-    elif kind is Kind.TIMESTAMP:
-        same = f"CAST({value} AS VARCHAR) = replace({text}, 'T', ' ')"
-        shape, range_of = _shape(text, rf"{_DAY}[T ]{_CLOCK}"), value
-    else:
-        shape = _shape(text, rf"{_DAY}[T ]{_CLOCK}{_ZONE}?")
+        return _formatted(column, text, name, pattern)
+    kind, value = column.type.kind, _cast(column, text)
+    same = f"CAST({name} AS VARCHAR) = {text}"
+    if kind is Kind.TIMESTAMPTZ:
         zoned = _shape(text, rf"{_DAY}[T ]{_CLOCK}{_ZONE}")
-        local = f"TRY_CAST({text} AS TIMESTAMP)"
-        value, certain = _in_zone(column, value, local, zoned)
-        return value, f"{value} IS NOT NULL AND {shape}{certain} AND {_in_range(f'({value}) AT TIME ZONE {_UTC}')}"
-    return value, f"({same} OR ({value} IS NOT NULL AND {shape})) AND {_in_range(range_of)}"
+        value, certain = _in_zone(column, value, f"TRY_CAST({text} AS TIMESTAMP)", zoned)
+        good = f"{name} IS NOT NULL AND {_shape(text, rf'{_DAY}[T ]{_CLOCK}{_ZONE}?')}{certain}"
+        return value, f"{good} AND {_in_range(f'{name} AT TIME ZONE {_UTC}')}"
+    shape = {Kind.DATE: _DAY, Kind.TIME: _CLOCK, Kind.TIMESTAMP: rf"{_DAY}[T ]{_CLOCK}"}[kind]
+    limit = _in_range(f"CAST({name} AS TIMESTAMP)") if kind is Kind.DATE else _in_range(name)
+    if kind is Kind.TIME:
+        limit = f"{name} < TIME '24:00:00'"
+    if kind is Kind.TIMESTAMP:
+        same = f"CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')"
+    return value, f"({same} OR ({name} IS NOT NULL AND {_shape(text, shape)})) AND {limit}"
 
 
 _UTC = "'UTC'"
@@ -190,7 +192,7 @@ def _in_zone(column: Column, zoned_value: str, local: str, zoned: str) -> tuple[
     return value, f" AND ({zoned} OR ({back} AND NOT ({twice})))"
 
 
-def _formatted(column: Column, text: str, pattern: str) -> tuple[str, str]:
+def _formatted(column: Column, text: str, name: str, pattern: str) -> tuple[str, str]:
     kind = column.type.kind
     form = strptime_format(pattern)
     if form.zoned and kind is not Kind.TIMESTAMPTZ:
@@ -200,7 +202,7 @@ def _formatted(column: Column, text: str, pattern: str) -> tuple[str, str]:
         )  # fmt: skip
     if form.zoned:
         parsed = f"try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {text_sql(form.text)})"
-        return parsed, f"{parsed} IS NOT NULL AND {_in_range(f'({parsed}) AT TIME ZONE {_UTC}')}"
+        return parsed, f"{name} IS NOT NULL AND {_in_range(f'{name} AT TIME ZONE {_UTC}')}"
     parsed = f"CAST(try_strptime({text}, {text_sql(form.text)}) AS TIMESTAMP)"
     written = " OR ".join(
         f"lower(strftime({parsed}, {text_sql(f)})) = lower({text})" for f in dict.fromkeys((form.text, form.padded))

@@ -66,7 +66,9 @@ def _translated() -> Iterator[None]:
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         raise LedgerUnavailableError(
-            "LEDGER_UNAVAILABLE", f"the ledger's database does not answer: {reason}", mend="`sluice doctor` says what runs."
+            "LEDGER_UNAVAILABLE",
+            f"the ledger's database does not answer: {reason}",
+            mend="`sluice doctor` says what runs.",
         ) from error
 
 
@@ -138,7 +140,15 @@ class _Transaction:
         return [_decision(row) for row in self._connection.execute(query).mappings()]
 
     def decide(
-        self, request_id: str, gate: Stage, role: str, verdict: Verdict, actor: str, comment: str, digest: str, now: datetime
+        self,
+        request_id: str,
+        gate: Stage,
+        role: str,
+        verdict: Verdict,
+        actor: str,
+        comment: str,
+        digest: str,
+        now: datetime,
     ) -> Decision:
         newest = sa.select(t.decision.c.hash).order_by(t.decision.c.seq.desc()).limit(1)
         previous = self._connection.execute(newest).scalar() or GENESIS
