@@ -6,6 +6,7 @@ from airflow.sdk import Param
 
 from sluice.onboarding import PRIORITIES
 from sluice.settings import load
+from sluice.stream.request import PASTE
 
 
 def request_form() -> dict[str, Param]:
@@ -13,18 +14,18 @@ def request_form() -> dict[str, Param]:
     contracts = sorted(p.name for p in load().contracts.glob("*.odcs.yaml"))
     return {
         "contract": Param(
-            None,
-            type=["null", "string"],
-            enum=[None, *contracts],
+            PASTE,
+            type="string",
+            enum=[PASTE, *contracts],
             title="Contract",
-            description="A contract from the contracts folder. Leave it empty to paste one below.",
+            description="A contract from the contracts folder, or one that you paste below.",
         ),
         "contract_yaml": Param(
             None,
             type=["null", "string"],
             format="multiline",
             maxLength=1_048_576,
-            title="or paste a contract",
+            title="Pasted contract",
             description="A whole ODCS v3.1.0 contract as YAML.",
         ),
         "base": Param(

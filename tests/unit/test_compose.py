@@ -27,6 +27,7 @@ CHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period", "start_i
 # The options of the providers' sections that are set; tests/e2e/test_production_shape.py asks the providers.
 PROVIDER_OPTIONS = {
     "CELERY": {"BROKER_URL", "RESULT_BACKEND", "WORKER_CONCURRENCY", "TASK_LOGS_TO_STDOUT"},
+    "CELERY_BROKER_TRANSPORT_OPTIONS": {"VISIBILITY_TIMEOUT"},
     "FAB": {"ENABLE_PROXY_FIX", "COOKIE_SECURE"},
 }
 PASSED_ON = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"}

@@ -62,14 +62,14 @@ def request(
 def request_conf(settings: Settings, contract: Contract, file: Path) -> dict[str, Any]:
     """The DAG parameters that name this contract; on a development machine the source is looked at first."""
     if file.resolve().parent == settings.contracts:
-        conf: dict[str, Any] = {"contract": file.name, "contract_yaml": None, "base": None}
+        conf: dict[str, Any] = {"contract": file.name}
     else:
-        conf = {"contract": None, "contract_yaml": contract.text, "base": str(file.resolve().parent)}
+        conf = {"contract_yaml": contract.text, "base": str(file.resolve().parent)}
     if settings.profile == "development" and contract.server.type == "local":
         from sluice.adapters.files import FileStore
         from sluice.stream.source import probe
 
-        probe(contract, conf["base"] or "", settings, FileStore())
+        probe(contract, conf.get("base", ""), settings, FileStore())
     return conf
 
 

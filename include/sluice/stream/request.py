@@ -16,9 +16,13 @@ from sluice.stream.tools import Tools
 
 PROBE = "probe"
 
+PASTE = "(paste one below)"
+"""What the form offers instead of a contract of the folder."""
+
 
 def chosen_contract(tools: Tools, name: str | None, pasted: str | None) -> Contract:
     """The contract a requester chose from the folder or pasted as YAML; exactly one of the two."""
+    name = None if name == PASTE else name
     if bool(name) == bool(pasted and pasted.strip()):
         raise BadInputError("CONTRACT_CHOICE", "give either a contract from the folder or its YAML, not both or none")
     if pasted and pasted.strip():

@@ -90,6 +90,11 @@ class TestHeader:
         found = run(b"a,b,\n1,2,\n3,4,x\n", AB)
         assert found.rows == [("1", "2")] and found.codes == ["TOO_MANY_COLUMNS"]
 
+    @pytest.mark.parametrize("last", [b",", b',""', b",,", b",\n"])
+    def test_a_shifted_row_is_not_taken_for_one_with_empty_values(self, run: Convert, last: bytes) -> None:
+        found = run(b"a,b\n1,\n2,x" + last, AB)
+        assert found.rows == [("1", None)] and found.codes == ["TOO_MANY_COLUMNS"]
+
 
 class TestNothing:
     def test_no_bytes(self, run: Convert) -> None:

@@ -10,6 +10,7 @@ from sluice.adapters.duck.encoding import TextFile, open_text
 from sluice.adapters.duck.header import match_names
 from sluice.adapters.duck.parts import Bad, Part, Rewritten
 from sluice.adapters.duck.records import MAX_LINE, Record, RecordParser, read_records
+from sluice.adapters.duck.spans import Shape
 from sluice.adapters.duck.spelling import Spelling, header_rows, report, resolve
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
@@ -35,6 +36,10 @@ def delimited_part(
         if table.allow_empty:
             return None, used
         raise SourceError("EMPTY_FILE", "the file has no rows and no header", where=display, mend="Deliver it again.")
+    # A delimiter after the last name, and so after the last value, is a habit of exporters, not a column.
+    trailing = names is not None and len(names) > 1 and not names[-1]
+    if names is not None:
+        names = names[:-1] if trailing else names
     order = range(len(table.columns)) if names is None else match_names(names, table, display)
     return (
         Part(
@@ -43,6 +48,7 @@ def delimited_part(
             order=tuple(order),
             start=start,
             header=names is not None,
+            trailing=trailing,
             crlf=_ends_in_crlf(sample, spelling),
             ordinary=spelling.ordinary and plain_header,
             value_in=_value_in(spelling, tuple(order)),
@@ -78,13 +84,11 @@ def _names(record: Record, where: str) -> list[str]:
     if record.error:
         raise SourceError("BAD_HEADER", "a quote in the header does not close", where=where, mend="Correct the header.")
     try:
-        names = [f.decode("utf-8") for f in record.fields]
+        return [f.decode("utf-8") for f in record.fields]
     except UnicodeDecodeError as e:
         raise SourceError(
             "BAD_HEADER", "the header is not UTF-8", where=where, mend="Declare the file's encoding in the dialect."
         ) from e
-    # A delimiter after the last name, and so after the last value, is a habit of exporters, not a column.
-    return names[:-1] if len(names) > 1 and not names[-1] else names
 
 
 def _value_in(spelling: Spelling, order: tuple[int, ...]) -> Any:
@@ -104,10 +108,10 @@ def _rewrite(part: Part, null_sequence: Sequence[str], target: Path) -> Rewritte
     result = Rewritten(target)
     with target.open("wb") as out:
         for record in read_records(part.text.utf8, part.spelling, part.start):
-            if not record.raw and not part.blank_is_record:
+            if not record.raw and part.shape.columns > 1:
                 continue
             begin, end = record.offset, record.offset + len(record.raw)
-            code = _fault(record, len(part.order))
+            code = _fault(record, part.shape)
             if code:
                 result.bad.append(Bad(begin, end, None, code))
                 continue
@@ -122,7 +126,7 @@ def _rewrite(part: Part, null_sequence: Sequence[str], target: Path) -> Rewritte
     return result
 
 
-def _fault(record: Record, columns: int) -> str:
+def _fault(record: Record, shape: Shape) -> str:
     if len(record.raw) > MAX_LINE:
         return "LINE_TOO_LONG"
     if record.error:
@@ -134,8 +138,7 @@ def _fault(record: Record, columns: int) -> str:
     except UnicodeDecodeError:
         return "INVALID_ENCODING"
     fields = record.fields
-    if len(fields) < columns:
+    if len(fields) < shape.columns:
         return "MISSING_COLUMNS"
-    if len(fields) > columns + 1 or (len(fields) == columns + 1 and fields[-1]):
-        return "TOO_MANY_COLUMNS"
-    return ""
+    extra = fields[shape.columns :]
+    return "TOO_MANY_COLUMNS" if len(extra) > shape.trailing or any(extra) else ""

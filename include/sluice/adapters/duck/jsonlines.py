@@ -52,6 +52,7 @@ def json_part(display: str, path: Path, table: Table, dialect: Dialect, *, utf8:
         order=tuple(range(len(table.columns))),
         start=text.start,
         header=False,
+        trailing=False,
         crlf=False,
         ordinary=False,
         value_in=value_in,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.adapters.duck.encoding import TextFile
+from sluice.adapters.duck.spans import Shape
 from sluice.adapters.duck.spelling import Spelling
 from sluice.adapters.duck.values import explain
 from sluice.contract.model import Column
@@ -60,6 +61,8 @@ class Part:
     order: tuple[int, ...]
     start: int
     header: bool
+    trailing: bool
+    """Whether the header, and so every record, may end in a delimiter."""
     crlf: bool
     """Whether the first record ends in CRLF. DuckDB is told: left alone it takes a CR inside quotes for a line end."""
     ordinary: bool
@@ -70,9 +73,9 @@ class Part:
     records: int = 0
 
     @property
-    def blank_is_record(self) -> bool:
-        """A blank line is a null where there is one column, and nothing where there are more."""
-        return len(self.order) == 1
+    def shape(self) -> Shape:
+        """What a record of this file looks like."""
+        return Shape(len(self.order), self.trailing)
 
     def reason(self, bad: Bad, columns: tuple[Column, ...], record: bytes) -> tuple[str, str, str | None]:
         """Reason code, reason and column name for the quarantine."""

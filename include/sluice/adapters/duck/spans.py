@@ -7,16 +7,20 @@ not perfectly ordinary raises IrregularError: then sluice.adapters.duck.records 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from sluice.adapters.duck.records import MAX_LINE
+from sluice.adapters.duck.records import MAX_LINE, RecordParser
 from sluice.adapters.duck.spelling import Spelling
 
 Offsets = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+_NONE: Offsets = np.empty(0, np.int64)
 
 _LF, _CR = 10, 13
 _BLOCK = 4 << 20
@@ -26,24 +30,39 @@ class IrregularError(Exception):
     """The file needs the exact reader; never leaves this package."""
 
 
-def count_records(path: Path, spelling: Spelling, start: int, *, blank_is_record: bool) -> int:
+@dataclass(frozen=True)
+class Shape:
+    """What a record must look like: so many values, and whether a delimiter may follow the last of them.
+
+    A blank line is a null where there is one column, and nothing where there are more.
+    """
+
+    columns: int
+    trailing: bool = False
+
+
+def count_records(path: Path, spelling: Spelling, shape: Shape, start: int) -> int:
     """How many records follow byte `start`. Raises IrregularError."""
-    return sum(len(begins) for begins, _ in find_spans(path, spelling, start, blank_is_record=blank_is_record))
+    return sum(len(begins) for begins, _ in find_spans(path, spelling, shape, start))
 
 
-def find_spans(
-    path: Path, spelling: Spelling, start: int, *, blank_is_record: bool
-) -> Iterator[tuple[Offsets, Offsets]]:
+def find_spans(path: Path, spelling: Spelling, shape: Shape, start: int) -> Iterator[tuple[Offsets, Offsets]]:
     """Begin and end (line end excluded) of every record from byte `start` on, block by block.
 
-    Raises IrregularError at stray or open quotes, mixed or bare CR line ends, NUL bytes, over-long records.
+    Raises IrregularError at stray or open quotes, mixed or bare CR line ends, NUL bytes, over-long records,
+    and empty values after the last column, which DuckDB would drop without a word.
     """
-    scanner = _Scanner(spelling, start, blank_is_record=blank_is_record)
+    scanner = _Scanner(spelling, shape, start)
     with path.open("rb") as file:
         file.seek(start)
         while chunk := _whole_chunk(file, spelling.quote):
             yield scanner.feed(chunk)
-    yield scanner.finish()
+        last = scanner.finish()
+        yield last
+        for begin, end in scanner.doubtful:
+            file.seek(begin)
+            if scanner.values_in(file.read(end - begin)) > shape.columns + shape.trailing:
+                raise IrregularError("empty values after the last column")
 
 
 def _whole_chunk(file: BinaryIO, quote: bytes) -> bytes:
@@ -58,9 +77,12 @@ def _whole_chunk(file: BinaryIO, quote: bytes) -> bytes:
 
 
 class _Scanner:
-    def __init__(self, spelling: Spelling, start: int, *, blank_is_record: bool) -> None:
+    def __init__(self, spelling: Spelling, shape: Shape, start: int) -> None:
         self.spelling = spelling
-        self.blank_is_record = blank_is_record
+        self.shape = shape
+        self.parser = RecordParser(spelling)
+        self.doubtful: list[tuple[int, int]] = []
+        """Records that lie in two chunks, to be counted at the end."""
         self.position = start
         self.begin = start
         self.inside = 0
@@ -71,6 +93,7 @@ class _Scanner:
         if b"\0" in chunk:
             raise IrregularError("NUL bytes")
         data = np.frombuffer(chunk, np.uint8)
+        inside, quotes = self.inside, _NONE
         breaks = np.flatnonzero(data == _LF)
         returns = np.flatnonzero(data == _CR) if b"\r" in chunk else breaks[:0]
         if self.spelling.quote and self.spelling.quote in chunk:
@@ -88,6 +111,7 @@ class _Scanner:
             begins[0] = self.begin
             begins[1:] = ends[:-1] + 1
             self.begin = int(ends[-1]) + 1
+        self._check_ends(data, begins, ends - 1 if self.crlf else ends, quotes, inside)
         self.position += len(chunk)
         self.previous = chunk[-1]
         if self.position - self.begin > MAX_LINE:
@@ -98,9 +122,10 @@ class _Scanner:
         if self.inside:
             raise IrregularError("a quote that never closes")
         rest = [self.begin] if self.position > self.begin else []
+        self.doubtful += [(begin, self.position) for begin in rest]
         return np.array(rest, np.int64), np.array([self.position] * len(rest), np.int64)
 
-    def _check_quotes(self, data: npt.NDArray[np.uint8], quotes: Offsets) -> None:
+    def _check_quotes(self, data: Bytes, quotes: Offsets) -> None:
         """Every quote opens a field, closes one, or is one of a doubled pair."""
         delimiter, quote = self.spelling.delimiter[0], self.spelling.quote[0]
         opens, closes = quotes[self.inside :: 2], quotes[1 - self.inside :: 2]
@@ -115,7 +140,7 @@ class _Scanner:
         if not (fine.all() and closed.all()):
             raise IrregularError("a quote in the middle of a field")
 
-    def _check_returns(self, data: npt.NDArray[np.uint8], breaks: Offsets, returns: Offsets) -> None:
+    def _check_returns(self, data: Bytes, breaks: Offsets, returns: Offsets) -> None:
         if not len(breaks) and not len(returns):
             return
         crlf = len(returns) > 0
@@ -125,11 +150,36 @@ class _Scanner:
             raise IrregularError("mixed line ends")
         self.crlf = crlf
 
+    def _check_ends(self, data: Bytes, begins: Offsets, ends: Offsets, quotes: Offsets, inside: int) -> None:
+        """No record ends in more empty values than it has columns: DuckDB would drop them, shifted or not."""
+        begins, ends = begins - self.position, ends - self.position
+        delimiter, last = self.spelling.delimiter[0], data[np.maximum(ends - 1, 0)]
+        empty = last == delimiter
+        if len(quotes):
+            empty |= (last == self.spelling.quote[0]) & (data[np.maximum(ends - 3, 0)] == delimiter)
+        empty &= ends > begins
+        if len(begins) and begins[0] < 0:
+            self.doubtful.append((int(begins[0]) + self.position, int(ends[0]) + self.position))
+            empty[0] = False
+        if not empty.any():
+            return
+        commas = np.flatnonzero(data == delimiter)
+        if len(quotes):
+            commas = commas[(np.searchsorted(quotes, commas) + inside) % 2 == 0]
+        values = np.searchsorted(commas, ends[empty]) - np.searchsorted(commas, begins[empty]) + 1
+        if (values > self.shape.columns + self.shape.trailing).any():
+            raise IrregularError("empty values after the last column")
+
+    def values_in(self, record: bytes) -> int:
+        """How many values a record has."""
+        found = self.parser.parse(record, 0, last=True)
+        return len(found[0].fields) if found is not None and found[0] is not None else 0
+
     def _keep(self, begins: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
         lengths = ends - begins
         if (lengths > MAX_LINE).any():
             raise IrregularError("a record longer than a line may be")
-        if self.blank_is_record or lengths.all():
+        if self.shape.columns == 1 or lengths.all():
             return begins, ends
         if self.crlf:
             # DuckDB 2.0 reports wrong offsets after a blank CRLF line.

@@ -143,9 +143,7 @@ class Staging:
         for part in self.parts:
             if part.rewritten is None:
                 try:
-                    part.records = count_records(
-                        part.text.utf8, part.spelling, part.start, blank_is_record=part.blank_is_record
-                    )
+                    part.records = count_records(part.text.utf8, part.spelling, part.shape, part.start)
                 except IrregularError:
                     irregular.append(part)
         return irregular
@@ -244,7 +242,7 @@ class Staging:
         offsets = np.fromiter(rejected, np.int64, len(rejected))
         found: list[Bad] = []
         row = 0
-        for begins, ends in find_spans(part.text.utf8, part.spelling, part.start, blank_is_record=part.blank_is_record):
+        for begins, ends in find_spans(part.text.utf8, part.spelling, part.shape, part.start):
             # In files with CRLF, DuckDB 2.0 sometimes points at the LF before the record.
             is_rejected = np.isin(begins, offsets) | np.isin(begins - 1, offsets)
             parsed = np.flatnonzero(~is_rejected)
