@@ -11,8 +11,6 @@ from sluice.onboarding import finish_stage, live_request, require_ready
 from sluice.policy import Policy
 from sluice.stages import GATES, Clock, Event, Stage
 
-PACK = "evidence"
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -47,7 +45,7 @@ def open_gate(
     if clock.completed(gate):
         attempt += 1
         tx.append(request_id, gate, attempt, Event.READY, now, reason="done again")
-    current = [a for a in tx.artifacts(request_id) if a.stage is gate and a.kind == PACK]
+    current = [a for a in tx.artifacts(request_id) if a.stage is gate]
     fresh = attempt != clock.attempt(gate) or not clock.started(gate)
     if fresh or not current or current[0].digest != evidence.digest:
         tx.add_artifact(request_id, evidence, now)
@@ -63,7 +61,7 @@ def open_gate(
 
 def gate_standing(tx: Transaction, request: Request, gate: Stage) -> Standing:
     """Where the gate stands now, from the ledger alone."""
-    packs = [a for a in tx.artifacts(request.id) if a.stage is gate and a.kind == PACK]
+    packs = [a for a in tx.artifacts(request.id) if a.stage is gate]
     digest = packs[0].digest if packs else ""
     required = tuple(packs[0].content["signatures"]) if packs else tuple(request.signatures[gate])
     decisions = [d for d in tx.decisions(request.id) if d.gate is gate]

@@ -29,7 +29,7 @@ def admission_pack(contract: Contract, request: Request, probe: Mapping[str, Any
 
 def publication_pack(
     contract: Contract,
-    policy: Policy | None,
+    policy: Policy,
     manifests: Mapping[str, Mapping[str, Any]],
     profiles: Mapping[str, Mapping[str, Any]],
     checks: Mapping[str, Mapping[str, Any]],
@@ -41,8 +41,8 @@ def publication_pack(
     never takes away. Its digest depends on content alone, so landing the same data again gives the same digest.
     """
     undeclared = _undeclared_pii(contract, profiles)
-    tier, reasons = policy.tier(contract, undeclared) if policy else ("", ())
-    required = policy.required(Stage.PUBLICATION, tier) if policy else ()
+    tier, reasons = policy.tier(contract, undeclared)
+    required = policy.required(Stage.PUBLICATION, tier)
     read = {name: Manifest.from_dict(dict(m)) for name, m in manifests.items()}
     staged = [f for m in read.values() for f in m.staged]
     landed = [f for m in read.values() for f in m.sources]

@@ -83,10 +83,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a stage found: a manifest, a profile, a check report, an evidence pack. The newest of a kind counts."""
+    """What a stage found; the newest counts.
+
+    request: what the probe saw; admission, publication: the evidence pack; land: a manifest per table;
+    profile: a profile per table; check: a report per table; register: a catalog entry per table; publish: snapshots.
+    """
 
     stage: Stage
-    kind: str
     table: str | None
     digest: str
     content: dict[str, Any] = field(repr=False)
@@ -146,7 +149,7 @@ class Transaction(Protocol):
         """Append a decision to the chain."""
 
     def artifacts(self, request_id: str) -> list[Artifact]:
-        """The newest artifact of each stage, kind and table."""
+        """The newest artifact of each stage and table."""
 
     def add_artifact(self, request_id: str, artifact: Artifact, now: datetime) -> None:
         """Record what a stage found."""

@@ -210,6 +210,6 @@ def fail(
         tx.close_request(request_id, RequestState.FAILED, f"{stage}: {reason}", now)
 
 
-def found(tx: Transaction, request: Request, stage: Stage, kind: str) -> Mapping[str, dict[str, Any]]:
-    """The newest artifacts of a kind, by table ("" for those of no table)."""
-    return {a.table or "": a.content for a in tx.artifacts(request.id) if a.stage is stage and a.kind == kind}
+def found(tx: Transaction, request: Request, stage: Stage) -> Mapping[str, dict[str, Any]]:
+    """What a stage found, by table ("" for what is of no table)."""
+    return {a.table or "": a.content for a in tx.artifacts(request.id) if a.stage is stage}

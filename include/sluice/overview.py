@@ -11,7 +11,7 @@ from sluice.flow import request_flow
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import found
 from sluice.policy import Policy
-from sluice.stages import GATES, Clock, Stage
+from sluice.stages import GATES, Clock, Event, Stage
 
 
 def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[str, Any]:
@@ -21,9 +21,9 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
     flow = request_flow(events, now)
     gates = {gate.value: _gate(tx, request, gate, clock) for gate in GATES}
     current = [s.value for s in clock.current()] if request.state is RequestState.OPEN else []
-    snapshots = found(tx, request, Stage.PUBLISH, "snapshot").get("", {})
-    manifests = found(tx, request, Stage.LAND, "manifest")
-    checks = found(tx, request, Stage.CHECK, "report")
+    snapshots = found(tx, request, Stage.PUBLISH).get("", {})
+    manifests = found(tx, request, Stage.LAND)
+    checks = found(tx, request, Stage.CHECK)
     return {
         **request_line(request),
         "requester": request.requester,
@@ -31,7 +31,6 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
         "priority": request.priority,
         "comment": request.comment,
         "contract_digest": request.contract_digest,
-        "run_id": request.run_id,
         "tier": request.tier,
         "tier_reasons": list(request.tier_reasons),
         "at": current,
@@ -75,6 +74,7 @@ def request_line(request: Request) -> dict[str, Any]:
         "version": request.contract_version,
         "attempt": request.attempt,
         "state": request.state.value,
+        "run_id": request.run_id,
         "reason": request.state_reason,
         "requested_at": request.requested_at.isoformat(),
         "closed_at": request.closed_at.isoformat() if request.closed_at else None,
@@ -93,7 +93,7 @@ def inbox(tx: Transaction, policy: Policy, user: str, now: datetime) -> list[dic
             mine = [r for r in standing.missing if r in policy.roles_of(user)]
             if any(d.actor == user for d in standing.signed):
                 continue
-            since = next(e.at for e in clock.events if e.stage is gate and e.event == "started")
+            since = next(e.at for e in clock.events if e.stage is gate and e.event is Event.STARTED)
             waiting += [
                 {
                     "request": request.id, "source": request.source, "gate": gate.value, "role": role, "tier": request.tier,

@@ -41,7 +41,7 @@ def _unreadable(tools: Tools, request: Request) -> str | None:
     from sluice.adapters import iceberg
 
     with tools.ledger.reading() as tx:
-        snapshots = found(tx, request, Stage.PUBLISH, "snapshot").get("", {})
+        snapshots = found(tx, request, Stage.PUBLISH).get("", {})
     catalog = iceberg.catalog()
     for snapshot in snapshots.values():
         if why := iceberg.readable(catalog, snapshot["identifier"], request.id):
@@ -59,7 +59,7 @@ def _mark_lost(tools: Tools, request: Request, why: str) -> None:
 def _forget_landed(tools: Tools, request: Request) -> bool:
     """Record that landed tables are gone, so that their completion no longer counts."""
     with tools.ledger.reading() as tx:
-        manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND, "manifest").items()}
+        manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND).items()}
         done = Clock(tx.events(request.id)).tables_done(Stage.LAND)
     gone = [n for n, m in manifests.items() if n in done and any(tools.store.head(f.uri) is None for f in m.staged)]
     if gone:

@@ -102,7 +102,7 @@ class Pulse:
 
     @classmethod
     async def now(cls) -> int:
-        """The newest event number; a new number each time while the ledger does not answer."""
+        """The newest event number; -1 while the ledger does not answer."""
         lock = cls._locks.setdefault(id(asyncio.get_running_loop()), asyncio.Lock())
         async with lock:
             if time.monotonic() - cls._asked >= POLL_SECONDS / 2:

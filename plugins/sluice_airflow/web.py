@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from sluice.adapters.ledger import schema_is_current
-from sluice.approval import PACK, Choice, decide
+from sluice.approval import Choice, decide
 from sluice.errors import RefusedError, SluiceError, TransientError
 from sluice.ledger import Verdict
 from sluice.overview import inbox, request_line, request_overview
@@ -123,7 +123,7 @@ def show_evidence(request_id: str, gate: Annotated[Gate, Query()]) -> dict[str, 
     with tools().ledger.reading() as tx:
         _existing(tx, request_id)
         for artifact in tx.artifacts(request_id):
-            if artifact.stage == gate and artifact.kind == PACK:
+            if artifact.stage == gate:
                 return artifact.content
     raise RefusedError("NO_EVIDENCE", f"the {gate} gate has no evidence yet", status=404)
 

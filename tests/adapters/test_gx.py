@@ -78,9 +78,7 @@ class TestIntegersBesideNulls:
         assert {"a": None, "b": base + 1} in result.examples
 
     def test_an_observed_extreme_is_an_integer(self, check):
-        assert (
-            check({"n": [3, None]}, "expect_column_max_to_be_between", column="n", max_value=5).observed == 3
-        )
+        assert check({"n": [3, None]}, "expect_column_max_to_be_between", column="n", max_value=5).observed == 3
 
 
 class TestKeys:
@@ -104,9 +102,7 @@ class TestKeys:
 class TestTimes:
     def test_timestamps_against_text(self, check):
         data = {"t": pa.array(["2013-01-01T05:00:00", None, "2013-06-01"]).cast(pa.timestamp("us"))}
-        assert check(
-            data, BETWEEN, column="t", min_value="2013-01-01", max_value="2013-12-31T23:59:59"
-        ).success
+        assert check(data, BETWEEN, column="t", min_value="2013-01-01", max_value="2013-12-31T23:59:59").success
         assert check(data, BETWEEN, column="t", max_value="2013-05-01").unexpected_count == 1
 
     def test_zoned_timestamps_against_text_without_a_zone(self, check):
@@ -139,10 +135,7 @@ class TestTimes:
         assert check(data, IN_SET, column="t", value_set=["08:00"]).examples == ("09:30:00.000005",)
 
     def test_a_limit_that_is_no_date(self, check):
-        assert (
-            "Invalid isoformat"
-            in check({"d": [date(2020, 1, 1)]}, BETWEEN, column="d", min_value="soon").error
-        )
+        assert "Invalid isoformat" in check({"d": [date(2020, 1, 1)]}, BETWEEN, column="d", min_value="soon").error
 
 
 class TestDecimals:
@@ -172,17 +165,11 @@ class TestDecimals:
     @pytest.mark.parametrize(("strict", "broken"), [(False, 0), (True, 1)])
     def test_the_limit_itself_among_long_values(self, check, strict, broken):
         values = pa.array([Decimal("0.1"), Decimal("1E20")], pa.decimal128(38, 2))
-        assert (
-            check({"d": values}, BETWEEN, column="d", min_value=0.1, strict_min=strict).unexpected_count
-            == broken
-        )
+        assert check({"d": values}, BETWEEN, column="d", min_value=0.1, strict_min=strict).unexpected_count == broken
 
     def test_a_mean_is_quick(self, check):
         values = pa.array([Decimal(n) for n in range(20_000)], pa.decimal128(18, 4))
-        assert (
-            check({"d": values}, "expect_column_mean_to_be_between", column="d", max_value=1e6).observed
-            == 9999.5
-        )
+        assert check({"d": values}, "expect_column_mean_to_be_between", column="d", max_value=1e6).observed == 9999.5
 
     def test_a_mean_of_long_values_is_quick_too(self, check):
         values = pa.array([Decimal(n) * 10**20 for n in range(20_000)], pa.decimal128(38, 2))
@@ -219,9 +206,7 @@ class TestShapes:
         assert result.examples == (None,)
 
     def test_an_extreme_of_nothing_is_not_within_limits(self, check):
-        result = check(
-            {"n": pa.array([], pa.int64())}, "expect_column_max_to_be_between", column="n", max_value=1
-        )
+        result = check({"n": pa.array([], pa.int64())}, "expect_column_max_to_be_between", column="n", max_value=1)
         assert (result.success, result.observed) == (False, None)
 
     def test_one_row(self, check):
@@ -251,15 +236,10 @@ class TestShapes:
     def test_odd_column_names(self, check, name):
         assert check({name: [1, None]}, NOT_NULL, column=name).unexpected_count == 1
         assert check({name: [1, 3]}, BETWEEN, column=name, max_value=2).examples == (3,)
-        assert (
-            check({name: [1, 1], "other": [2, 2]}, COMPOUND, column_list=[name, "other"]).unexpected_count
-            == 2
-        )
+        assert check({name: [1, 1], "other": [2, 2]}, COMPOUND, column_list=[name, "other"]).unexpected_count == 2
 
     def test_floats_that_are_no_numbers_leave_strict_json(self, check):
-        result = check(
-            {"f": [float("inf"), float("nan"), -1.0]}, BETWEEN, column="f", min_value=0, max_value=1
-        )
+        result = check({"f": [float("inf"), float("nan"), -1.0]}, BETWEEN, column="f", min_value=0, max_value=1)
         assert result.examples == ("inf", -1.0)
 
 
@@ -314,9 +294,7 @@ class TestClassifiedColumns:
     def test_examples_are_withheld(self, check, classification):
         result = check({"s": ["secret"]}, IN_SET, classification, column="s", value_set=["a"])
         assert (result.success, result.unexpected_count, result.examples) == (False, 1, ())
-        pair = check(
-            {"s": ["secret", "secret"], "n": [1, 1]}, COMPOUND, classification, column_list=["s", "n"]
-        )
+        pair = check({"s": ["secret", "secret"], "n": [1, 1]}, COMPOUND, classification, column_list=["s", "n"])
         assert (pair.unexpected_count, pair.examples) == (2, ())
 
     def test_observed_values_and_errors_are_withheld(self, check, classification):
@@ -362,9 +340,7 @@ class TestSuiteFiles:
             name="orders",
             expectations=[
                 gxe.ExpectColumnValuesToBeBetween(column="n", min_value=0, severity="warning"),
-                gxe.ExpectColumnValuesToNotBeNull(
-                    column="s", meta={"dimension": "completeness"}, description="needed"
-                ),
+                gxe.ExpectColumnValuesToNotBeNull(column="s", meta={"dimension": "completeness"}, description="needed"),
                 gxe.ExpectTableRowCountToBeBetween(min_value=1, severity="info"),
             ],
         )
@@ -421,9 +397,7 @@ class TestSuiteFiles:
             load('{\n "name": "o",\n "expectations": [,]\n}')
         assert caught.value.where.endswith("shop.orders.json:3")
 
-    @pytest.mark.parametrize(
-        "text", ["[]", "{}", '{"expectations": {}}', '{"expectation": [], "expectations": []}']
-    )
+    @pytest.mark.parametrize("text", ["[]", "{}", '{"expectations": {}}', '{"expectation": [], "expectations": []}'])
     def test_a_file_of_another_shape(self, load, text):
         with pytest.raises(BadInputError):
             load(text)

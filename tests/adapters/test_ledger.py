@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from sluice.adapters.ledger import PostgresLedger, broken_link, migrate, schema_is_current
-from sluice.approval import PACK, Choice, decide, gate_standing, open_gate, require_approvals
+from sluice.approval import Choice, decide, gate_standing, open_gate, require_approvals
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.errors import ConflictError, LedgerUnavailableError, NotApprovedError, RefusedError, TerminalError
@@ -52,7 +52,7 @@ def requested(tx: Transaction, policy: Policy, *, run_id: str = "run-1", contrac
 
 def asked(tx: Transaction, request: Request, gate: Stage, digest: str = "e" * 64) -> str:
     roles = tuple(request.signatures[gate])
-    open_gate(tx, request.id, gate, Artifact(gate, PACK, None, digest, {"signatures": list(roles)}), roles, NOW)
+    open_gate(tx, request.id, gate, Artifact(gate, None, digest, {"signatures": list(roles)}), roles, NOW)
     return digest
 
 

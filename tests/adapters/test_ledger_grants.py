@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from sluice.adapters.ledger import PostgresLedger, broken_link, forget_connections, schema_is_current
-from sluice.approval import PACK, Choice, decide, open_gate
+from sluice.approval import Choice, decide, open_gate
 from sluice.contract.reading import read_contract
 from sluice.ledger import Artifact, RequestState, Verdict
 from sluice.onboarding import Ask, open_request
@@ -42,7 +42,10 @@ CLOSING = {"state", "state_reason", "closed_at"}
 @pytest.fixture(scope="module")
 def app_url(services: Settings) -> Iterator[str]:
     """The ledger as the production shape makes it: migrated by its owner, used by the application's role."""
-    database, words = f"ledger_{secrets.token_hex(4)}", {"ledger_owner": secrets.token_hex(8), "ledger_app": secrets.token_hex(8)}
+    database, words = (
+        f"ledger_{secrets.token_hex(4)}",
+        {"ledger_owner": secrets.token_hex(8), "ledger_app": secrets.token_hex(8)},
+    )
     superuser = services.database_url("postgres").replace("+psycopg", "")
     with psycopg.connect(superuser, autocommit=True) as connection:
         for role, password in words.items():
@@ -52,7 +55,11 @@ def app_url(services: Settings) -> Iterator[str]:
     for _ in range(2):  # every deployment does it again
         done = subprocess.run(
             [sys.executable, PROJECT / "include" / "deploy" / "migrate_ledger.py"],
-            env={**os.environ, "PYTHONPATH": str(PROJECT / "include"), "LEDGER_OWNER_URL": f"postgresql+psycopg://ledger_owner:{words['ledger_owner']}@{place}"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(PROJECT / "include"),
+                "LEDGER_OWNER_URL": f"postgresql+psycopg://ledger_owner:{words['ledger_owner']}@{place}",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -79,7 +86,7 @@ def test_the_application_can_do_its_work(app_url: str) -> None:
         request = open_request(tx, read_contract(CONTRACT), Ask(requester="remy"), policy,
                                run_id="run-1", requested_at=NOW, started_at=NOW, now=NOW)  # fmt: skip
         roles = tuple(request.signatures[Stage.ADMISSION])
-        pack = Artifact(Stage.ADMISSION, PACK, None, "e" * 64, {"signatures": list(roles)})
+        pack = Artifact(Stage.ADMISSION, None, "e" * 64, {"signatures": list(roles)})
         open_gate(tx, request.id, Stage.ADMISSION, pack, roles, NOW)
     for role, actor, verdict in (("business", "bea", Verdict.APPROVE), ("security", "sara", Verdict.REJECT)):
         with ledger.transaction() as tx:

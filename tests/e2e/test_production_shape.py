@@ -42,6 +42,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 APPROVERS = {"bea": "business", "carl": "compliance", "sara": "security", "gus": "governance", "ada": "architecture"}
 REQUESTER = "remy"
+STRANGER = "eve"
 CONTRACT = "nyc_flights.odcs.yaml"
 ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
@@ -50,7 +51,10 @@ START = ("redis", "airflow-init", *AIRFLOW)
 
 def missing() -> list[str]:
     """What this machine lacks for the production shape."""
-    packages = {"airflow.providers.celery": "apache-airflow-providers-celery", "airflow.providers.fab": "apache-airflow-providers-fab"}
+    packages = {
+        "airflow.providers.celery": "apache-airflow-providers-celery",
+        "airflow.providers.fab": "apache-airflow-providers-fab",
+    }
     absent = [name for module, name in packages.items() if not _installed(module)]
     return absent + ([] if shutil.which("redis-server") else ["redis-server"])
 
@@ -95,7 +99,10 @@ class Shape:
         client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
         if user is not None:
             answer = httpx.post(
-                f"{self.url}/auth/token", json={"username": user, "password": self.passwords[user]}, timeout=60, trust_env=False
+                f"{self.url}/auth/token",
+                json={"username": user, "password": self.passwords[user]},
+                timeout=60,
+                trust_env=False,
             )
             assert answer.status_code == 201, answer.text
             client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -158,7 +165,12 @@ def shape(metrics: Metrics) -> Iterator[Shape]:
     home = Path(tempfile.mkdtemp(prefix="slp-", dir="/tmp")).resolve()
     api, redis, scheduler, worker_logs, trigger_logs, aws_port, pg_port, unused = free_ports(8)
     settings = load(
-        {"SLUICE_HOME": str(home), "SLUICE_AWS_PORT": str(aws_port), "SLUICE_POSTGRES_PORT": str(pg_port), "SLUICE_AIRFLOW_PORT": str(unused)}
+        {
+            "SLUICE_HOME": str(home),
+            "SLUICE_AWS_PORT": str(aws_port),
+            "SLUICE_POSTGRES_PORT": str(pg_port),
+            "SLUICE_AIRFLOW_PORT": str(unused),
+        }
     )
     kept = {name: secrets.token_hex(32) for name in REQUIRED if name.endswith(("PASSWORD", "SECRET", "SECRET_KEY"))} | {
         "AIRFLOW_FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -212,7 +224,9 @@ def shape(metrics: Metrics) -> Iterator[Shape]:
             "no_proxy": "127.0.0.1,localhost",
         }
         own = {key: placed(value) for key, value in environment(services[name], given).items()}
-        return image | own | {key: str(value) for key, value in ports.items() if name in AIRFLOW or name == "airflow-init"}
+        return (
+            image | own | {key: str(value) for key, value in ports.items() if name in AIRFLOW or name == "airflow-init"}
+        )
 
     def run(name: str, command: list[str], more: Mapping[str, str] | None = None, expected: int = 0) -> str:
         done = subprocess.run(
@@ -237,12 +251,20 @@ def shape(metrics: Metrics) -> Iterator[Shape]:
         deadline = time.monotonic() + 180
         while True:
             done = subprocess.run(
-                [placed(word) for word in command], env=surroundings(name), cwd=home, capture_output=True, text=True, timeout=60, check=False
+                [placed(word) for word in command],
+                env=surroundings(name),
+                cwd=home,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
             )
             if done.returncode == 0:
                 return
             assert processes.running(home, name), f"{name} ended:\n{processes.log_tail(home, name, 60)}"
-            assert time.monotonic() < deadline, f"{name} is not healthy: {done.stdout}{done.stderr}\n{processes.log_tail(home, name, 60)}"
+            assert time.monotonic() < deadline, (
+                f"{name} is not healthy: {done.stdout}{done.stderr}\n{processes.log_tail(home, name, 60)}"
+            )
             time.sleep(1)
 
     found = Shape(f"http://127.0.0.1:{api}", home, settings, services, metrics, kept, {}, run)
@@ -335,8 +357,13 @@ def _wait_for_end(home: Path, name: str) -> None:
 def _create_users(run: Callable[..., str]) -> dict[str, str]:
     """As docs/production.md says: approvers look, the requester asks, one administers."""
     passwords = {}
-    for name, role in {"root": "Admin", REQUESTER: "User", **dict.fromkeys(APPROVERS, "Viewer")}.items():
-        passwords[name] = secrets.token_urlsafe(16)
+    for name, role in {
+        "root": "Admin",
+        STRANGER: "Public",
+        REQUESTER: "User",
+        **dict.fromkeys(APPROVERS, "Viewer"),
+    }.items():
+        passwords[name] = secrets.token_hex(16)  # one that begins with a dash would be an option
         run("api-server", [
             "airflow", "users", "create", "--username", name, "--role", role, "--email", f"{name}@example.com",
             "--firstname", name, "--lastname", "Example", "--password", passwords[name],
@@ -346,19 +373,41 @@ def _create_users(run: Callable[..., str]) -> dict[str, str]:
 
 def test_the_providers_know_the_options_that_are_set(shape: Shape) -> None:
     """The other half of tests/unit/test_compose.py: the sections that are not Airflow's own."""
-    known = shape.run("api-server", ["airflow", "config", "list", "--include-env-vars"])
-    for service in AIRFLOW:
-        for variable in shape.services[service]["environment"]:
-            if variable.startswith(("AIRFLOW__CELERY__", "AIRFLOW__FAB__")):
-                assert variable.split("__")[2].lower() in known, variable
+    code = (
+        "import json; from airflow.providers.celery import get_provider_info as c; from airflow.providers.fab import get_provider_info as f; "
+        "print(json.dumps({n.upper(): [o.upper() for o in s['options']] for m in (c, f) for n, s in m.get_provider_info()['config'].items()}))"
+    )
+    options = json.loads(shape.run("worker", ["python", "-c", code]).splitlines()[-1])
+    names = {
+        v
+        for service in AIRFLOW
+        for v in shape.services[service]["environment"]
+        if v.startswith(("AIRFLOW__CELERY", "AIRFLOW__FAB"))
+    }
+    assert len(names) >= 7
+    assert {name for name in names if name.split("__")[2] not in options[name.split("__")[1]]} == set()
 
 
 def test_nobody_gets_in_without_a_log_in(shape: Shape) -> None:
     with shape.client() as anonymous:
-        for path in ("/sluice/policy", "/sluice/inbox", "/sluice/requests", "/sluice/openapi.json", "/sluice/health", "/api/v2/dags"):
+        for path in (
+            "/sluice/policy",
+            "/sluice/inbox",
+            "/sluice/requests",
+            "/sluice/openapi.json",
+            "/sluice/health",
+            "/api/v2/dags",
+        ):
             assert anonymous.get(path).status_code == 401, path
         refused = anonymous.post("/auth/token", json={"username": "bea", "password": "wrong"})
         assert refused.status_code == 401
+
+
+def test_somebody_without_a_role_in_airflow_sees_nothing(shape: Shape) -> None:
+    """What a self-registered user of single sign-on is: authenticated, and allowed nothing."""
+    with shape.client(STRANGER) as client:
+        for path in ("/sluice/policy", "/sluice/inbox", "/sluice/requests", "/api/v2/dags"):
+            assert client.get(path).status_code == 403, path
 
 
 def test_a_person_has_the_same_name_everywhere(shape: Shape) -> None:
@@ -376,7 +425,11 @@ def test_the_application_cannot_change_the_audit_record(shape: Shape) -> None:
     url = environment(shape.services["worker"], {})["SLUICE_LEDGER_URL"].replace("+psycopg", "")
     url = url.replace("postgres:5432", f"127.0.0.1:{shape.settings.postgres_port}")
     with psycopg.connect(url, autocommit=True) as connection:
-        for statement in ("UPDATE sluice.decision SET comment = ''", "DELETE FROM sluice.stage_event", "TRUNCATE sluice.artifact"):
+        for statement in (
+            "UPDATE sluice.decision SET comment = ''",
+            "DELETE FROM sluice.stage_event",
+            "TRUNCATE sluice.artifact",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
@@ -390,11 +443,17 @@ def published(shape: Shape) -> dict[str, Any]:
     clients = {user: shape.client(user) for user in (REQUESTER, *APPROVERS)}
     asked = clients[REQUESTER].post(
         "/api/v2/dags/onboard_source/dagRuns",
-        json={"dag_run_id": "production-1", "logical_date": None, "conf": {"contract": CONTRACT, "use_case": "Production shape"}},
+        json={
+            "dag_run_id": "production-1",
+            "logical_date": None,
+            "conf": {"contract": CONTRACT, "use_case": "Production shape"},
+        },
     )
     assert asked.status_code == 200, asked.text
     run = asked.json()
-    refused = clients["bea"].post("/api/v2/dags/onboard_source/dagRuns", json={"logical_date": None, "conf": {"contract": CONTRACT}})
+    refused = clients["bea"].post(
+        "/api/v2/dags/onboard_source/dagRuns", json={"logical_date": None, "conf": {"contract": CONTRACT}}
+    )
     own: list[dict[str, Any]] = []
     decisions: list[dict[str, Any]] = []
     deadline = time.monotonic() + 600
@@ -405,7 +464,13 @@ def published(shape: Shape) -> dict[str, Any]:
             for item in client.get("/sluice/inbox").json() if user in APPROVERS else ():
                 path = f"/sluice/requests/{item['request']}"
                 pack = client.get(f"{path}/evidence", params={"gate": item["gate"]}).json()
-                body = {"gate": item["gate"], "role": item["role"], "verdict": "approve", "comment": "Looked at it", "evidence_digest": pack["evidence_digest"]}
+                body = {
+                    "gate": item["gate"],
+                    "role": item["role"],
+                    "verdict": "approve",
+                    "comment": "Looked at it",
+                    "evidence_digest": pack["evidence_digest"],
+                }
                 if not own:
                     own.append(clients[REQUESTER].post(f"{path}/decisions", json=body).json())
                 answer = client.post(f"{path}/decisions", json=body)
@@ -418,7 +483,11 @@ def published(shape: Shape) -> dict[str, Any]:
         assert state != "failed", f"{overview}\n{shape.log('worker')[-6000:]}"
         time.sleep(1)
     ended = wait_for_run(clients[REQUESTER])
-    instances = clients[REQUESTER].get("/api/v2/dags/onboard_source/dagRuns/production-1/taskInstances", params={"limit": 100}).json()
+    instances = (
+        clients[REQUESTER]
+        .get("/api/v2/dags/onboard_source/dagRuns/production-1/taskInstances", params={"limit": 100})
+        .json()
+    )
     for client in clients.values():
         client.close()
     return {
@@ -431,13 +500,18 @@ def wait_for_dag(shape: Shape) -> None:
     deadline = time.monotonic() + 180
     with shape.client("root") as client:
         while client.get("/api/v2/dags/onboard_source").status_code != 200:
-            assert time.monotonic() < deadline, client.get("/api/v2/importErrors").text + shape.log("dag-processor")[-3000:]
+            assert time.monotonic() < deadline, (
+                client.get("/api/v2/importErrors").text + shape.log("dag-processor")[-3000:]
+            )
             time.sleep(1)
 
 
 def wait_for_run(client: httpx.Client) -> dict[str, Any]:
     deadline = time.monotonic() + 120
-    while (run := client.get("/api/v2/dags/onboard_source/dagRuns/production-1").json())["state"] not in ("success", "failed"):
+    while (run := client.get("/api/v2/dags/onboard_source/dagRuns/production-1").json())["state"] not in (
+        "success",
+        "failed",
+    ):
         assert time.monotonic() < deadline, run
         time.sleep(1)
     return dict(run)
@@ -489,7 +563,10 @@ def test_the_chain_of_decisions_is_whole(shape: Shape, published: dict[str, Any]
 
 def test_task_logs_can_be_read_in_the_ui(shape: Shape, published: dict[str, Any]) -> None:
     with shape.client(REQUESTER) as client:
-        answer = client.get("/api/v2/dags/onboard_source/dagRuns/production-1/taskInstances/request.open/logs/1", params={"full_content": "true"})
+        answer = client.get(
+            "/api/v2/dags/onboard_source/dagRuns/production-1/taskInstances/request.open/logs/1",
+            params={"full_content": "true"},
+        )
     assert answer.status_code == 200
     assert answer.json()["content"]
 
@@ -502,20 +579,33 @@ def test_no_secret_reaches_a_log(shape: Shape, published: dict[str, Any]) -> Non
         assert [name for name, secret in (shape.secrets | shape.passwords).items() if secret in text] == [], file
 
 
-def test_the_account_was_asked_for_nothing_beyond_the_documented_policy(shape: Shape, published: dict[str, Any]) -> None:
-    """include/deploy/iam/worker.json allows every call that was made, and each of its S3 prefixes was used."""
-    recording = httpx.get(f"{shape.settings.aws_endpoint}/moto-api/recorder/download-recording", trust_env=False, timeout=60).text
+def test_the_account_was_asked_for_nothing_beyond_the_documented_policy(
+    shape: Shape, published: dict[str, Any]
+) -> None:
+    """include/deploy/iam/worker.json allows every call that was made."""
+    recording = httpx.get(
+        f"{shape.settings.aws_endpoint}/moto-api/recorder/download-recording", trust_env=False, timeout=60
+    ).text
     calls = {call for line in recording.splitlines() if (call := _call(json.loads(line)))}
     policy = json.loads((PROJECT / "include" / "deploy" / "iam" / "worker.json").read_text("utf-8"))["Statement"]
 
     def matches(statement: Mapping[str, Any], action: str, resource: str) -> bool:
-        actions, resources = ([value] if isinstance(value, str) else value for value in (statement["Action"], statement["Resource"]))
+        actions, resources = (
+            [value] if isinstance(value, str) else value for value in (statement["Action"], statement["Resource"])
+        )
         return action in actions and (action.startswith("glue:") or any(fnmatchcase(resource, r) for r in resources))
 
     refused = {call for call in calls if not any(s["Effect"] == "Allow" and matches(s, *call) for s in policy)}
     denied = {call for call in calls if any(s["Effect"] == "Deny" and matches(s, *call) for s in policy)}
     assert refused | denied == set()
-    assert {action for action, _ in calls} >= {"s3:GetObject", "s3:PutObject", "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:UpdateTable"}
+    assert {action for action, _ in calls} >= {
+        "s3:GetObject",
+        "s3:PutObject",
+        "glue:CreateDatabase",
+        "glue:CreateTable",
+        "glue:GetTable",
+        "glue:UpdateTable",
+    }
 
 
 def _call(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -529,7 +619,9 @@ def _call(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
         return None
     if not key:
         return "s3:ListBucket", f"arn:aws:s3:::{bucket}"
-    verb = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}[recorded["method"]]
+    verb = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}[
+        recorded["method"]
+    ]
     return f"s3:{verb}", f"arn:aws:s3:::{bucket}/{key}"
 
 

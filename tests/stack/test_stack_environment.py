@@ -53,9 +53,7 @@ def test_development_log_ins_are_refused_in_production(settings: Settings) -> No
 
 
 @pytest.mark.parametrize("users", [{}, {"eve:admin,x": "viewer"}, {"ana": "owner"}])
-def test_log_ins_that_would_not_mean_what_they_say_are_refused(
-    settings: Settings, users: dict[str, str]
-) -> None:
+def test_log_ins_that_would_not_mean_what_they_say_are_refused(settings: Settings, users: dict[str, str]) -> None:
     with pytest.raises(StackError) as caught:
         airflow_environment(settings, users)
     assert caught.value.code == "LOG_INS"
@@ -68,9 +66,7 @@ def test_any_postgresql_address_is_used_with_psycopg_3(settings: Settings) -> No
         assert environment[f"AIRFLOW__DATABASE__{name}"] == "postgresql+psycopg://u:p@db/airflow"
 
 
-def test_the_shell_does_not_point_parts_elsewhere(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_shell_does_not_point_parts_elsewhere(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AIRFLOW__API__HOST": "0.0.0.0",
         "AIRFLOW_HOME": "/elsewhere",

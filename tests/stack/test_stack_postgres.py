@@ -76,9 +76,7 @@ def test_it_lets_in_only_who_knows_the_password_over_loopback(settings: Settings
     for database in ("ledger", "airflow"):
         connect(settings, database).close()
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(
-            host="127.0.0.1", port=settings.postgres_port, user="sluice", password="wrong", dbname="ledger"
-        )
+        psycopg.connect(host="127.0.0.1", port=settings.postgres_port, user="sluice", password="wrong", dbname="ledger")
     password_file = settings.home / "postgres.password"
     assert stat.S_IMODE(password_file.stat().st_mode) == 0o600
     server = psutil.Process(record.pid)

@@ -53,7 +53,9 @@ def airflow_options() -> dict[str, set[str]]:
     spec = find_spec("airflow")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("Airflow is not installed")
-    sections = yaml.safe_load((Path(spec.submodule_search_locations[0]) / "config_templates" / "config.yml").read_text("utf-8"))
+    sections = yaml.safe_load(
+        (Path(spec.submodule_search_locations[0]) / "config_templates" / "config.yml").read_text("utf-8")
+    )
     return {name.upper(): {option.upper() for option in section["options"]} for name, section in sections.items()}
 
 
@@ -112,7 +114,9 @@ def test_nothing_else_is_required_and_the_example_names_it_all() -> None:
     assert set(re.findall(r"\$\{(\w+):\?", text)) == set(REQUIRED)
     optional = set(re.findall(r"\$\{(\w+):-", text)) | PASSED_ON
     example = (PROJECT / "include" / "deploy" / "env.example").read_text("utf-8")
-    assert dict(line.split("=", 1) for line in example.splitlines() if re.match(r"\w+=", line)) == dict.fromkeys(REQUIRED, "")
+    assert dict(line.split("=", 1) for line in example.splitlines() if re.match(r"\w+=", line)) == dict.fromkeys(
+        REQUIRED, ""
+    )
     assert {name for name in optional if name not in example} == set()
     guide = (PROJECT / "docs" / "production.md").read_text("utf-8")
     assert {name for name in optional | set(REQUIRED) if f"`{name}`" not in guide} == set()
@@ -152,7 +156,9 @@ def test_every_variable_of_airflow_is_an_option(services: dict[str, Any]) -> Non
         for variable in service.get("environment", {}):
             if variable.startswith("AIRFLOW__"):
                 _, section, option = variable.split("__")
-                assert option in options.get(section, set()) | PROVIDER_OPTIONS.get(section, set()), f"{name}: {variable}"
+                assert option in options.get(section, set()) | PROVIDER_OPTIONS.get(section, set()), (
+                    f"{name}: {variable}"
+                )
 
 
 def test_production_everywhere(services: dict[str, Any]) -> None:

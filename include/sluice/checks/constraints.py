@@ -30,9 +30,7 @@ def _expectation(column: Column, what: str, kind: str, dimension: str, said: str
 
 def not_null(column: Column, why: str) -> Rule:
     """The column has a value in every row."""
-    return _expectation(
-        column, "required", "expect_column_values_to_not_be_null", "completeness", f"is {why}"
-    )
+    return _expectation(column, "required", "expect_column_values_to_not_be_null", "completeness", f"is {why}")
 
 
 def unique(column: Column, why: str) -> Rule:
@@ -49,10 +47,7 @@ def _length(table: Table, column: Column) -> list[Rule]:
     low, high = column.options.get("minLength"), column.options.get("maxLength")
     if low is None and high is None:
         return []
-    if not all(
-        end is None or (isinstance(end, int) and not isinstance(end, bool) and end >= 0)
-        for end in (low, high)
-    ):
+    if not all(end is None or (isinstance(end, int) and not isinstance(end, bool) and end >= 0) for end in (low, high)):
         raise BadRuleError(f"has the lengths {low!r} to {high!r}", "Write whole numbers, 0 or more.")
     said = f"has {_between(low, high)} characters"
     if column.type.kind is Kind.STRING:
@@ -74,9 +69,7 @@ def _pattern(table: Table, column: Column) -> list[Rule]:
     check_pattern(str(pattern))
     said = f"matches {pattern}"
     if column.type.kind is not Kind.STRING:
-        condition = (
-            f"NOT regexp_matches(CAST({identifier(column.field_name)} AS VARCHAR), {literal(pattern)})"
-        )
+        condition = f"NOT regexp_matches(CAST({identifier(column.field_name)} AS VARCHAR), {literal(pattern)})"
         return [_counted(table, column, "pattern", said, condition)]
     kind = "expect_column_values_to_match_regex"
     return [_expectation(column, "pattern", kind, "conformity", said, regex=str(pattern))]
@@ -91,9 +84,7 @@ def _exclusive_range(table: Table, column: Column) -> list[Rule]:
     return _limits(table, column, "exclusive_range", low, high, strict=True)
 
 
-def _limits(
-    table: Table, column: Column, what: str, low: Any, high: Any, *, strict: bool = False
-) -> list[Rule]:
+def _limits(table: Table, column: Column, what: str, low: Any, high: Any, *, strict: bool = False) -> list[Rule]:
     if low is None and high is None:
         return []
     kind = column.type.kind
@@ -122,9 +113,7 @@ def _limit(column: Column, written: Any) -> Any:
             raise BadRuleError(f"has the limit {written!r}", "Write a number.")
         return written
     if kind not in _TEMPORAL:
-        raise BadRuleError(
-            f"has a limit, but is of type {column.type}", "Limits are for numbers, dates and times."
-        )
+        raise BadRuleError(f"has a limit, but is of type {column.type}", "Limits are for numbers, dates and times.")
     text = written.isoformat() if isinstance(written, (date, time)) else str(written)
     try:
         if kind is Kind.TIME:

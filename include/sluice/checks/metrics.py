@@ -73,9 +73,7 @@ class LibraryMetric:
             case _:
                 name = identifier(column.field_name)
                 expectation = ("expect_column_values_to_be_unique", {})
-                query = self.measure(
-                    f"count({name}) - count(DISTINCT {name})", "count(*)", identifier(self.table.name)
-                )
+                query = self.measure(f"count({name}) - count(DISTINCT {name})", "count(*)", identifier(self.table.name))
         if self.zero and expectation:
             kind, kwargs = expectation
             return self.made("expectation", kind, {"column": column.field_name, **kwargs})
@@ -135,14 +133,10 @@ class LibraryMetric:
         parts += [f"{as_text} IN ({', '.join(literal(str(v)) for v in texts)})"] if texts else []
         if numbers:
             number = name if column.type.kind in NUMBERS else f"CAST({name} AS VARCHAR)"
-            parts.append(
-                f"{number} IN ({', '.join(literal(v if number == name else str(v)) for v in numbers)})"
-            )
+            parts.append(f"{number} IN ({', '.join(literal(v if number == name else str(v)) for v in numbers)})")
         same = None not in values and column.type.kind is Kind.STRING
         expectation = (
-            ("expect_column_values_to_not_be_in_set", {"value_set": [str(v) for v in texts]})
-            if same
-            else None
+            ("expect_column_values_to_not_be_in_set", {"value_set": [str(v) for v in texts]}) if same else None
         )
         return expectation, self.count_where(" OR ".join(parts))
 
@@ -165,9 +159,7 @@ class LibraryMetric:
             check_pattern(pattern)
             text = name if kind is Kind.STRING else f"CAST({name} AS VARCHAR)"
             parts.append(f"regexp_matches({text}, {literal(pattern)})")
-            expectation = (
-                ("expect_column_values_to_match_regex", {"regex": pattern}) if kind is Kind.STRING else None
-            )
+            expectation = ("expect_column_values_to_match_regex", {"regex": pattern}) if kind is Kind.STRING else None
         return (expectation if len(parts) == 1 else None), self.count_where(f"NOT ({' AND '.join(parts)})")
 
     def count_where(self, condition: str) -> str:
@@ -195,9 +187,7 @@ class LibraryMetric:
 def typed_value(column: Column, value: Any) -> Any:
     """A value as the column would hold it. Raises BadRuleError when it cannot be one of the column's."""
     if column.type.kind is Kind.STRING:
-        return (
-            value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value)
-        )
+        return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value)
     if column.type.kind not in NUMBERS or is_number(value):
         return value
     for read in (int, float):

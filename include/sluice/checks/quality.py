@@ -82,9 +82,7 @@ def _implementation(written: Any) -> list[Mapping[str, Any]]:
     return items
 
 
-def _expectation_rule(
-    table: Table, column: Column | None, quality: Mapping[str, Any], item: Mapping[str, Any]
-) -> Rule:
+def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str, Any], item: Mapping[str, Any]) -> Rule:
     kind = item.get("type") or item.get("expectation_type")
     written = item.get("kwargs") or {}
     if not isinstance(kind, str) or not EXPECTATION_TYPE.fullmatch(kind) or not isinstance(written, dict):
@@ -93,9 +91,7 @@ def _expectation_rule(
             "Write `type: expect_…` and `kwargs:` as Great Expectations names them.",
         )
     # The ODCS examples write minValue where Great Expectations wants min_value.
-    kwargs = {
-        _CAMEL.sub("_", key).lower() if _CAMEL.search(key) else key: value for key, value in written.items()
-    }
+    kwargs = {_CAMEL.sub("_", key).lower() if _CAMEL.search(key) else key: value for key, value in written.items()}
     domain = {"column", "column_A", "column_B", "column_list"}
     if column and kind.startswith("expect_column_") and domain.isdisjoint(kwargs):
         kwargs["column"] = column.field_name

@@ -113,12 +113,7 @@ def operator_of(quality: Mapping[str, Any]) -> tuple[str, Any]:
         raise BadRuleError(what, f"Give it exactly one of {', '.join(OPERATORS)}.")
     operator, limit = found[0], quality[found[0]]
     if operator.endswith("Between"):
-        if not (
-            isinstance(limit, list)
-            and len(limit) == 2
-            and all(map(is_number, limit))
-            and limit[0] <= limit[1]
-        ):
+        if not (isinstance(limit, list) and len(limit) == 2 and all(map(is_number, limit)) and limit[0] <= limit[1]):
             raise BadRuleError(f"{operator} is {limit!r}", "Write two numbers, the smaller first: [1, 10].")
         return operator, tuple(limit)
     if operator in ("mustBe", "mustNotBe") and isinstance(limit, (str, bool)):
@@ -192,9 +187,7 @@ def check_pattern(pattern: str) -> None:
 
 def field_of(table: Table, name: Any) -> str:
     """The lake's name of a column given by that name or by its name in the source. Raises BadRuleError."""
-    by_name = {c.name: c.field_name for c in table.columns} | {
-        c.field_name: c.field_name for c in table.columns
-    }
+    by_name = {c.name: c.field_name for c in table.columns} | {c.field_name: c.field_name for c in table.columns}
     if name not in by_name:
         raise BadRuleError(
             f"names the column {name!r}, which {table.name!r} does not have", did_you_mean(str(name), by_name)

@@ -41,8 +41,7 @@ def run_checks(
     expectations = [rule for rule in rules if rule.kind == "expectation"]
     evaluated = iter(engine(expectations, files[table.name], table) if expectations else [])
     results = [
-        next(evaluated) if rule.kind == "expectation" else _evaluate(table, rule, files, queries)
-        for rule in rules
+        next(evaluated) if rule.kind == "expectation" else _evaluate(table, rule, files, queries) for rule in rules
     ]
     return CheckReport(table.name, tuple(results))
 
@@ -71,15 +70,11 @@ def _sql(rule: Rule, queries: Queries) -> RuleResult:
     return RuleResult.of(rule, success, observed=observed)
 
 
-def _relationship(
-    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries
-) -> RuleResult:
+def _relationship(table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries) -> RuleResult:
     target = rule.kwargs["to_table"]
     if target not in files:
         return RuleResult.errored(rule, f"the table {target!r} has no staged files")
-    checked, orphans = queries.count_orphans(
-        table.name, rule.kwargs["columns"], target, rule.kwargs["to_columns"]
-    )
+    checked, orphans = queries.count_orphans(table.name, rule.kwargs["columns"], target, rule.kwargs["to_columns"])
     percent = 100.0 * orphans / checked if checked else 0.0
     return RuleResult.of(
         rule,

@@ -110,9 +110,7 @@ def _reference(table: Table, relationship: Relationship, tables: Mapping[str, Ta
         )
     columns = [field_of(table, name) for name in relationship.columns]
     to_columns = [field_of(target, name) for name in relationship.to_columns]
-    said = (
-        relationship.description or f"{', '.join(columns)} exists in {target.name} as {', '.join(to_columns)}"
-    )
+    said = relationship.description or f"{', '.join(columns)} exists in {target.name} as {', '.join(to_columns)}"
     rule = Rule(
         name=f"{'_'.join(columns)}.in.{target.name}",
         kind="relationship",

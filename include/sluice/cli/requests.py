@@ -78,7 +78,11 @@ def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str,
     earlier = api.get("/sluice/requests", source=contract.id, digest=contract.digest)
     live = [r for r in earlier if r["state"] in ("open", "published")]
     if live:
-        return str(live[-1]["id"]), False
+        found = live[-1]
+        if found["state"] == "open" and api.run(found["run_id"]) is None:
+            # Somebody deleted the run; the request is still open, so it gets its run back.
+            api.trigger(found["run_id"], conf)
+        return str(found["id"]), False
     identity = request_id(contract, 1 + max((r["attempt"] for r in earlier), default=0))
     if api.trigger(identity, conf):
         return identity, True

@@ -103,9 +103,7 @@ def refuse_production(settings: Settings) -> None:
 def _log_ins(settings: Settings, users: Mapping[str, str]) -> dict[str, object]:
     refuse_production(settings)
     if not users:
-        raise StackError(
-            "LOG_INS", "The local Airflow needs at least one user", mend="Name one in the policy."
-        )
+        raise StackError("LOG_INS", "The local Airflow needs at least one user", mend="Name one in the policy.")
     for name, role in users.items():
         # A colon or comma in a name would give its owner another role.
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.@-]*", name) or role not in _ROLES:

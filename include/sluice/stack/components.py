@@ -112,9 +112,7 @@ def answers(settings: Settings) -> bool:
 
 def unhealthy(answer: Mapping[str, Any]) -> list[str]:
     """The components that are not healthy by that answer."""
-    return [
-        name for name in ("metadatabase", *_HEALTH) if (answer.get(name) or {}).get("status") != "healthy"
-    ]
+    return [name for name in ("metadatabase", *_HEALTH) if (answer.get(name) or {}).get("status") != "healthy"]
 
 
 def stop(settings: Settings, part: str) -> int:
@@ -167,8 +165,7 @@ def _missing(settings: Settings, client: httpx.Client) -> list[str]:
     return [
         part
         for name, part in _HEALTH.items()
-        if answer[name]["status"] != "healthy"
-        or not _is_news(settings, part, answer[name][f"latest_{name}_heartbeat"])
+        if answer[name]["status"] != "healthy" or not _is_news(settings, part, answer[name][f"latest_{name}_heartbeat"])
     ]
 
 
@@ -197,9 +194,7 @@ def _visible(settings: Settings, users: Mapping[str, str], client: httpx.Client)
     except httpx.HTTPError:  # too busy yet
         return False
     for error in errors:
-        if error["filename"] == f"{_ONBOARDING}.py" and _is_news(
-            settings, _DAG_PROCESSOR, error["timestamp"]
-        ):
+        if error["filename"] == f"{_ONBOARDING}.py" and _is_news(settings, _DAG_PROCESSOR, error["timestamp"]):
             what = f"cannot import {error['filename']}:\n{error['stack_trace']}"
             raise processes.failure(settings.home, _DAG_PROCESSOR, what)
     return False

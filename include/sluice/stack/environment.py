@@ -28,11 +28,7 @@ def inherited(settings: Settings) -> dict[str, str]:
         STACK_VARIABLE,
         PART_VARIABLE,
     }
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(foreign) and name not in names
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign) and name not in names}
     # A company's proxy must not stand between the parts of one machine.
     exempt = ",".join(dict.fromkeys([*kept.get("NO_PROXY", kept.get("no_proxy", "")).split(","), *_LOOPBACK]))
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])

@@ -249,9 +249,7 @@ def _initialise(settings: Settings, binaries: Path, user: str | None) -> None:
             timeout=_PATIENCE,
         )
     except subprocess.CalledProcessError as error:
-        raise StackError(
-            "POSTGRES_INIT", f"initdb failed:\n{error.stdout}{error.stderr}", where=str(draft)
-        ) from error
+        raise StackError("POSTGRES_INIT", f"initdb failed:\n{error.stdout}{error.stderr}", where=str(draft)) from error
     finally:
         handover.unlink()
     draft.rename(_data(settings))

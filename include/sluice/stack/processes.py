@@ -162,9 +162,7 @@ def belonging(home: Path, part: str | None = None) -> list[psutil.Process]:
     return [process for process in found.values() if _lives(process)]
 
 
-def stop(
-    home: Path, part: str | None = None, *, ask: signal.Signals = signal.SIGTERM, patience: float = 10
-) -> int:
+def stop(home: Path, part: str | None = None, *, ask: signal.Signals = signal.SIGTERM, patience: float = 10) -> int:
     """Stop a part, or all that is left of the stack; returns how many processes that were.
 
     The heads are asked first, so that they can end their children in order (a scheduler waits for its tasks;

@@ -18,8 +18,6 @@ from sluice.settings import Settings
 from sluice.stages import Stage
 from sluice.stream.tools import Tools
 
-REPORT = "report"
-
 
 def check(tools: Tools, request_id: str, table_name: str) -> int:
     """The stage's share for one table. Returns the number of rules evaluated.
@@ -28,14 +26,14 @@ def check(tools: Tools, request_id: str, table_name: str) -> int:
     """
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.CHECK, tools.now(), table=table_name)
-        manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND, "manifest").items()}
+        manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND).items()}
     contract = contract_of(request)
     files = {name: tools.fetch(m, f"{request_id}/staged") for name, m in manifests.items()}
     report = check_table(
         contract, contract.table(table_name), files, tools.settings, tools.scratch(f"{request_id}/check-{table_name}")
     )
     content = report.to_dict()
-    artifact = Artifact(Stage.CHECK, REPORT, table_name, digest_of(content), content)
+    artifact = Artifact(Stage.CHECK, table_name, digest_of(content), content)
     with tools.ledger.transaction() as tx:
         # On record first: a report that says no must outlive the request it ends.
         tx.add_artifact(request.id, artifact, tools.now())

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sluice.approval import PACK, Standing, gate_standing, open_gate
+from sluice.approval import Standing, gate_standing, open_gate
 from sluice.errors import ChecksFailedError, TerminalError
 from sluice.evidence import admission_pack, publication_pack
 from sluice.ledger import Artifact, Request, Transaction
 from sluice.onboarding import contract_of, found, live_request
 from sluice.stages import Stage
-from sluice.stream.request import PROBE
 from sluice.stream.tools import Tools
 
 
@@ -24,7 +23,7 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
     uri = tools.layout.evidence(request.source, digest, f"{gate}.json")
     tools.store.write(uri, strict_json(pack), content_type="application/json", only_if_absent=True)
     with tools.ledger.transaction() as tx:
-        evidence = Artifact(gate, PACK, None, digest, pack | {"uri": uri})
+        evidence = Artifact(gate, None, digest, pack | {"uri": uri})
         return open_gate(tx, request_id, gate, evidence, tuple(pack["signatures"]), tools.now())
 
 
@@ -32,16 +31,16 @@ def assemble(tools: Tools, tx: Transaction, request: Request, gate: Stage) -> di
     """The gate's evidence pack from what the stages recorded."""
     contract = contract_of(request)
     if gate is Stage.ADMISSION:
-        return admission_pack(contract, request, found(tx, request, Stage.REQUEST, PROBE)[""])
-    checks = found(tx, request, Stage.CHECK, "report")
+        return admission_pack(contract, request, found(tx, request, Stage.REQUEST)[""])
+    checks = found(tx, request, Stage.CHECK)
     for name, report in checks.items():
         if not report["success"]:
             raise ChecksFailedError("CHECKS_FAILED", f"a required check of {name!r} did not hold", where=request.id)
     return publication_pack(
         contract,
         tools.policy(),
-        found(tx, request, Stage.LAND, "manifest"),
-        found(tx, request, Stage.PROFILE, "profile"),
+        found(tx, request, Stage.LAND),
+        found(tx, request, Stage.PROFILE),
         checks,
         tuple(request.signatures[Stage.PUBLICATION]),
     )

@@ -19,8 +19,6 @@ from sluice.stream.gate import strict_json
 from sluice.stream.source import copy, deliveries
 from sluice.stream.tools import Tools, sha256
 
-MANIFEST = "manifest"
-
 
 def land(tools: Tools, request_id: str, table_name: str) -> int:
     """The stage's share for one table: landed, converted, recorded. Returns the rows staged."""
@@ -42,7 +40,7 @@ def land(tools: Tools, request_id: str, table_name: str) -> int:
     finally:
         tools.sweep(str(scratch.relative_to(tools.settings.scratch)))
     with tools.ledger.transaction() as tx:
-        found = Artifact(Stage.LAND, MANIFEST, table_name, manifest.content_digest, manifest.to_dict())
+        found = Artifact(Stage.LAND, table_name, manifest.content_digest, manifest.to_dict())
         complete(tx, request, Stage.LAND, tools.now(), table=table_name, found=found)
     return manifest.rows_staged
 

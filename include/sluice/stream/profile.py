@@ -13,20 +13,18 @@ from sluice.settings import Settings
 from sluice.stages import Stage
 from sluice.stream.tools import Tools
 
-PROFILE = "profile"
-
 
 def profile(tools: Tools, request_id: str, table_name: str) -> int:
     """The stage's share for one table. Returns the number of columns profiled."""
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.PROFILE, tools.now(), table=table_name)
-        manifest = Manifest.from_dict(found(tx, request, Stage.LAND, "manifest")[table_name])
+        manifest = Manifest.from_dict(found(tx, request, Stage.LAND)[table_name])
     files = tools.fetch(manifest, f"{request_id}/staged")
     table = contract_of(request).table(table_name)
     result = profile_table(table, files, tools.settings, tools.scratch(f"{request_id}/profile-{table_name}"))
     with tools.ledger.transaction() as tx:
         complete(tx, request, Stage.PROFILE, tools.now(), table=table_name,
-                 found=Artifact(Stage.PROFILE, PROFILE, table_name, digest_of(result), result))  # fmt: skip
+                 found=Artifact(Stage.PROFILE, table_name, digest_of(result), result))  # fmt: skip
     return len(result["columns"])
 
 

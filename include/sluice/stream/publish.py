@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sluice.approval import PACK, require_approvals
+from sluice.approval import require_approvals
 from sluice.contract.model import digest_of
 from sluice.errors import LakeUnavailableError, NotApprovedError
 from sluice.lake import Manifest, ObjectStore
@@ -17,8 +17,6 @@ from sluice.onboarding import begin, complete, found
 from sluice.stages import Stage
 from sluice.stream.gate import assemble
 from sluice.stream.tools import Tools
-
-SNAPSHOT = "snapshot"
 
 
 def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
@@ -31,8 +29,8 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
         digest = _approved_digest(tools, tx, request)
-        manifests = {name: Manifest.from_dict(m) for name, m in found(tx, request, Stage.LAND, "manifest").items()}
-        entries = found(tx, request, Stage.REGISTER, "entry")
+        manifests = {name: Manifest.from_dict(m) for name, m in found(tx, request, Stage.LAND).items()}
+        entries = found(tx, request, Stage.REGISTER)
     for manifest in manifests.values():
         _still_there(manifest, tools.store)
     catalog = iceberg.catalog()
@@ -43,13 +41,13 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
         snapshots[name] = {k: v for k, v in asdict(done).items() if k != "repeated"}
     with tools.ledger.transaction() as tx:
         complete(tx, request, Stage.PUBLISH, tools.now(),
-                 found=Artifact(Stage.PUBLISH, SNAPSHOT, None, digest_of(snapshots), snapshots))  # fmt: skip
+                 found=Artifact(Stage.PUBLISH, None, digest_of(snapshots), snapshots))  # fmt: skip
     return snapshots
 
 
 def _approved_digest(tools: Tools, tx: Transaction, request: Request) -> str:
     require_approvals(tx, request)
-    approved = next(a for a in tx.artifacts(request.id) if a.stage is Stage.PUBLICATION and a.kind == PACK)
+    approved = next(a for a in tx.artifacts(request.id) if a.stage is Stage.PUBLICATION)
     seen = [t["content_digest"] for t in approved.content["tables"]]
     now = [t["content_digest"] for t in assemble(tools, tx, request, Stage.PUBLICATION)["tables"]]
     if seen != now:

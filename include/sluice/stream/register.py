@@ -8,8 +8,6 @@ from sluice.onboarding import begin, complete, contract_of
 from sluice.stages import Stage
 from sluice.stream.tools import Tools
 
-ENTRY = "entry"
-
 
 def register(tools: Tools, request_id: str, table_name: str) -> int:
     """The stage's share for one table: created, or adopted when it is this source's. Returns 1."""
@@ -24,5 +22,5 @@ def register(tools: Tools, request_id: str, table_name: str) -> int:
     content = {"identifier": entry.identifier, "location": entry.location}
     with tools.ledger.transaction() as tx:
         complete(tx, request, Stage.REGISTER, tools.now(), table=table_name,
-                 found=Artifact(Stage.REGISTER, ENTRY, table_name, digest_of(content), content))  # fmt: skip
+                 found=Artifact(Stage.REGISTER, table_name, digest_of(content), content))  # fmt: skip
     return 1

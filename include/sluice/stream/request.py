@@ -9,12 +9,10 @@ from sluice.contract.model import Contract
 from sluice.errors import BadInputError
 from sluice.ledger import Artifact, Request
 from sluice.linting import usable_contract, usable_text
-from sluice.onboarding import Ask, open_request, request_id
+from sluice.onboarding import Ask, found, open_request, request_id
 from sluice.stages import Stage
 from sluice.stream.source import probe
 from sluice.stream.tools import Tools
-
-PROBE = "probe"
 
 PASTE = "(paste one below)"
 """What the form offers instead of a contract of the folder."""
@@ -24,7 +22,8 @@ def chosen_contract(tools: Tools, name: str | None, pasted: str | None) -> Contr
     """The contract a requester chose from the folder or pasted as YAML; exactly one of the two."""
     name = None if name == PASTE else name
     if bool(name) == bool(pasted and pasted.strip()):
-        raise BadInputError("CONTRACT_CHOICE", "give either a contract from the folder or its YAML, not both or none")
+        raise BadInputError("CONTRACT_CHOICE", "give either a contract from the folder or its YAML",
+                            mend="Choose one, or paste one; not both, not none.")  # fmt: skip
     if pasted and pasted.strip():
         return usable_text(pasted)
     path = tools.settings.contracts / str(name)
@@ -50,6 +49,6 @@ def open_for_run(tools: Tools, contract: Contract, ask: Ask, *, run_id: str, req
     with tools.ledger.transaction() as tx:
         request = open_request(tx, contract, ask, policy, run_id=run_id, requested_at=requested_at,
                                started_at=started_at, now=tools.now())  # fmt: skip
-        if not any(a.kind == PROBE for a in tx.artifacts(request.id)):
-            tx.add_artifact(request.id, Artifact(Stage.REQUEST, PROBE, None, contract.digest, seen), tools.now())
+        if not found(tx, request, Stage.REQUEST):
+            tx.add_artifact(request.id, Artifact(Stage.REQUEST, None, contract.digest, seen), tools.now())
         return request

@@ -60,8 +60,7 @@ def copy(delivery: Delivery, target: Path, store: ObjectStore) -> str:
         if delivery.uri.startswith("s3://"):
             store.get(delivery.uri, target)
             with target.open("rb") as copied:
-                while chunk := copied.read(CHUNK):
-                    digest.update(chunk)
+                digest = hashlib.file_digest(copied, hashlib.sha256)
         else:
             with Path(delivery.uri).open("rb") as source, target.open("wb") as copied:
                 while chunk := source.read(CHUNK):

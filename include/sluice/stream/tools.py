@@ -17,8 +17,6 @@ from sluice.ledger import Ledger
 from sluice.policy import Policy, load_policy
 from sluice.settings import Settings, load
 
-CHUNK = 1 << 20
-
 
 @dataclass(frozen=True)
 class Tools:
@@ -84,9 +82,6 @@ def use_aws(settings: Settings) -> None:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, read in chunks."""
-    digest = hashlib.sha256()
+    """SHA-256 of a file."""
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

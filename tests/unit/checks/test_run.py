@@ -256,9 +256,7 @@ class TestRunning:
     def test_relationships(self, rows, checked, orphans):
         other = Table("o", "o", "o.csv", (column("k"),))
         here = table(column(), relationships=(Relationship(("v",), "o", ("k",)),))
-        queries = DuckQueries(
-            f"CREATE TABLE t AS FROM (VALUES {rows}) x(v); CREATE TABLE o AS SELECT 'x' AS k"
-        )
+        queries = DuckQueries(f"CREATE TABLE t AS FROM (VALUES {rows}) x(v); CREATE TABLE o AS SELECT 'x' AS k")
         report = run_checks(here, compile_rules(here, [other]), {"t": [], "o": []}, queries, no_engine)
         [result] = report.results
         assert (result.success, result.element_count, result.unexpected_count) == (
@@ -275,9 +273,7 @@ class TestRunning:
 
 class TestVerdict:
     def report(self, *pairs):
-        return CheckReport(
-            "t", tuple(RuleResult("r", "sql", success, severity) for success, severity in pairs)
-        )
+        return CheckReport("t", tuple(RuleResult("r", "sql", success, severity) for success, severity in pairs))
 
     @pytest.mark.parametrize(
         ("pairs", "success", "evaluated", "failed", "warnings"),

@@ -155,9 +155,7 @@ class TestLibraryMetrics:
         assert asked(quality(entry | operator)) == (expectation, {"column": "s"} | kwargs)
 
     def test_some_allowed_is_a_query(self):
-        rule = quality(
-            {"metric": "nullValues", "mustBeLessThan": 5, "unit": "percent", "severity": "warning"}
-        )
+        rule = quality({"metric": "nullValues", "mustBeLessThan": 5, "unit": "percent", "severity": "warning"})
         assert (rule.kind, rule.severity, rule.name, rule.column) == ("sql", "warning", "s.nullValues", "s")
         assert (rule.kwargs["operator"], rule.kwargs["value"]) == ("mustBeLessThan", 5)
 
@@ -181,19 +179,12 @@ class TestLibraryMetrics:
         rule = quality({"metric": "rowCount"} | operator, ())
         assert asked(rule) == ("expect_table_row_count_to_be_between", kwargs)
 
-    @pytest.mark.parametrize(
-        "operator", [{"mustNotBe": 3}, {"mustNotBeBetween": [3, 9]}, {"mustBeLessThan": 2.5}]
-    )
+    @pytest.mark.parametrize("operator", [{"mustNotBe": 3}, {"mustNotBeBetween": [3, 9]}, {"mustBeLessThan": 2.5}])
     def test_row_counts_that_gx_cannot_say(self, operator):
-        assert (
-            quality({"metric": "rowCount"} | operator, ()).kwargs["query"] == 'SELECT count(*) FROM "orders"'
-        )
+        assert quality({"metric": "rowCount"} | operator, ()).kwargs["query"] == 'SELECT count(*) FROM "orders"'
 
     def test_the_old_key_of_a_metric(self):
-        assert (
-            quality({"rule": "nullValues", "mustBe": 0}).expectation_type
-            == "expect_column_values_to_not_be_null"
-        )
+        assert quality({"rule": "nullValues", "mustBe": 0}).expectation_type == "expect_column_values_to_not_be_null"
 
 
 class TestSqlCustomText:
@@ -309,9 +300,7 @@ class TestMistakes:
             (column("s", "string", options={"minLength": -1}), "-1"),
             (column(options={"multipleOf": 0}), "multipleOf 0"),
             (
-                column(
-                    quality=({"metric": "invalidValues", "mustBe": 0, "arguments": {"validValues": ["x"]}},)
-                ),
+                column(quality=({"metric": "invalidValues", "mustBe": 0, "arguments": {"validValues": ["x"]}},)),
                 "'x'",
             ),
         ],

@@ -36,11 +36,7 @@ RELATIONSHIPS = [
     for table in TABLES.values()
     for names, relationship in [
         *((r["from"], r) for r in table.get("relationships", ())),
-        *(
-            (f"{table['name']}.{c['name']}", r)
-            for c in table["properties"]
-            for r in c.get("relationships", ())
-        ),
+        *((f"{table['name']}.{c['name']}", r) for c in table["properties"] for r in c.get("relationships", ())),
     ]
 ]
 
@@ -127,19 +123,14 @@ def lake(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duc
                 with zipfile.ZipFile(file) as archive:
                     file = Path(archive.extract(archive.namelist()[0], unpacked))
             texts = {c["name"]: "VARCHAR" for c in table["properties"]}
-            typed = [
-                f"CAST({quoted(c['name'])} AS {sql_type(c)}) AS {quoted(c['name'])}"
-                for c in table["properties"]
-            ]
+            typed = [f"CAST({quoted(c['name'])} AS {sql_type(c)}) AS {quoted(c['name'])}" for c in table["properties"]]
             connection.execute(
                 f"CREATE TABLE {table['name']}_text AS FROM read_csv({literal(file)}, columns = {texts}, "
                 f"delim = {literal(dialect['delimiter'])}, quote = {literal(dialect['quoteChar'])}, "
                 f"header = {dialect['header']}, nullstr = {literal(dialect['nullSequence'])}, "
                 f"encoding = {literal(dialect['encoding'])}, auto_detect = false)"
             )
-            connection.execute(
-                f"CREATE TABLE {table['name']} AS SELECT {', '.join(typed)} FROM {table['name']}_text"
-            )
+            connection.execute(f"CREATE TABLE {table['name']} AS SELECT {', '.join(typed)} FROM {table['name']}_text")
         yield connection
 
 

@@ -62,20 +62,14 @@ def _expectations(path: Path) -> list[Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}"
-        raise BadInputError(
-            CODE, f"the file is not JSON: {error.msg}", where=where, mend="Correct it."
-        ) from error
+        raise BadInputError(CODE, f"the file is not JSON: {error.msg}", where=where, mend="Correct it.") from error
     except UnicodeDecodeError as error:
-        raise BadInputError(
-            CODE, "the file is not UTF-8", where=str(path), mend="Save it as UTF-8."
-        ) from error
+        raise BadInputError(CODE, "the file is not UTF-8", where=str(path), mend="Save it as UTF-8.") from error
     mend = 'Write {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.'
     if not isinstance(document, dict) or not isinstance(document.get("expectations"), list):
         raise BadInputError(CODE, "the file has no list of expectations", where=str(path), mend=mend)
     for key in document.keys() - _TOP_LEVEL:
-        raise BadInputError(
-            CODE, f"the suite has the key {key!r}", where=str(path), mend=did_you_mean(key, _TOP_LEVEL)
-        )
+        raise BadInputError(CODE, f"the suite has the key {key!r}", where=str(path), mend=did_you_mean(key, _TOP_LEVEL))
     expectations: list[Any] = document["expectations"]
     return expectations
 
@@ -134,9 +128,7 @@ def _instantiate(rule: Rule) -> None:
         mend = did_you_mean(kind, list_registered_expectation_implementations())
         raise BadRuleError(f"is {kind!r}, which Great Expectations does not have", mend) from error
     except ValidationError as error:
-        raise BadRuleError(
-            f"({kind}) has bad kwargs: {readable(error.errors())}", "Correct the kwargs."
-        ) from error
+        raise BadRuleError(f"({kind}) has bad kwargs: {readable(error.errors())}", "Correct the kwargs.") from error
     except (InvalidExpectationConfigurationError, TypeError, ValueError) as error:
         raise BadRuleError(f"({kind}) has bad kwargs: {error}", "Correct the kwargs.") from error
 
@@ -150,6 +142,4 @@ def readable(errors: Iterable[Mapping[str, Any]]) -> str:
         # GX's every field may also be a reference to a suite parameter, written as a dict: noise to a reader.
         if "valid dict" not in said:
             clauses.setdefault(place, []).append(said)
-    return "; ".join(
-        f"{place}: {' or '.join(said)}" if place else " or ".join(said) for place, said in clauses.items()
-    )
+    return "; ".join(f"{place}: {' or '.join(said)}" if place else " or ".join(said) for place, said in clauses.items())

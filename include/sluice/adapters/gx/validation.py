@@ -146,29 +146,20 @@ def _run(batch: Any, expectations: Mapping[int, Any]) -> list[tuple[int, Any]]:
 
     suite = ExpectationSuite(name="staged", expectations=list(expectations.values()))
     result_format = {"result_format": "BASIC", "partial_unexpected_count": _EXAMPLES_ASKED}
-    return [
-        (r.expectation_config.meta["rule"], r)
-        for r in batch.validate(suite, result_format=result_format).results
-    ]
+    return [(r.expectation_config.meta["rule"], r) for r in batch.validate(suite, result_format=result_format).results]
 
 
 def _result(rule: Rule, found: Any, table: Table, types: Mapping[str, pa.DataType]) -> RuleResult:
     hidden = withheld(table, rule)
-    raised = (
-        str(found) or type(found).__name__ if isinstance(found, Exception) else _raised(found.exception_info)
-    )
+    raised = str(found) or type(found).__name__ if isinstance(found, Exception) else _raised(found.exception_info)
     if raised is not None:
         # What GX raises may quote the data.
-        return RuleResult.errored(
-            rule, "it could not be evaluated; the reason is withheld" if hidden else raised
-        )
+        return RuleResult.errored(rule, "it could not be evaluated; the reason is withheld" if hidden else raised)
     detail: Mapping[str, Any] = found.result
     observed = detail.get("observed_value")
     if hidden and any(word in str(rule.expectation_type) for word in _REVEALING):
         observed = None
-    examples = (
-        [] if hidden else _examples(detail.get("partial_unexpected_list") or (), columns_of(rule), types)
-    )
+    examples = [] if hidden else _examples(detail.get("partial_unexpected_list") or (), columns_of(rule), types)
     return RuleResult.of(
         rule,
         bool(found.success),
@@ -222,9 +213,7 @@ def _raised(info: Any) -> str | None:
         return None
     for entry in (info, *info.values()):
         message = (
-            entry.get("exception_message")
-            if isinstance(entry, Mapping)
-            else getattr(entry, "exception_message", None)
+            entry.get("exception_message") if isinstance(entry, Mapping) else getattr(entry, "exception_message", None)
         )
         if message:
             return str(message).strip().splitlines()[0]

@@ -163,18 +163,18 @@ class _Transaction:
         query = (
             sa.select(t.artifact)
             .where(a.request_id == request_id)
-            .ext(distinct_on(a.stage, a.kind, a.table_name))
-            .order_by(a.stage, a.kind, a.table_name, a.seq.desc())
+            .ext(distinct_on(a.stage, a.table_name))
+            .order_by(a.stage, a.table_name, a.seq.desc())
         )
         return [
-            Artifact(Stage(row["stage"]), row["kind"], row["table_name"], row["digest"], row["content"])
+            Artifact(Stage(row["stage"]), row["table_name"], row["digest"], row["content"])
             for row in self._connection.execute(query).mappings()
         ]
 
     def add_artifact(self, request_id: str, artifact: Artifact, now: datetime) -> None:
         self._connection.execute(
             sa.insert(t.artifact).values(
-                seq=self._next(t.artifact), request_id=request_id, stage=artifact.stage, kind=artifact.kind,
+                seq=self._next(t.artifact), request_id=request_id, stage=artifact.stage,
                 table_name=artifact.table, digest=artifact.digest, content=artifact.content, at=now,
             )
         )  # fmt: skip

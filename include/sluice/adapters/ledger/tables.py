@@ -73,7 +73,6 @@ artifact = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("request_id", ForeignKey(request.c.id), nullable=False, index=True),
     Column("stage", String(32), nullable=False),
-    Column("kind", String(32), nullable=False),
     Column("table_name", String(255)),
     Column("digest", String(64), nullable=False),
     Column("content", JSONB, nullable=False),

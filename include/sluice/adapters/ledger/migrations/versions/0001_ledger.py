@@ -80,7 +80,6 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
         _request_id(),
         sa.Column("stage", sa.String(32), nullable=False),
-        sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("table_name", sa.String(255)),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("content", JSONB, nullable=False),
