@@ -5,27 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from free_ports import free_ports
 from sluice.settings import Settings, load
 from sluice.stack import aws, postgres, processes
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now; held open together so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Stack
+from running import Stack
 
 pytestmark = pytest.mark.stack
 

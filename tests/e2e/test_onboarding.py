@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import ROLES, Stack
+from running import ROLES, Stack
 
 from sluice.adapters.ledger import PostgresLedger, broken_link, forget_connections
 from sluice.settings import load

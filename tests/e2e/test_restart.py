@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import PROJECT, ROLES, Stack
+from running import PROJECT, ROLES, Stack
 
 from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.cli.demo import deliver

@@ -104,20 +104,21 @@ def test_a_file_that_will_not_keep_still_is_refused(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "t.csv"
-    file.write_bytes(b"a\n" + b"1\n" * 400_000)
+    file.write_bytes(b"a\n" + b"1\n" * 10_000_000)
     (delivery,) = deliveries(contract("."), contract(".").tables[0], str(tmp_path), settings, FileStore())
     monkeypatch.setattr(source, "CHUNK", 1024)
-    stop = threading.Event()
+    writing, stop = threading.Event(), threading.Event()
 
     def keep_writing() -> None:
-        with file.open("ab") as writer:
+        with file.open("ab", buffering=0) as writer:
             while not stop.is_set():
                 writer.write(b"2\n")
-                writer.flush()
+                writing.set()
 
     thread = threading.Thread(target=keep_writing)
     thread.start()
     try:
+        assert writing.wait(10)
         with pytest.raises(SourceError, match="SOURCE_CHANGED"):
             copy(delivery, tmp_path / "copy.csv", FileStore())
     finally:

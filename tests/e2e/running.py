@@ -1,0 +1,85 @@
+"""A running stack as the end-to-end tests use it: the command line and the API, pointed at it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sluice.adapters.airflow_api import AirflowApi
+
+PROJECT = Path(__file__).parents[2]
+SLUICE = Path(sys.executable).parent / "sluice"
+ROLES = {"business": "bea", "compliance": "carl", "security": "sara", "governance": "gus", "architecture": "ada"}
+
+
+class Stack:
+    """A running stack, and the command line pointed at it."""
+
+    def __init__(self, home: Path, environment: dict[str, str]) -> None:
+        self.home = home
+        self.environment = environment
+        self.url = f"http://127.0.0.1:{environment['SLUICE_AIRFLOW_PORT']}"
+        self.sessions: dict[str, AirflowApi] = {}
+
+    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run `sluice …` as a user would."""
+        return subprocess.run(
+            [SLUICE, *arguments], env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=timeout
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """The JSON a successful command prints."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def password(self, user: str) -> str:
+        return str(json.loads((self.home / "logins.json").read_text())[user])
+
+    def api(self, user: str) -> AirflowApi:
+        """The logged-in session of a user."""
+        if user not in self.sessions:
+            self.sessions[user] = AirflowApi(self.url, user, self.password(user)).__enter__()
+        return self.sessions[user]
+
+    def token(self, user: str) -> dict[str, str]:
+        """The header that logs a user in."""
+        return {"Authorization": self.api(user)._http.headers["Authorization"]}
+
+    def close(self) -> None:
+        for session in self.sessions.values():
+            session.__exit__()
+        self.sessions.clear()
+
+    def wait(self, request: str, until: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
+        """The request's overview as soon as it satisfies the condition."""
+        deadline = time.monotonic() + seconds
+        while True:
+            overview = dict(self.json("status", request))
+            if until(overview):
+                return overview
+            assert time.monotonic() < deadline, json.dumps(overview, indent=1)
+            time.sleep(1)
+
+    def wait_run(self, run_id: str, seconds: float = 90) -> str:
+        """How the DAG run ended."""
+        deadline = time.monotonic() + seconds
+        api = self.api("admin")
+        while (state := (api.run(run_id) or {}).get("state")) not in ("success", "failed"):
+            assert time.monotonic() < deadline, state
+            time.sleep(1)
+        return str(state)
+
+    def approve(self, request: str, gate: str) -> None:
+        """All five roles approve at a gate, each by its own user."""
+        self.wait(request, lambda o: o["gates"][gate]["open"] and bool(o["gates"][gate]["evidence_digest"]))
+        for role, user in ROLES.items():
+            done = self.run(
+                "decide", request, "--gate", gate, "--role", role, "--user", user, "--approve", "--comment", "seen"
+            )
+            assert done.returncode == 0, done.stderr
