@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.errors import UsageError
@@ -32,9 +32,9 @@ class Settings:
     """Local sources must lie inside one of these; empty in development means anywhere."""
     profile: str
     """`development` or `production`; production refuses development log-ins and unlisted local sources."""
-    ledger_url: str | None
+    ledger_url: str | None = field(repr=False)
     """SQLAlchemy URL of the ledger; None: the embedded PostgreSQL."""
-    airflow_database_url: str | None
+    airflow_database_url: str | None = field(repr=False)
     """SQLAlchemy URL of Airflow's metadata; None: the embedded PostgreSQL."""
     aws: str
     """`embedded` (moto server on loopback) or `account` (whatever the AWS SDK's own variables say)."""
@@ -47,7 +47,7 @@ class Settings:
     postgres_port: int
     user: str | None
     """Who the command line acts as."""
-    password: str | None
+    password: str | None = field(repr=False)
     memory_limit: str
     threads: int
 

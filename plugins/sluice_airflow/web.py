@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from airflow.api_fastapi.core_api.security import GetUserDep, get_user
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -23,6 +23,8 @@ from sluice.overview import inbox, request_line, request_overview
 from sluice.stages import GATES, Stage
 from sluice.stream.tools import Tools, connect
 
+DAG = "onboard_source"
+
 app = FastAPI(
     title="Sluice",
     description="Onboarding requests, their evidence and the decisions on them.",
@@ -30,7 +32,8 @@ app = FastAPI(
     docs_url=None,
     redoc_url=None,
     openapi_url=None,
-    dependencies=[Depends(get_user)],
+    # Who may see the DAG may see its requests; without a log-in nothing answers.
+    dependencies=[Depends(requires_access_dag(method="GET", param_dag_id=DAG))],
 )
 
 Gate = Literal["admission", "publication"]

@@ -81,9 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        cli.main(given, prog_name="sluice", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        # Outside standalone mode click gives the code of ctx.exit and Exit instead of raising it.
+        code = cli.main(given, prog_name="sluice", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_BAD_INPUT)
@@ -93,6 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
     except SluiceError as error:
         _show(error, as_json="--json" in given)
         sys.exit(EXIT_BAD_INPUT if isinstance(error, BadInputError | UsageError | SourceError) else EXIT_NOT_GOOD)
+    if isinstance(code, int) and code:
+        sys.exit(code)
 
 
 def _show(error: SluiceError, *, as_json: bool) -> None:

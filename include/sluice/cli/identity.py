@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 from sluice.adapters.airflow_api import AirflowApi
-from sluice.errors import UsageError
+from sluice.errors import StackError, UsageError
 from sluice.policy import load_policy
 from sluice.settings import Settings
 
 ADMIN = "admin"
 REQUESTER = "remy"
+LOG_INS = "logins.json"
 
 
 def development_users(settings: Settings) -> dict[str, str]:
@@ -27,6 +28,8 @@ def session(settings: Settings, *, default: str | None = None, user: str | None 
 
     Raises UsageError (WHO) when there is nobody to act as.
     """
+    if settings.user is None and settings.profile == "development" and not (settings.home / LOG_INS).exists():
+        raise StackError("NOT_RUNNING", "the local stack was never started", mend="Start it with `sluice up`.")
     name = user or settings.user or default
     if name is None:
         raise UsageError("WHO", "say who you are", mend="Set SLUICE_USER and SLUICE_PASSWORD, or give --user.")
@@ -38,7 +41,7 @@ def session(settings: Settings, *, default: str | None = None, user: str | None 
 
 def local_log_ins(settings: Settings) -> dict[str, str]:
     """User → password of the local development stack; empty when it was never started."""
-    file = settings.home / "logins.json"
+    file = settings.home / LOG_INS
     if settings.profile != "development" or not file.exists():
         return {}
     return dict(json.loads(file.read_text("utf-8")))

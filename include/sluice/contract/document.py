@@ -91,7 +91,7 @@ def parse(text: str, file: str) -> Document:
 def _refuse_bombs(text: str, refuse: Any) -> None:
     depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             raise refuse(
                 "YAML_ALIAS", line, f"uses the alias *{event.anchor}", "Write the value out; aliases are refused."

@@ -27,12 +27,13 @@ def doctor(settings: Settings, check_buckets: Callable[[], str] | None = None) -
 
     `check_buckets` returns a detail, and raises a SluiceError when a bucket is missing or out of reach.
     """
+    airflow = _airflow(settings)
     return {
-        "airflow": _airflow(settings),
+        "airflow": airflow,
         "aws": _aws(settings),
         "ledger": _database(settings, settings.ledger_url, "ledger"),
         "buckets": _buckets(settings, check_buckets),
-        "database": _database(settings, settings.airflow_database_url, "airflow"),
+        "database": _airflow_database(settings, airflow),
     }
 
 
@@ -64,6 +65,16 @@ def _buckets(settings: Settings, check: Callable[[], str] | None) -> PartHealth:
         return PartHealth(healthy=True, address=settings.lake, detail=check())
     except SluiceError as error:
         return PartHealth(healthy=False, address=settings.lake, detail=str(error))
+
+
+def _airflow_database(settings: Settings, airflow: PartHealth) -> PartHealth:
+    if settings.profile == "production" and settings.airflow_database_url is None:
+        # Workers there are not told where it is; Airflow itself says whether it is well.
+        healthy = "metadatabase" not in airflow["detail"] or airflow["healthy"]
+        return PartHealth(
+            healthy=healthy and "answer" not in airflow["detail"], address=airflow["address"], detail="as Airflow says"
+        )
+    return _database(settings, settings.airflow_database_url, "airflow")
 
 
 def _database(settings: Settings, given: str | None, embedded: str) -> PartHealth:

@@ -16,7 +16,7 @@ from sluice.ledger import Artifact, Request, Transaction
 from sluice.onboarding import begin, complete, found
 from sluice.stages import Stage
 from sluice.stream.gate import assemble
-from sluice.stream.tools import Tools
+from sluice.stream.tools import LAND_AGAIN, Tools
 
 
 def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
@@ -61,4 +61,4 @@ def _still_there(manifest: Manifest, store: ObjectStore) -> None:
         info = store.head(staged.uri)
         if info is None or info.size != staged.size:
             raise LakeUnavailableError("STAGED_GONE", "a staged file is not there any more", where=staged.uri,
-                                       mend="`sluice up` lands it again when the embedded lake was restarted.")  # fmt: skip
+                                       mend=LAND_AGAIN)  # fmt: skip

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from sluice.lake import Layout, Manifest, ObjectStore, StagedFile
 from sluice.ledger import Ledger
 from sluice.policy import Policy, load_policy
 from sluice.settings import Settings, load
+
+SCRATCH_SECONDS = 7 * 24 * 3600
+LAND_AGAIN = "Clear the run's `land` tasks to land it again; `sluice up` does that for the embedded lake."
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,18 @@ class Tools:
         return folder
 
     def sweep(self, name: str) -> None:
-        """Remove a scratch folder."""
+        """Remove a scratch folder, and whatever else lies there untouched for a week.
+
+        A request ends on one worker; what it left on others is found there by age.
+        """
         shutil.rmtree(self.settings.scratch / name, ignore_errors=True)
+        if not self.settings.scratch.exists():
+            return
+        oldest = self.now().timestamp() - SCRATCH_SECONDS
+        for folder in self.settings.scratch.iterdir():
+            with suppress(FileNotFoundError):  # another worker may be sweeping too
+                if folder.stat().st_mtime < oldest:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def fetch(self, manifest: Manifest, name: str) -> list[Path]:
         """The manifest's staged files as local files, verified by checksum; fetched once per scratch folder.
@@ -58,7 +72,7 @@ class Tools:
             self.store.get(staged.uri, part)
         except SourceError as error:
             raise LakeUnavailableError("STAGED_GONE", "a staged file is not there any more", where=staged.uri,
-                                       mend="`sluice up` lands it again when the embedded lake was restarted.") from error  # fmt: skip
+                                       mend=LAND_AGAIN) from error  # fmt: skip
         if sha256(part) != staged.sha256:
             part.unlink()
             raise LakeUnavailableError("CHECKSUM", "a staged file is not what was staged", where=staged.uri)

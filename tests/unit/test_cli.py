@@ -1,0 +1,144 @@
+"""The command line as users and scripts meet it: exit codes, messages, speed of its help."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SLUICE = Path(sys.executable).parent / "sluice"
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: shop
+version: 1.0.0
+status: active
+servers: [{server: files, type: local, path: ., format: csv}]
+schema:
+  - name: orders
+    properties:
+      - {name: id, logicalType: integer, required: true}
+      - {name: amount, logicalType: number, physicalType: "decimal(9,2)"}
+"""
+
+
+def sluice(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"SLUICE_HOME": str(home / "home"), "PATH": "/usr/bin:/bin", "HOME": str(home)}
+    return subprocess.run([SLUICE, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "shop.odcs.yaml").write_text(CONTRACT)
+    (tmp_path / "orders.csv").write_text("id,amount\n1,10.50\n2,x\n")
+    return tmp_path
+
+
+def strict(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_help_is_instant_and_names_every_command(tmp_path: Path) -> None:
+    started = time.perf_counter()
+    done = sluice("--help", home=tmp_path)
+    # Generous: the promise is 0.3 s, the machine may be busy.
+    assert time.perf_counter() - started < 3
+    assert done.returncode == 0
+    for name in ("up", "down", "doctor", "lint", "try", "request", "status", "inbox", "decide"):
+        assert f"  {name}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["up", "down", "doctor", "demo", "lint", "try", "request", "status", "inbox", "evidence", "decide", "ledger"],
+)
+def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
+    done = sluice(name, "--help", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lnt"], "Did you mean 'lint'?"),
+        (["lint"], "Missing argument"),
+        (["try", "x.yaml"], "--out"),
+        (["decide", "x", "--gate", "exit", "--role", "r"], "--gate"),
+        (["decide", "x", "--gate", "admission", "--role", "r"], "VERDICT"),
+        (["status", "--colour"], "--colour"),
+    ],
+)
+def test_wrong_use_is_exit_2_and_says_what(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = sluice(*arguments, home=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named() -> None:
+    done = subprocess.run(
+        [SLUICE, "doctor"], env={"SLUICE_AWS_PORT": "many", "PATH": ""}, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "SLUICE_AWS_PORT='many'" in done.stderr
+
+
+def test_lint_says_good_or_names_every_finding(shop: Path) -> None:
+    good = sluice("lint", shop / "shop.odcs.yaml", home=shop)
+    assert (good.returncode, good.stderr) == (0, "")
+    bad = shop / "bad.odcs.yaml"
+    bad.write_text(CONTRACT.replace("integer", "intger").replace("decimal(9,2)", "money"))
+    done = sluice("lint", shop / "shop.odcs.yaml", bad, shop / "none.yaml", "--json", home=shop)
+    assert done.returncode == 2
+    results = strict(done.stdout)
+    assert [r["valid"] for r in results] == [True, False, False]
+    assert [f["code"] for r in results for f in r["findings"]] == ["UNKNOWN_TYPE", "CONTRACT_NOT_FOUND"]
+
+
+def test_try_shows_what_approvers_would_see(shop: Path) -> None:
+    done = sluice("try", shop / "shop.odcs.yaml", "--out", shop / "out", home=shop)
+    assert done.returncode == 0, done.stderr
+    assert "Checks: passed" in done.stdout
+    evidence = strict((shop / "out" / "shop" / "evidence.json").read_text())
+    (table,) = evidence["tables"]
+    assert (table["rows_read"], table["rows_staged"], table["rows_quarantined"]) == (2, 1, 1)
+    assert {c["name"] for c in table["columns"]} == {"id", "amount"}
+    assert {"source", "contract_digest", "evidence_digest", "tier", "tier_reasons", "quality", "cost"} <= set(evidence)
+    assert (shop / "out" / "shop" / "quarantine" / "orders" / "part-0.parquet").exists()
+
+
+def test_a_failed_check_is_exit_1(shop: Path) -> None:
+    (shop / "orders.csv").write_text("id,amount\n,10.50\n")
+    done = sluice("try", shop / "shop.odcs.yaml", "--out", shop / "out", "--json", home=shop)
+    assert done.returncode == 1
+    assert strict(done.stdout)[0]["quality"]["success"] is False
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [("", "EMPTY_FILE"), ("id\n1\n", "MISSING_COLUMN"), ("id,amount\n", "EMPTY_TABLE")]
+)
+def test_data_that_cannot_be_landed_is_exit_2(shop: Path, content: str, code: str) -> None:
+    (shop / "orders.csv").write_text(content)
+    done = sluice("try", shop / "shop.odcs.yaml", "--out", shop / "out", "--json", home=shop)
+    assert done.returncode == 2
+    error = strict(done.stderr)["error"]
+    assert error["code"] == code
+    assert error["mend"]
+
+
+def test_without_a_stack_the_way_to_start_it_is_named(shop: Path) -> None:
+    done = sluice("doctor", home=shop)
+    assert done.returncode == 1
+    assert done.stdout.count("BAD") >= 4
+    done = sluice("status", home=shop)
+    assert done.returncode == 1
+    assert "sluice up" in done.stderr
