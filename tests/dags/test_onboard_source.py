@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -105,3 +108,13 @@ def test_it_survives_serialisation(dag: Any) -> None:
         data = DagSerialization.to_dict(dag)
         again = DagSerialization.from_dict(data)
     assert sorted(again.task_ids) == sorted(dag.task_ids)
+
+
+def test_parsing_pulls_in_no_engine() -> None:
+    """Also through our own modules: a fresh interpreter imports what the DAG file imports."""
+    heavy = ("great_expectations", "pandas", "pyarrow", "boto3", "duckdb", "pyiceberg")
+    code = f"import sys, sluice_airflow.stream, sluice_airflow.form; print([m for m in {heavy} if m in sys.modules])"
+    path = f"{PROJECT / 'include'}:{PROJECT / 'plugins'}"
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr

@@ -104,25 +104,6 @@ def test_lint_says_good_or_names_every_finding(shop: Path) -> None:
     assert [f["code"] for r in results for f in r["findings"]] == ["UNKNOWN_TYPE", "CONTRACT_NOT_FOUND"]
 
 
-def test_try_shows_what_approvers_would_see(shop: Path) -> None:
-    done = sluice("try", shop / "shop.odcs.yaml", "--out", shop / "out", home=shop)
-    assert done.returncode == 0, done.stderr
-    assert "Checks: passed" in done.stdout
-    evidence = strict((shop / "out" / "shop" / "evidence.json").read_text())
-    (table,) = evidence["tables"]
-    assert (table["rows_read"], table["rows_staged"], table["rows_quarantined"]) == (2, 1, 1)
-    assert {c["name"] for c in table["columns"]} == {"id", "amount"}
-    assert {"source", "contract_digest", "evidence_digest", "tier", "tier_reasons", "quality", "cost"} <= set(evidence)
-    assert (shop / "out" / "shop" / "quarantine" / "orders" / "part-0.parquet").exists()
-
-
-def test_a_failed_check_is_exit_1(shop: Path) -> None:
-    (shop / "orders.csv").write_text("id,amount\n,10.50\n")
-    done = sluice("try", shop / "shop.odcs.yaml", "--out", shop / "out", "--json", home=shop)
-    assert done.returncode == 1
-    assert strict(done.stdout)[0]["quality"]["success"] is False
-
-
 @pytest.mark.parametrize(
     ("content", "code"), [("", "EMPTY_FILE"), ("id\n1\n", "MISSING_COLUMN"), ("id,amount\n", "EMPTY_TABLE")]
 )
