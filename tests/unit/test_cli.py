@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-SLUICE = Path(sys.executable).parent / "sluice"
-CONTRACT = """\
-apiVersion: v3.1.0
-kind: DataContract
-id: shop
-version: 1.0.0
-status: active
-servers: [{server: files, type: local, path: ., format: csv}]
-schema:
-  - name: orders
-    properties:
-      - {name: id, logicalType: integer, required: true}
-      - {name: amount, logicalType: number, physicalType: "decimal(9,2)"}
-"""
-
-
-def sluice(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"SLUICE_HOME": str(home / "home"), "PATH": "/usr/bin:/bin", "HOME": str(home)}
-    return subprocess.run([SLUICE, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60)
+from command_line import CONTRACT, SLUICE, sluice, strict, write_shop
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    (tmp_path / "shop.odcs.yaml").write_text(CONTRACT)
-    (tmp_path / "orders.csv").write_text("id,amount\n1,10.50\n2,x\n")
-    return tmp_path
-
-
-def strict(text: str) -> Any:
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    return json.loads(text, parse_constant=refuse)
+    return write_shop(tmp_path)
 
 
 def test_help_is_instant_and_names_every_command(tmp_path: Path) -> None:

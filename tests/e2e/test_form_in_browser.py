@@ -1,0 +1,80 @@
+"""The request form as a requester sees it, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from running import PROJECT, Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+
+def installed_chromium() -> str | None:
+    """A Chromium that is there; else one that playwright, or apt as root, can install."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if found := next(filter(None, map(shutil.which, names)), None):
+        return found
+    from playwright.sync_api import sync_playwright
+
+    attempts = [
+        [sys.executable, "-m", "playwright", "install", "chromium"],
+        ["apt-get", "install", "-y", "-qq", "chromium"],
+    ]
+    for command in attempts:
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(command, check=True, capture_output=True, timeout=300)
+        with sync_playwright() as playwright:
+            if Path(playwright.chromium.executable_path).exists():
+                return playwright.chromium.executable_path
+        if found := shutil.which("chromium"):
+            return found
+    return None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    executable = installed_chromium()
+    if executable is None:
+        pytest.skip("NO BROWSER: Chromium is neither here nor installable, so no page was looked at")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield launched
+        launched.close()
+
+
+def test_a_requester_chooses_a_contract_and_triggers(stack: Stack, browser: Any, tmp_path: Path) -> None:
+    page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    page.goto(stack.url)
+    page.fill("input[name=username]", "remy")
+    page.fill("input[name=password]", stack.password("remy"))
+    page.keyboard.press("Enter")
+    page.locator("input[name=password]").wait_for(state="detached", timeout=30_000)
+    page.goto(f"{stack.url}/dags/onboard_source")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    for title in ("Contract", "Pasted contract", "Folder of the source", "Use case", "Priority", "Comment"):
+        form.get_by_text(title).first.wait_for(timeout=30_000)
+    assert form.get_by_text("(paste one below)").count()
+    page.screenshot(path=tmp_path / "form.png", full_page=True)
+
+    contract = (PROJECT / "tests" / "e2e" / "no_such_source.odcs.yaml").read_text()
+    form.locator("textarea").first.fill(contract)
+    form.get_by_role("button", name="Trigger").last.click()
+    page.wait_for_url(re.compile(r"/runs/"), timeout=30_000)
+    run_id = unquote(page.url.split("/runs/")[1].split("/")[0].split("?")[0])
+    assert stack.wait_run(run_id) == "failed", "its source does not exist"
+    assert "FILE_NOT_FOUND" in stack.api("admin").task_error(run_id, "request.open")
+    assert [r for r in stack.json("status") if r["source"] == "no_such_source"] == []
