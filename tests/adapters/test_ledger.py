@@ -14,7 +14,14 @@ from sluice.adapters.ledger import PostgresLedger, broken_link, migrate, schema_
 from sluice.approval import Choice, decide, gate_standing, open_gate, require_approvals
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
-from sluice.errors import ConflictError, LedgerUnavailableError, NotApprovedError, RefusedError, TerminalError
+from sluice.errors import (
+    BadInputError,
+    ConflictError,
+    LedgerUnavailableError,
+    NotApprovedError,
+    RefusedError,
+    TerminalError,
+)
 from sluice.ledger import Artifact, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import Ask, begin, complete, fail, live_request, open_request
 from sluice.policy import Policy, load_policy
@@ -308,3 +315,15 @@ def test_a_rolled_back_transaction_leaves_no_gap(ledger: PostgresLedger, policy:
 def test_a_database_that_is_away_is_a_passing_fault() -> None:
     with pytest.raises(LedgerUnavailableError), PostgresLedger("postgresql+psycopg://x@127.0.0.1:1/none").reading():
         pass
+
+
+def test_a_text_the_database_cannot_keep_is_bad_input(ledger: PostgresLedger, policy: Policy) -> None:
+    with ledger.transaction() as tx:
+        request = requested(tx, policy)
+        asked(tx, request, Stage.ADMISSION)
+    with pytest.raises(BadInputError, match="NOT_STORABLE"), ledger.transaction() as tx:
+        decide(tx, policy, choice(request, "security", comment="a\0b"), NOW)
+    with pytest.raises(BadInputError, match="NOT_STORABLE"), ledger.reading() as tx:
+        tx.request("onb-\0")
+    with ledger.reading() as tx:
+        assert tx.decisions() == []

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
 from sluice.adapters.ledger.chain import GENESIS, decision_hash
-from sluice.errors import ConflictError, LedgerUnavailableError
+from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
 from sluice.stages import Event, Stage, StageEvent
 
@@ -63,6 +63,10 @@ class PostgresLedger:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except sa.exc.DataError as error:
+        raise BadInputError(
+            "NOT_STORABLE", "a text holds a character that the ledger cannot keep, such as NUL", mend="Remove it."
+        ) from error
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         raise LedgerUnavailableError(
