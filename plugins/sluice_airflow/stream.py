@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -68,7 +69,7 @@ def open_request() -> OpenedRequest:
             )
             try:
                 contract = chosen_contract(tools, params["contract"], params["contract_yaml"])
-                request = open_for_run(tools, contract, ask, run_id=run.run_id, requested_at=run.run_after)
+                request = open_for_run(tools, contract, ask, run_id=run.run_id, requested_at=asked_at(run))
             except TerminalError as error:
                 raise AirflowFailException(explained(error)) from error
             return str(request.id)
@@ -166,6 +167,15 @@ def conclude() -> Any:
         return str(request.id)
 
     return conclude_()
+
+
+def asked_at(run: Any) -> datetime:
+    """When the request was made: the trigger's time, unless it is not believable.
+
+    Whoever triggers a run may date it as they like; Airflow itself says when it started.
+    """
+    waited = run.start_date - run.run_after
+    return run.run_after if timedelta(0) <= waited <= timedelta(days=1) else run.start_date
 
 
 def explained(error: SluiceError) -> str:

@@ -284,3 +284,26 @@ def test_a_second_run_of_the_same_contract_is_refused_with_the_first_ones_name(s
     assert stack.wait_run("another-run") == "failed"
     assert request in api.task_error("another-run", "request.open")
     assert len([r for r in stack.json("status") if r["source"] == "twice"]) == 1
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["marked failed", "deleted"])
+def test_an_open_request_gets_its_run_back_when_it_is_asked_for_again(
+    stack: Stack, source: Source, deleted: bool
+) -> None:
+    contract = source(f"revived_{int(deleted)}")
+    request = ask(stack, contract)
+    stack.wait(request, lambda o: o["gates"]["admission"]["open"])
+    done = stack.run("decide", request, "--gate", "admission", "--role", "security", "--approve")
+    assert done.returncode == 0, done.stderr
+    run = f"{stack.url}/api/v2/dags/onboard_source/dagRuns/{request}"
+    assert httpx.patch(run, json={"state": "failed"}, headers=stack.token("admin")).status_code == 200
+    if deleted:
+        assert httpx.delete(run, headers=stack.token("admin")).status_code == 204
+    assert ask(stack, contract) == request
+    for role, user in ROLES.items():
+        if role != "security":
+            done = stack.run("decide", request, "--gate", "admission", "--role", role, "--user", user, "--approve")
+            assert done.returncode == 0, done.stderr
+    reached = stack.wait(request, lambda o: o["state"] != "open" or o["gates"]["publication"]["open"])
+    assert reached["state"] == "open", reached["reason"]
+    assert len(reached["gates"]["admission"]["decisions"]) == 5

@@ -79,9 +79,8 @@ def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str,
     live = [r for r in earlier if r["state"] in ("open", "published")]
     if live:
         found = live[-1]
-        if found["state"] == "open" and api.run(found["run_id"]) is None:
-            # Somebody deleted the run; the request is still open, so it gets its run back.
-            api.trigger(found["run_id"], conf)
+        if found["state"] == "open":
+            revive(api, found["run_id"], conf)
         return str(found["id"]), False
     identity = request_id(contract, 1 + max((r["attempt"] for r in earlier), default=0))
     if api.trigger(identity, conf):
@@ -92,6 +91,15 @@ def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str,
         api.clear(identity)
         return identity, True
     return identity, False
+
+
+def revive(api: AirflowApi, run_id: str, conf: dict[str, Any]) -> None:
+    """Give an open request its run back when somebody deleted it or marked it failed in Airflow."""
+    run = api.run(run_id)
+    if run is None:
+        api.trigger(run_id, conf)
+    elif run["state"] == "failed":
+        api.clear(run_id)
 
 
 def wait_for_record(api: AirflowApi, identity: str, patience: float = 120.0) -> dict[str, Any]:

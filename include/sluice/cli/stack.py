@@ -17,6 +17,7 @@ def up() -> None:
 def start(settings: Settings) -> None:
     """Start the stack, then put right what the embedded lake forgot while it was down."""
     from sluice.cli.identity import ADMIN, development_users, session
+    from sluice.cli.requests import revive
     from sluice.recovery import reconcile
     from sluice.stack.local import up as start_stack
     from sluice.stream.tools import connect, use_aws
@@ -41,7 +42,11 @@ def start(settings: Settings) -> None:
     if outcome.again:
         with session(settings, user=ADMIN) as api:
             for request in outcome.again:
-                api.clear(request.run_id, ["land.table"])
+                run = api.run(request.run_id)
+                if run is None or run["state"] == "failed":
+                    revive(api, request.run_id, {"contract_yaml": request.contract_text, "base": request.base or None})
+                else:
+                    api.clear(request.run_id, ["land.table"])
                 click.echo(f"  {request.id} lands again: the lake was restarted while it was under way")
 
 

@@ -6,6 +6,7 @@ refused before anything is built.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,13 +135,18 @@ def _plain(node: Any, path: Path, lines: dict[Path, int], findings: list[Finding
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, i), lines, findings, file) for i, item in enumerate(node.value)]
     try:
-        return _SCALARS.construct_document(node)
+        value = _SCALARS.construct_document(node)
+        if isinstance(value, str) and _UNPRINTABLE.search(value):
+            raise ValueError("a control character or half a surrogate pair")  # noqa: TRY301
+        return value
     except (yaml.constructor.ConstructorError, ValueError) as error:
         findings.append(
             Finding("YAML_SYNTAX", f"has a value that cannot be read: {error}", file, node.start_mark.line + 1, dotted(path),
-                    "Put it in quotes.")
+                    "Write it as plain text, in quotes.")
         )  # fmt: skip
         return None
 
 
 _SCALARS = yaml.constructor.SafeConstructor()
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""What an escape can smuggle into a text and no database, page or JSON reader wants."""

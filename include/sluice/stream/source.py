@@ -97,7 +97,7 @@ def _in_s3(location: str, store: ObjectStore) -> list[Delivery]:
 
 
 def _local(location: str, base: str, settings: Settings) -> list[Delivery]:
-    start = Path(base).expanduser() if base else settings.sources
+    start = settings.sources / base  # an absolute base stands for itself
     path = Path(location) if Path(location).is_absolute() else start / location
     found: Sequence[Path] = [path]
     if any(c in path.name for c in "*?["):

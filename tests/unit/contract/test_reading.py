@@ -124,6 +124,8 @@ def test_bad_contracts_are_named_by_line(change: tuple[str, str], code: str, lin
         ("[" * 100_000, "YAML_TOO_DEEP"),
         ("a: " + "x" * 2_000_000, "YAML_TOO_LARGE"),
         ("a: \x00", "YAML_SYNTAX"),
+        ('a: "b\\0c"', "YAML_SYNTAX"),
+        ('a: "\\uD800"', "YAML_SYNTAX"),
         ("apiVersion: v3.1.0\n\tkind: x", "YAML_SYNTAX"),
     ],
 )
