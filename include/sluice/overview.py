@@ -22,6 +22,7 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
     gates = {gate.value: _gate(tx, request, gate, clock) for gate in GATES}
     current = [s.value for s in clock.current()] if request.state is RequestState.OPEN else []
     snapshots = found(tx, request, Stage.PUBLISH).get("", {})
+    entries = found(tx, request, Stage.REGISTER)
     manifests = found(tx, request, Stage.LAND)
     checks = found(tx, request, Stage.CHECK)
     return {
@@ -49,7 +50,7 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
             ],
         },
         "tables": [
-            {"name": name, **table_rows(manifests[name]), **_published(snapshots.get(name))}
+            {"name": name, **table_rows(manifests[name]), **_published(snapshots.get(name), entries.get(name))}
             for name in request.tables if name in manifests
         ],
         "checks": {
@@ -121,7 +122,12 @@ def _gate(tx: Transaction, request: Request, gate: Stage, clock: Clock) -> dict[
     }  # fmt: skip
 
 
-def _published(snapshot: dict[str, Any] | None) -> dict[str, Any]:
-    if snapshot is None:
+def _published(snapshot: dict[str, Any] | None, entry: dict[str, Any] | None) -> dict[str, Any]:
+    if snapshot is None or entry is None:
         return {}
-    return {"table": snapshot["identifier"], "snapshot_id": snapshot["snapshot_id"], "rows_published": snapshot["rows"]}
+    return {
+        "table": snapshot["identifier"],
+        "location": entry["location"],
+        "snapshot_id": snapshot["snapshot_id"],
+        "rows_published": snapshot["rows"],
+    }

@@ -208,6 +208,8 @@ def show_request(overview: dict[str, Any]) -> None:
              for t in overview["tables"]],
             right=(1, 2, 3, 4),
         )  # fmt: skip
+    if locations := [t["location"] for t in overview["tables"] if "location" in t]:
+        click.echo(f"  Iceberg tables in the Glue catalog, files below {common_folder(locations)}/")
     if overview["checks"]:
         show_checks(overview["checks"])
     decisions = [(gate, d) for gate in GATES for d in overview["gates"][gate]["decisions"]]
@@ -215,6 +217,13 @@ def show_request(overview: dict[str, Any]) -> None:
         heading("Decisions")
         table(["gate", "role", "decision", "by", "comment"],
               [[gate, d["role"], d["verdict"], d["by"], d["comment"]] for gate, d in decisions])  # fmt: skip
+
+
+def common_folder(locations: list[str]) -> str:
+    """The deepest folder above all of these URIs."""
+    parts = [location.split("/")[:-1] for location in locations]
+    shared = [level[0] for level in zip(*parts, strict=False) if len(set(level)) == 1]
+    return "/".join(shared)
 
 
 def show_flow(flow: dict[str, Any]) -> None:
