@@ -12,8 +12,10 @@ import click
 from sluice.adapters.airflow_api import AirflowApi
 from sluice.cli.console import heading, table
 from sluice.cli.identity import REQUESTER, development_users, local_log_ins, session
-from sluice.cli.requests import ask, follow, request_conf, role_holders, run_address, show_request, wait_for_record
+from sluice.cli.intake import ask, follow, request_conf, wait_for_record
+from sluice.cli.requests import role_holders, run_address
 from sluice.cli.stack import start
+from sluice.cli.views import show_request
 from sluice.errors import StackError, UsageError
 from sluice.linting import usable_contract
 from sluice.settings import Settings, load

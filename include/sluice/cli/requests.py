@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sluice.adapters.airflow_api import AirflowApi
-from sluice.cli.console import duration, emit_json, heading, state, table
-from sluice.cli.contracts import show_checks, show_evidence
+from sluice.cli.console import duration, emit_json, state, table
+from sluice.cli.contracts import show_evidence
 from sluice.cli.identity import ADMIN, REQUESTER, local_log_ins, session
-from sluice.contract.model import Contract
-from sluice.errors import BadInputError, TerminalError, UsageError
-from sluice.onboarding import PRIORITIES, request_id
+from sluice.cli.intake import ask, follow, request_conf, wait_for_record
+from sluice.cli.views import GATES, show_request
+from sluice.errors import BadInputError, UsageError
+from sluice.onboarding import PRIORITIES
 from sluice.settings import Settings, load
-
-POLL_SECONDS = 2.0
-GATES = ("admission", "publication")
 
 
 @click.command()
@@ -57,92 +53,6 @@ def request(
             show_request(overview)
         if wait and overview["state"] != "published":
             raise click.exceptions.Exit(1)
-
-
-def request_conf(settings: Settings, contract: Contract, file: Path) -> dict[str, Any]:
-    """The DAG parameters that name this contract; on a development machine the source is looked at first."""
-    if file.resolve().parent == settings.contracts:
-        conf: dict[str, Any] = {"contract": file.name}
-    else:
-        conf = {"contract_yaml": contract.text, "base": str(file.resolve().parent)}
-    if settings.profile == "development" and contract.server.type == "local":
-        from sluice.adapters.files import FileStore
-        from sluice.stream.source import probe
-
-        probe(contract, conf.get("base", ""), settings, FileStore())
-    return conf
-
-
-def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str, bool]:
-    """Start the run for this contract, or find the live one: (request id, whether it is new)."""
-    earlier = api.get("/sluice/requests", source=contract.id, digest=contract.digest)
-    live = [r for r in earlier if r["state"] in ("open", "published")]
-    if live:
-        found = live[-1]
-        if found["state"] == "open":
-            revive(api, found["run_id"], conf)
-        return str(found["id"]), False
-    identity = request_id(contract, 1 + max((r["attempt"] for r in earlier), default=0))
-    if api.trigger(identity, conf):
-        return identity, True
-    run = api.run(identity)
-    if run is not None and run["state"] == "failed":
-        # The run ended before there was a request: nothing is on record, so the same run can start over.
-        api.clear(identity)
-        return identity, True
-    return identity, False
-
-
-def revive(api: AirflowApi, run_id: str, conf: dict[str, Any]) -> None:
-    """Give an open request its run back when somebody deleted it or marked it failed in Airflow."""
-    run = api.run(run_id)
-    if run is None:
-        api.trigger(run_id, conf)
-    elif run["state"] == "failed":
-        api.clear(run_id)
-
-
-def wait_for_record(api: AirflowApi, identity: str, patience: float = 120.0) -> dict[str, Any]:
-    """The request's overview, once its run has recorded it. Raises TerminalError with the run's own reason."""
-    from sluice.errors import RefusedError
-
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return dict(api.get(f"/sluice/requests/{identity}"))
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-        run = api.run(identity)
-        if run is not None and run["state"] == "failed":
-            said = api.task_error(identity, "request.open")
-            raise TerminalError("NOT_OPENED", said or "the run failed before the request was opened",
-                                where=identity, mend="See the log of request.open in Airflow.")  # fmt: skip
-        if time.monotonic() > until:
-            raise TerminalError(
-                "NOT_OPENED", f"the run {identity} has not started after {patience:.0f} s", mend="`sluice doctor`"
-            )
-        time.sleep(POLL_SECONDS / 2)
-
-
-def follow(
-    api: AirflowApi, identity: str, say: Callable[[str], None], on_look: Callable[[dict[str, Any]], None] | None = None
-) -> dict[str, Any]:
-    """Tell each stage's progress until the request has ended, and give its last overview."""
-    told: dict[str, tuple[Any, ...]] = {}
-    while True:
-        overview = dict(api.get(f"/sluice/requests/{identity}"))
-        for stage in overview["flow"]["stages"]:
-            mark = (stage["done"], stage["attempts"])
-            if told.get(stage["stage"]) != mark:
-                told[stage["stage"]] = mark
-                lasted = f"done in {duration(stage['elapsed'])}" if stage["done"] else "…"
-                say(f"  {stage['stage']:<12} {lasted}")
-        if overview["state"] != "open":
-            return overview
-        if on_look is not None:
-            on_look(overview)
-        time.sleep(POLL_SECONDS)
 
 
 @click.command()
@@ -184,61 +94,6 @@ def resolve(api: AirflowApi, name: str) -> str:
             "NO_REQUEST", f"there is no request for {name!r}", mend="`sluice status` lists all requests."
         )
     return str(found[-1]["id"])
-
-
-def show_request(overview: dict[str, Any]) -> None:
-    """A request on one screen."""
-    heading(f"{overview['source']} {overview['version']}: {state(overview['state'])}")
-    click.echo(
-        f"  request {overview['id']}, asked by {overview['requester']} at {overview['requested_at'][:16].replace('T', ' ')} UTC"
-    )
-    if overview["reason"]:
-        click.echo(f"  why: {overview['reason']}")
-    if overview["at"]:
-        click.echo(f"  now at: {', '.join(overview['at'])}")
-    if overview["waiting_for"]:
-        click.echo(f"  waits for: {', '.join(overview['waiting_for'])}")
-    show_flow(overview["flow"])
-    if overview["tables"]:
-        heading("Tables")
-        table(
-            ["table", "read", "staged", "quarantined", "published", "where"],
-            [[t["name"], f"{t['rows_read']:,}", f"{t['rows_staged']:,}", f"{t['rows_quarantined']:,}",
-              f"{t['rows_published']:,}" if "rows_published" in t else "-", t.get("table", "not visible yet")]
-             for t in overview["tables"]],
-            right=(1, 2, 3, 4),
-        )  # fmt: skip
-    if locations := [t["location"] for t in overview["tables"] if "location" in t]:
-        click.echo(f"  Iceberg tables in the Glue catalog, files below {common_folder(locations)}/")
-    if overview["checks"]:
-        show_checks(overview["checks"])
-    decisions = [(gate, d) for gate in GATES for d in overview["gates"][gate]["decisions"]]
-    if decisions:
-        heading("Decisions")
-        table(["gate", "role", "decision", "by", "comment"],
-              [[gate, d["role"], d["verdict"], d["by"], d["comment"]] for gate, d in decisions])  # fmt: skip
-
-
-def common_folder(locations: list[str]) -> str:
-    """The deepest folder above all of these URIs."""
-    parts = [location.split("/")[:-1] for location in locations]
-    shared = [level[0] for level in zip(*parts, strict=False) if len(set(level)) == 1]
-    return "/".join(shared)
-
-
-def show_flow(flow: dict[str, Any]) -> None:
-    """Stage durations, work told from wait."""
-    heading("Stage durations")
-    table(
-        ["stage", "elapsed", "queue", "work", "wait"],
-        [
-            [s["stage"] + ("" if s["done"] else " …"), *(duration(s[k]) for k in ("elapsed", "queue", "work", "wait"))]
-            for s in flow["stages"]
-        ],
-        right=(1, 2, 3, 4),
-    )
-    click.echo(f"  lead time {duration(flow['lead_seconds'])}, of it work {duration(flow['work_seconds'])}"
-               f" (flow efficiency {flow['efficiency']:.0%})")  # fmt: skip
 
 
 @click.command()

@@ -17,7 +17,7 @@ def up() -> None:
 def start(settings: Settings) -> None:
     """Start the stack, then put right what the embedded lake forgot while it was down."""
     from sluice.cli.identity import ADMIN, development_users, session
-    from sluice.cli.requests import revive
+    from sluice.cli.intake import revive
     from sluice.recovery import reconcile
     from sluice.stack.local import up as start_stack
     from sluice.stream.tools import connect, use_aws
