@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sluice.chain import broken_link
 from sluice.errors import NotApprovedError, RefusedError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import finish_stage, live_request, require_ready
@@ -83,7 +84,13 @@ def gate_standing(tx: Transaction, request: Request, gate: Stage) -> Standing:
 
 
 def require_approvals(tx: Transaction, request: Request) -> None:
-    """Fail closed: raises NotApprovedError unless every gate is satisfied by recorded decisions right now."""
+    """Fail closed: raises NotApprovedError unless every gate is satisfied by recorded decisions right now.
+
+    Nothing counts while the chain of decisions is broken, wherever the break is (LEDGER_BROKEN).
+    """
+    if problem := broken_link(tx.decisions()):
+        raise NotApprovedError("LEDGER_BROKEN", f"the record of decisions cannot be trusted: {problem}", where=request.id,
+                               mend="`sluice ledger verify` says where; call the platform owner.")  # fmt: skip
     for gate in GATES:
         standing = gate_standing(tx, request, gate)
         if not standing.satisfied:

@@ -8,7 +8,6 @@ from typing import Any
 STORAGE_PER_GB_MONTH = 0.023
 PUT_PER_1000 = 0.005
 GLUE_OBJECTS_PER_100K_MONTH = 1.00
-COPIES = {"landing": 1, "table": 1}
 
 
 def estimate(source_bytes: int, staged_bytes: int, tables: int, files: int) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Transaction(Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:
-        """The request, locked until the transaction ends."""
+        """The request, or None."""
 
     def requests(self, *, source: str | None = None, digest: str | None = None) -> list[Request]:
         """Requests, oldest first."""

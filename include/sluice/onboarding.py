@@ -39,6 +39,17 @@ def request_id(contract: Contract, attempt: int = 1) -> str:
     return f"onb-{contract.id}-{contract.digest[:12]}{again}"
 
 
+def is_id_for(contract: Contract, run_id: str) -> bool:
+    """Whether the run id is one that a request for this very contract gets."""
+    return f"{run_id}-".startswith(f"{request_id(contract)}-")
+
+
+def _free_id(contract: Contract, attempt: int, taken: set[str]) -> str:
+    while (identity := request_id(contract, attempt)) in taken:
+        attempt += 1
+    return identity
+
+
 def next_attempt(earlier: list[Request]) -> tuple[Request | None, int]:
     """The live request among earlier ones for the same contract, or None and the number of the next attempt."""
     live = [r for r in earlier if r.state in (RequestState.OPEN, RequestState.PUBLISHED)]
@@ -77,7 +88,7 @@ def open_request(
         raise BadInputError("PRIORITY", f"priority {ask.priority!r}", mend=f"Use one of {', '.join(PRIORITIES)}.")
     tier, reasons = policy.tier(contract)
     request = Request(
-        id=request_id(contract, attempt),
+        id=run_id if is_id_for(contract, run_id) else _free_id(contract, attempt, {r.id for r in earlier}),
         source=contract.id,
         contract_digest=contract.digest,
         contract_version=contract.version,

@@ -57,7 +57,7 @@ def _mark_lost(tools: Tools, request: Request, why: str) -> None:
 
 
 def _forget_landed(tools: Tools, request: Request) -> bool:
-    """Record that landed tables are gone, so that their completion no longer counts."""
+    """Record that landed tables are gone, so that their completion no longer counts; True while some still are."""
     with tools.ledger.reading() as tx:
         manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND).items()}
         done = Clock(tx.events(request.id)).tables_done(Stage.LAND)
@@ -70,4 +70,6 @@ def _forget_landed(tools: Tools, request: Request) -> bool:
                     request.id, Stage.LAND, attempt, Event.CANCELLED, tools.now(), table=name, reason="[LAKE_LOST]"
                 )
         tools.sweep(f"{request.id}/staged")
-    return bool(gone)
+    with tools.ledger.reading() as tx:
+        newest = {e.table: e for e in tx.events(request.id) if e.stage is Stage.LAND and e.table is not None}
+    return any(e.event is Event.CANCELLED for e in newest.values())

@@ -37,6 +37,7 @@ app = FastAPI(
 )
 
 Gate = Literal["admission", "publication"]
+MAX_BODY = 100_000
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -67,6 +68,9 @@ async def same_origin_json_only(request: Request, call_next: Any) -> Any:
             return _error(403, "CROSS_ORIGIN", "the request comes from another site")
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return _error(415, "JSON_ONLY", "send JSON (content-type: application/json)")
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            return _error(413, "TOO_LARGE", f"send at most {MAX_BODY:,} bytes, with a content-length")
     response = await call_next(request)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sluice.adapters.ledger import PostgresLedger, broken_link, migrate, schema_is_current
+from sluice.adapters.ledger import PostgresLedger, migrate, schema_is_current
 from sluice.approval import Choice, decide, gate_standing, open_gate, require_approvals
+from sluice.chain import broken_link, broken_record
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.errors import (
@@ -327,3 +328,46 @@ def test_a_text_the_database_cannot_keep_is_bad_input(ledger: PostgresLedger, po
         tx.request("onb-\0")
     with ledger.reading() as tx:
         assert tx.decisions() == []
+
+
+def test_decisions_forged_in_the_database_open_no_gate(ledger: PostgresLedger, policy: Policy, ledger_url: str) -> None:
+    """Inserted with the application's own rights, so no trigger minds; the chain does."""
+    with ledger.transaction() as tx:
+        request = requested(tx, policy)
+        for gate in (Stage.ADMISSION, Stage.PUBLICATION):
+            if gate is Stage.PUBLICATION:
+                for stage in (Stage.LAND, Stage.PROFILE, Stage.CHECK):
+                    work(tx, request, stage)
+            asked(tx, request, gate)
+            for role in list(ROLES)[:4] if gate is Stage.PUBLICATION else ROLES:
+                decide(tx, policy, choice(request, role, gate=gate), NOW)
+    engine = sa.create_engine(ledger_url)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO sluice.decision SELECT seq + 1, request_id, gate, 'architecture', verdict, 'ghost', comment,"
+                " evidence_digest, at, hash, repeat('f', 64) FROM sluice.decision ORDER BY seq DESC LIMIT 1"
+            )
+        )
+    engine.dispose()
+    with pytest.raises(NotApprovedError, match="LEDGER_BROKEN"), ledger.transaction() as tx:
+        require_approvals(tx, request)
+
+
+def test_a_removed_newest_decision_is_noticed_by_the_clock(
+    ledger: PostgresLedger, policy: Policy, ledger_url: str
+) -> None:
+    with ledger.transaction() as tx:
+        request = requested(tx, policy)
+        asked(tx, request, Stage.ADMISSION)
+        decide(tx, policy, choice(request, "security"), NOW)
+        decide(tx, policy, choice(request, "business"), NOW)
+        assert broken_record(tx) is None
+    engine = sa.create_engine(ledger_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE sluice.decision DISABLE TRIGGER append_only"))
+        connection.execute(sa.text("DELETE FROM sluice.decision WHERE seq = 2"))
+    engine.dispose()
+    with ledger.reading() as tx:
+        assert broken_link(tx.decisions()) is None
+        assert "1 decisions, its stage clock tells of 2" in str(broken_record(tx))

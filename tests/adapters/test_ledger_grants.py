@@ -13,8 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sluice.adapters.ledger import PostgresLedger, broken_link, forget_connections, schema_is_current
+from sluice.adapters.ledger import PostgresLedger, forget_connections, schema_is_current
 from sluice.approval import Choice, decide, open_gate
+from sluice.chain import broken_link
 from sluice.contract.reading import read_contract
 from sluice.ledger import Artifact, RequestState, Verdict
 from sluice.onboarding import Ask, open_request

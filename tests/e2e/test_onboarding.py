@@ -13,7 +13,8 @@ import httpx
 import pytest
 from running import ROLES, Stack
 
-from sluice.adapters.ledger import PostgresLedger, broken_link, forget_connections
+from sluice.adapters.ledger import PostgresLedger, forget_connections
+from sluice.chain import broken_link
 from sluice.settings import load
 
 pytestmark = pytest.mark.stack

@@ -26,6 +26,7 @@ HOMES = {
 }
 DOMAIN = [
     "approval",
+    "chain",
     "cost",
     "evidence",
     "flow",

@@ -139,6 +139,12 @@ def _adopt(existing: IcebergTable, contract: Contract, table: Table) -> CatalogE
     return CatalogEntry(identifier, existing.location(), created=False)
 
 
+def require_table(source: Catalog, identifier: str) -> None:
+    """Raises TerminalError (NOT_REGISTERED) when the catalog has no such table."""
+    with _translated(identifier):
+        source.load_table(identifier)
+
+
 def publish(
     source: Catalog, identifier: str, files: Sequence[str], request_id: str, evidence_digest: str
 ) -> Publication:
@@ -223,10 +229,13 @@ def scan(source: Catalog, identifier: str, columns: Sequence[str] = ("*",)) -> p
 @contextmanager
 def _translated(where: str) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
-    from pyiceberg.exceptions import CommitStateUnknownException
+    from pyiceberg.exceptions import CommitStateUnknownException, NoSuchTableError
 
     try:
         yield
+    except NoSuchTableError as error:
+        raise TerminalError("NOT_REGISTERED", "the catalog has no such table", where=where,
+                            mend="Somebody removed it after it was registered; ask again.") from error  # fmt: skip
     except CommitStateUnknownException as error:
         raise LakeUnavailableError(
             "COMMIT_UNKNOWN", "the catalog did not say whether the commit happened", where=where

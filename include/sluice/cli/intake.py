@@ -40,15 +40,16 @@ def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str,
         if found["state"] == "open":
             revive(api, found["run_id"], conf)
         return str(found["id"]), False
-    identity = request_id(contract, 1 + max((r["attempt"] for r in earlier), default=0))
-    if api.trigger(identity, conf):
-        return identity, True
-    run = api.run(identity)
-    if run is not None and run["state"] == "failed":
-        # The run ended before there was a request: nothing is on record, so the same run can start over.
-        api.clear(identity)
-        return identity, True
-    return identity, False
+    attempt = max((r["attempt"] for r in earlier), default=0)
+    while True:
+        attempt += 1
+        identity = request_id(contract, attempt)
+        if api.trigger(identity, conf):
+            return identity, True
+        run = api.run(identity)
+        if run is None or run["state"] != "failed":
+            return identity, False
+        # A run of this id ended before there was a request, or belongs to an ended one: take the next id.
 
 
 def revive(api: AirflowApi, run_id: str, conf: dict[str, Any]) -> None:

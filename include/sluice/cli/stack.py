@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sluice.cli.console import emit_json
+from sluice.errors import SluiceError
 from sluice.settings import Settings, load
+
+if TYPE_CHECKING:
+    from sluice.adapters.airflow_api import AirflowApi
+    from sluice.ledger import Request
 
 
 @click.command()
@@ -17,7 +24,6 @@ def up() -> None:
 def start(settings: Settings) -> None:
     """Start the stack, then put right what the embedded lake forgot while it was down."""
     from sluice.cli.identity import ADMIN, development_users, session
-    from sluice.cli.intake import revive
     from sluice.recovery import reconcile
     from sluice.stack.local import up as start_stack
     from sluice.stream.tools import connect, use_aws
@@ -42,12 +48,23 @@ def start(settings: Settings) -> None:
     if outcome.again:
         with session(settings, user=ADMIN) as api:
             for request in outcome.again:
-                run = api.run(request.run_id)
-                if run is None or run["state"] == "failed":
-                    revive(api, request.run_id, {"contract_yaml": request.contract_text, "base": request.base or None})
+                try:
+                    land_again(api, request)
+                except SluiceError as error:  # the next `up` finds it again
+                    click.echo(f"  {request.id} cannot land again yet: {error}", err=True)
                 else:
-                    api.clear(request.run_id, ["land.table"])
-                click.echo(f"  {request.id} lands again: the lake was restarted while it was under way")
+                    click.echo(f"  {request.id} lands again: the lake was restarted while it was under way")
+
+
+def land_again(api: AirflowApi, request: Request) -> None:
+    """Have the request's run land its tables again."""
+    from sluice.cli.intake import revive
+
+    run = api.run(request.run_id)
+    if run is None or run["state"] == "failed":
+        revive(api, request.run_id, {"contract_yaml": request.contract_text, "base": request.base or None})
+    else:
+        api.clear(request.run_id, ["land.table"])
 
 
 @click.command()

@@ -31,6 +31,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+for _first in "yYnNoOtTfF":  # YAML 1.1's yes, no, on and off are words
+    _rules = [r for r in _Loader.yaml_implicit_resolvers.get(_first, []) if r[0] != "tag:yaml.org,2002:bool"]
+    if _first in "tTfF":
+        _rules.append(("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")))
+    _Loader.yaml_implicit_resolvers[_first] = _rules
+
+
 @dataclass(frozen=True)
 class Document:
     """Plain data (dict, list, str, int, float, bool, None) and the line (from 1) of every path in it."""

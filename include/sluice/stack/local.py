@@ -100,6 +100,9 @@ def _start(settings: Settings, users: Mapping[str, str], say: Say, prepare: Call
     _ready_file(settings).unlink(missing_ok=True)
     parts = _parts(settings)
     missing = [part for part, record in _running(settings, parts).items() if record is None]
+    if postgres.PART in missing:
+        # Components that lost their database die of it later, when nobody looks.
+        missing = [part for part in parts if part in missing or part in components.COMMANDS]
     for part in [components.MIGRATION, *missing]:
         _stop(settings, part)  # what outlived a part that was killed holds its port
     _require_free_ports(settings, missing)

@@ -34,6 +34,8 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     for manifest in manifests.values():
         _still_there(manifest, tools.store)
     catalog = iceberg.catalog()
+    for name in request.tables:
+        iceberg.require_table(catalog, entries[name]["identifier"])
     snapshots = {}
     for name in request.tables:
         identifier = entries[name]["identifier"]

@@ -9,7 +9,7 @@ from sluice.contract.model import Contract
 from sluice.errors import BadInputError
 from sluice.ledger import Artifact, Request
 from sluice.linting import usable_contract, usable_text
-from sluice.onboarding import Ask, found, open_request, request_id
+from sluice.onboarding import Ask, found, is_id_for, open_request
 from sluice.stages import Stage
 from sluice.stream.source import probe
 from sluice.stream.tools import Tools
@@ -42,7 +42,7 @@ def open_for_run(tools: Tools, contract: Contract, ask: Ask, *, run_id: str, req
     """
     started_at = tools.now()
     policy = tools.policy()
-    if run_id.startswith("onb-") and not (run_id + "-").startswith(request_id(contract) + "-"):
+    if run_id.startswith("onb-") and not is_id_for(contract, run_id):
         raise BadInputError("CONTRACT_CHANGED", f"the run {run_id} was asked for another contract than it now finds",
                             mend="Ask again with `sluice request`.")  # fmt: skip
     seen = probe(contract, ask.base, tools.settings, tools.store)

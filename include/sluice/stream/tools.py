@@ -38,6 +38,7 @@ class Tools:
 
     def scratch(self, name: str) -> Path:
         """A folder for a request's files on their way; `sweep` removes it."""
+        self.settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds data nobody approved yet
         folder = self.settings.scratch / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -121,7 +121,7 @@ def test_the_connection_itself_holds_when_the_first_wall_does_not(staged: Staged
     [
         ("SELECT 1, 2", "SQL_RESULT"), ("SELECT id FROM parents", "SQL_RESULT"),
         ("SELECT 1 WHERE false", "SQL_RESULT"), ("SELECT nope FROM parents", "SQL_INVALID"),
-        ("SELEC 1", "SQL_INVALID"), ("SELECT 'x'::INT", "SQL_INVALID"), ("SELECT count(*) FROM nowhere", "SQL_REFUSED"),
+        ("SELEC 1", "SQL_INVALID"), ("SELECT 'x'::INT", "SQL_FAILED"), ("SELECT count(*) FROM nowhere", "SQL_REFUSED"),
     ],
 )  # fmt: skip
 def test_queries_that_answer_nothing(staged: Staged, sql: str, code: str) -> None:
@@ -158,3 +158,12 @@ def test_outside_its_block_nothing_is_open(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as caught:
         Staged({}, scratch=tmp_path).scalar("SELECT 1")
     assert caught.value.code == "NOT_OPEN"
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 'Client 1'::INT", "SELECT error('Client 1')", "SELECT ('Client 1' || id)::DATE FROM parents"]
+)
+def test_no_value_leaves_through_an_error(staged: Staged, sql: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        staged.scalar(sql)
+    assert "Client" not in str(caught.value)

@@ -181,3 +181,12 @@ def test_a_missing_file_a_folder_and_bytes_that_are_not_text(tmp_path: Path) -> 
     with pytest.raises(InvalidContractError) as invalid:
         load_contract(binary)
     assert invalid.value.findings[0].line == 2
+
+
+def test_no_is_norway_and_true_is_true() -> None:
+    """YAML 1.1 would read `NO` as false."""
+    contract = read_contract(
+        GOOD.replace('value: "NA"', "value: [NO, off, y]").replace("primaryKey: true", "primaryKey: True")
+    )
+    assert contract.server.dialect.null_sequence == ("NO", "off", "y")
+    assert contract.tables[0].key

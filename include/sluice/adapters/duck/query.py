@@ -72,7 +72,7 @@ class Staged:
     def scalar(self, sql: str) -> Any:
         """The one value that `sql`, one SELECT, returns.
 
-        Raises BadInputError SQL_REFUSED (not one SELECT, or it reaches beyond the tables), SQL_INVALID,
+        Raises BadInputError SQL_REFUSED (not one SELECT, or it reaches beyond the tables), SQL_INVALID, SQL_FAILED,
         SQL_RESULT (not exactly one value), SQL_TIMEOUT.
         """
         rows = self._arrow(self._admit(sql))
@@ -121,9 +121,12 @@ class Staged:
             raise BadInputError(
                 "SQL_TIMEOUT", f"the query ran longer than {self._seconds:g} seconds", mend="Make it cheaper."
             ) from e
+        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as e:
+            # DuckDB quotes the value it choked on, and a value may be somebody's name.
+            what = f"the query fails on the data ({type(e).__name__})"
+            raise BadInputError("SQL_FAILED", what, mend="Use TRY_CAST, or try the query on your own copy.") from e
         except (
-            duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException,
-            duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.NotImplementedException,
+            duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.NotImplementedException,
         ) as e:  # fmt: skip
             raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
-from sluice.adapters.ledger.chain import GENESIS, decision_hash
+from sluice.chain import GENESIS, decision_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
 from sluice.stages import Event, Stage, StageEvent

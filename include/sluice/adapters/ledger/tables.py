@@ -78,5 +78,3 @@ artifact = Table(
     Column("content", JSONB, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
-
-APPEND_ONLY = (stage_event, decision, artifact)

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import UTC
 
 from sluice.contract.model import digest_of
-from sluice.ledger import Decision
+from sluice.ledger import Decision, Transaction
+from sluice.stages import Event
 
 GENESIS = "0" * 64
 
@@ -31,4 +32,17 @@ def broken_link(decisions: Iterable[Decision]) -> str | None:
         if decision_hash(decision) != decision.hash:
             return f"decision {decision.seq} was changed after it was recorded"
         previous, expected = decision.hash, expected + 1
+    return None
+
+
+def broken_record(tx: Transaction) -> str | None:
+    """What is wrong with the record of decisions: its chain, or a decision that only the stage clock remembers."""
+    if problem := broken_link(tx.decisions()):
+        return problem
+    verdicts = (Event.APPROVED, Event.REJECTED, Event.RETURNED)
+    for request in tx.requests():
+        told = sum(e.event in verdicts and e.role is not None for e in tx.events(request.id))
+        kept = len(tx.decisions(request.id))
+        if told != kept:
+            return f"{request.id} has {kept} decisions, its stage clock tells of {told}"
     return None
