@@ -35,6 +35,7 @@ import httpx
 import pytest
 
 from compose_file import PROJECT, REQUIRED, compose, environment
+from free_ports import free_ports
 from sluice.settings import Settings, load
 from sluice.stack import aws, postgres, processes
 
@@ -110,17 +111,6 @@ class Shape:
 
     def log(self, service: str) -> str:
         return processes.log_file(self.home, service).read_text(errors="replace")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @pytest.fixture(scope="module")
