@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -48,8 +49,8 @@ def show_request(overview: dict[str, Any]) -> None:
 def common_folder(locations: list[str]) -> str:
     """The deepest folder above all of these URIs."""
     parts = [location.split("/")[:-1] for location in locations]
-    shared = [level[0] for level in zip(*parts, strict=False) if len(set(level)) == 1]
-    return "/".join(shared)
+    shared = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    return "/".join(level[0] for level in shared)
 
 
 def show_flow(flow: dict[str, Any]) -> None:

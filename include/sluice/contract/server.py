@@ -77,7 +77,7 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
 def _dialect(
     document: Document, data: dict[str, Any], path: Path, findings: list[Finding], format_name: str
 ) -> Dialect:
-    values: dict[str, Any] = {_TEXTS[k]: v for k in ("encoding", "delimiter") if (v := data.get(k))}
+    values: dict[str, Any] = {k: v for k in ("encoding", "delimiter") if (v := data.get(k))}
     for i, item in enumerate(data.get("customProperties") or ()):
         name, value = str(item.get("property")), item.get("value")
         if name in _TERMS:
@@ -119,7 +119,6 @@ def _texts(value: object) -> tuple[str, ...] | None:
     return found if len(found) == len(texts) else None
 
 
-_TEXTS = {"delimiter": "delimiter", "encoding": "encoding"}
 _DELIMITERS = {"tsv": "\t", "psv": "|"}
 _TERMS: dict[str, tuple[str, Callable[[object], Any], str]] = {
     "delimiter": ("delimiter", _text, "a text"),
