@@ -74,7 +74,7 @@ def land_table(
             store.put(local, uri)
         sources.append(SourceFile(delivery.name, delivery.size, digest, uri))
         plain += unpack(local, scratch / f"plain-{i}", allow_empty=table.allow_empty)
-    out, quarantine = scratch / "staged.parquet", scratch / "quarantine.parquet"
+    out, quarantine = scratch / "staged", scratch / "quarantine.parquet"
     converted = convert(
         plain, table, contract.server.format, contract.server.dialect, out=out, quarantine=quarantine,
         memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch,
@@ -84,15 +84,17 @@ def land_table(
         quarantine_uri = layout.quarantine(contract.id, table.table_name, attempt)
         store.put(quarantine, quarantine_uri)
     _within_limit(table, converted.rows_quarantined, converted.rows_read, quarantine_uri)
-    staged = StagedFile(layout.staged(contract.id, table.table_name, attempt, "part-0.parquet"),
-                        converted.rows_staged, out.stat().st_size, sha256(out))  # fmt: skip
-    store.put(out, staged.uri)
+    staged: list[StagedFile] = []
+    for part in converted.staged:
+        uri = layout.staged(contract.id, table.table_name, attempt, part.path.name)
+        staged.append(StagedFile(uri, part.rows, part.path.stat().st_size, sha256(part.path)))
+        store.put(part.path, uri)
     manifest = Manifest(
         source=contract.id,
         table=table.name,
         contract_digest=contract.digest,
         sources=tuple(sources),
-        staged=(staged,),
+        staged=tuple(staged),
         quarantine_uri=quarantine_uri,
         rows_read=converted.rows_read,
         rows_staged=converted.rows_staged,

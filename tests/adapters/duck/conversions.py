@@ -71,13 +71,13 @@ def convert_bytes(
         files.append((f"file-{number}", path))
     converted = convert(
         files, table, server_format, dialect,
-        out=folder / "out.parquet", quarantine=folder / "quarantine.parquet",
+        out=folder / "out", quarantine=folder / "quarantine.parquet",
         memory_limit=memory_limit, threads=threads, scratch=folder / "scratch",
     )  # fmt: skip
-    staged = pq.read_table(converted.staged)
+    staged = pa.concat_tables(pq.read_table(part.path) for part in converted.staged)
     bad = pq.read_table(converted.quarantine).to_pylist() if converted.quarantine else []
     assert converted.rows_read == converted.rows_staged + converted.rows_quarantined
-    assert converted.rows_staged == staged.num_rows
+    assert converted.rows_staged == staged.num_rows == sum(part.rows for part in converted.staged)
     assert converted.rows_quarantined == len(bad) == sum(converted.reasons.values())
     joined = b"".join(contents)
     if not dialect.encoding and len(contents) == 1:

@@ -1,11 +1,11 @@
-"""Turns source files into one typed Parquet file of the contract's columns, and a quarantine of the rest."""
+"""Turns source files into typed Parquet files of the contract's columns, and a quarantine of the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -24,15 +24,23 @@ FORMATS = (*DELIMITED, *JSON_LINES, "parquet")
 
 
 @dataclass(frozen=True)
+class StagedPart:
+    """One staged Parquet file and its rows."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True)
 class Converted:
     """What a conversion made. Invariant, proven: rows_read = rows_staged + rows_quarantined + rows_dropped.
 
-    `staged` always exists, if need be with no rows; `quarantine` is None when every row was staged. `dialect`
+    `staged` has at least one file, if need be with no rows; `quarantine` is None when every row was staged. `dialect`
     is what was used to read the first file, `detected` naming what the contract left open; files that were
     read differently are under `files`.
     """
 
-    staged: Path
+    staged: tuple[StagedPart, ...]
     quarantine: Path | None
     rows_read: int
     rows_staged: int
@@ -61,10 +69,10 @@ def convert(
     threads: int,
     scratch: Path,
 ) -> Converted:
-    """Convert `files` (display name, local plain file) to the Parquet file `out`, in the files' order.
+    """Convert `files` (display name, local plain file) to Parquet files in the folder `out`, which is made anew.
 
-    The same files give the same bytes. Rows that are no rows of the contract go to `quarantine`, which is
-    written only for such rows. Nothing is left behind at either path when this raises.
+    Rows that are no rows of the contract go to the file `quarantine`, which is written only for such rows.
+    Nothing is left behind at either path when this raises.
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
     MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY,
@@ -81,6 +89,8 @@ def convert(
         raise SourceError("NO_FILES", "there is no file to convert", where=table.name, mend="Check the location.")
     scratch.mkdir(parents=True, exist_ok=True)
     quarantine.unlink(missing_ok=True)
+    rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     try:
         with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
             engine = _Engine(memory_limit, threads, Path(folder))
@@ -89,19 +99,19 @@ def convert(
             else:
                 converted = _text(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
     except BaseException:
-        for path in (out, quarantine, out.with_name(f"tmp_{out.name}")):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+        rmtree(out, ignore_errors=True)
+        quarantine.unlink(missing_ok=True)
         raise
     return converted
 
 
 def _parquet(files: Sequence[tuple[str, Path]], table: Table, out: Path, engine: _Engine) -> Converted:
+    staged = out / "part-0.parquet"
     rows = convert_parquet(
-        files, table, out, memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch
+        files, table, staged, memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch
     )
     _refuse_empty(rows, files, table)
-    return Converted(out, None, rows, rows, 0, {}, {})
+    return Converted((StagedPart(staged, rows),), None, rows, rows, 0, {}, {})
 
 
 def _text(
@@ -129,13 +139,13 @@ def _text(
         if part is not None:
             parts.append(part)
     staging = Staging(parts, table, () if server_format in JSON_LINES else dialect.null_sequence, engine.scratch)
-    read, staged = staging.write(out, memory_limit=engine.memory_limit, threads=engine.threads)
+    read, staged = staging.write(out / "part-0.parquet", memory_limit=engine.memory_limit, threads=engine.threads)
     _refuse_empty(read, files, table)
     reasons = write_quarantine(staging.bad_records(), table, quarantine)
     first = next(iter(dialects.values()))
     others = {display: used for display, used in dialects.items() if used != first}
     return Converted(
-        staged=out,
+        staged=(StagedPart(out / "part-0.parquet", staged),),
         quarantine=quarantine if reasons else None,
         rows_read=read,
         rows_staged=staged,
