@@ -55,6 +55,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class BadRows:
+    """What happens to rows that do not fit the contract.
+
+    `policy`: `quarantine` keeps them for repair; `drop` declares them dropped, counted with their reasons; with
+    `refuse` a single one stops the landing. More than `max_share` (0-1) of the rows read, or more than `max_rows`,
+    stop it too; None: no such limit. Without `keep_raw` what is written of a bad row is its place and its reason
+    code, not its values.
+    """
+
+    policy: str = "quarantine"
+    max_share: float | None = None
+    max_rows: int | None = None
+    keep_raw: bool = True
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of a contract (an ODCS schema object).
 
@@ -69,8 +85,7 @@ class Table:
     relationships: tuple[Relationship, ...] = ()
     quality: tuple[Mapping[str, Any], ...] = ()
     allow_empty: bool = False
-    quarantine_limit: float | None = None
-    """Share of rows (0-1) that may be quarantined before landing stops; None: no limit."""
+    bad_rows: BadRows = BadRows()
 
     @property
     def key(self) -> tuple[Column, ...]:

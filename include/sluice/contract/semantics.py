@@ -19,12 +19,13 @@ from sluice.contract.model import (
     Relationship,
     Table,
 )
+from sluice.contract.names import field_name
+from sluice.contract.quarantine import read_policy
 from sluice.contract.server import read_server
 from sluice.contract.types import LOGICAL_TYPES, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
 from sluice.errors import Finding, InvalidContractError
 
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
-MAX_FIELD_NAME = 255
 
 
 class _Reader:
@@ -55,11 +56,6 @@ class _Reader:
         known = [c for c in columns if c is not None]
         self.distinct("DUPLICATE_COLUMN", (*path, "properties"), "column", [(c.name, c.field_name) for c in known])
         self.key_positions(known, (*path, "properties"))
-        limit = custom.get("quarantineLimit")
-        if limit is not None and not (_is_number(limit) and 0 <= limit <= 1):
-            self.report("QUARANTINE_LIMIT", (*path, "customProperties"), f"quarantineLimit is {limit!r}",
-                        "Give a share of the rows between 0 and 1.")  # fmt: skip
-            limit = None
         return Table(
             name=name,
             table_name=table_name,
@@ -69,7 +65,7 @@ class _Reader:
             relationships=tuple(self.relationships(data, path)),
             quality=tuple(data.get("quality") or ()),
             allow_empty=custom.get("allowEmpty") is True,
-            quarantine_limit=limit,
+            bad_rows=read_policy(self.document, self.findings, data, path),
         )
 
     def column(self, data: Mapping[str, Any], path: Path) -> Column | None:
@@ -77,6 +73,10 @@ class _Reader:
         if not name:
             self.report("MISSING_KEY", path, "the column has no name", "Add `name:`.")
             return None
+        lake_name = field_name(data.get("physicalName") or name)
+        if not re.search("[a-z0-9]", lake_name):
+            self.report("BAD_NAME", (*path, "name"), f"the column name {name!r} cannot be used in the catalog",
+                        "Give it a `physicalName` with letters, digits and _.")  # fmt: skip
         options = data.get("logicalTypeOptions") or {}
         try:
             column_type = resolve(data.get("logicalType"), data.get("physicalType"), zoned=options.get("timezone"))
@@ -102,7 +102,7 @@ class _Reader:
         position = int(data.get("primaryKeyPosition") or 0)
         return Column(
             name=name,
-            field_name=field_name(data.get("physicalName") or name),
+            field_name=lake_name,
             type=column_type,
             description=data.get("description") or "",
             required=data.get("required") is True,
@@ -222,12 +222,6 @@ def build(document: Document, text: str) -> Contract:
 def custom_properties(data: Mapping[str, Any]) -> dict[str, Any]:
     """ODCS `customProperties` (an array of {property, value}) as a dict."""
     return {p["property"]: p.get("value") for p in data.get("customProperties") or () if "property" in p}
-
-
-def field_name(name: str) -> str:
-    """The catalog's name for a column or table: Glue is lower-case; other characters become `_`."""
-    safe = re.sub(r"[^a-z0-9_]", "_", name.strip().lower())[:MAX_FIELD_NAME]
-    return f"_{safe}" if safe[:1].isdigit() else safe
 
 
 def _names(value: Any) -> tuple[str, ...]:

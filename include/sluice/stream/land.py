@@ -109,9 +109,10 @@ def land_table(
 
 
 def _within_limit(table: Table, quarantined: int, read: int, uri: str | None) -> None:
-    if table.quarantine_limit is None or not read or quarantined / read <= table.quarantine_limit:
+    limit = table.bad_rows.max_share
+    if limit is None or not read or quarantined / read <= limit:
         return
     raise SourceError(
         "QUARANTINE_LIMIT", f"{quarantined:,} of {read:,} rows of {table.name!r} were quarantined; the contract allows "
-        f"{table.quarantine_limit:.2%}", where=uri or "", mend="Mend the rows at the source, or agree on another limit.",
+        f"{limit:.2%}", where=uri or "", mend="Mend the rows at the source, or agree on another limit.",
     )  # fmt: skip

@@ -35,7 +35,7 @@ def test_the_example_is_accepted_by_sluice() -> None:
     assert contract.classification == "confidential"
     [table] = contract.tables
     assert table.location == "parcels.csv"
-    assert table.quarantine_limit == 0.01
+    assert table.bad_rows.max_share == 0.01
     assert [str(column.type) for column in table.columns] == [
         "string",
         "timestamptz",
