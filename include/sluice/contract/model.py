@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sluice.contract.types import ColumnType
@@ -38,8 +38,9 @@ class Relationship:
 class Column:
     """A column of a table. `name` is the column's name in the source, `field_name` the one in the lake.
 
-    `options` is ODCS `logicalTypeOptions` (minLength, pattern, maximum, format ...); `key_position` counts
-    from 1 and is 0 outside the primary key; `quality` holds ODCS quality rules as they were written.
+    `options` is ODCS `logicalTypeOptions` (minLength, pattern, maximum, format ...) and what the column's
+    customProperties say about its texts (decimalChar, groupChar, trueValues, falseValues, nullSequence);
+    `key_position` counts from 1 and is 0 outside the primary key; `quality` holds ODCS quality rules as written.
     """
 
     name: str
@@ -86,6 +87,8 @@ class Table:
     quality: tuple[Mapping[str, Any], ...] = ()
     allow_empty: bool = False
     bad_rows: BadRows = BadRows()
+    dialect_terms: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of Dialect that this table's files have for themselves; `Contract.dialect_of` joins them in."""
 
     @property
     def key(self) -> tuple[Column, ...]:
@@ -107,23 +110,50 @@ class Table:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a delimited file is written, in Frictionless Table Dialect terms. None means: detect it.
+    """How a file is written, in Frictionless Table Dialect terms. None means: not declared, detect it.
 
-    Source: Frictionless Data, Table Dialect v1 (https://specs.frictionlessdata.io/csv-dialect/).
+    Sources: Frictionless CSV Dialect 1.2 and Table Dialect v2; sluice.contract.dialect reads them.
     """
 
     delimiter: str | None = None
     quote_char: str | None = None
+    """One character; "" means that nothing is ever quoted."""
     escape_char: str | None = None
+    """One character; "" means that there is none."""
     double_quote: bool | None = None
     line_terminator: str | None = None
     skip_initial_space: bool | None = None
-    header: bool = True
-    header_rows: int | None = None
+    header: bool | None = None
+    header_rows: tuple[int, ...] | None = None
+    """The rows, from 1, that hold the names, joined by `header_join`. What stands between and before them is no data."""
+    header_join: str = " "
+    case_sensitive_header: bool | None = None
+    comment_rows: tuple[int, ...] = ()
     comment_char: str | None = None
+    """One or more characters that begin a line which is no data; "" means that there are none."""
+    skip_rows: int = 0
+    """Lines before everything else that are no data. Row numbers count on from there."""
+    footer_rows: int | None = None
+    """Records at the end that are no data."""
     null_sequence: tuple[str, ...] = ("",)
     encoding: str | None = None
     compression: str | None = None
+    decimal_char: str | None = None
+    group_char: str | None = None
+    true_values: tuple[str, ...] | None = None
+    false_values: tuple[str, ...] | None = None
+    date_format: str | None = None
+    time_format: str | None = None
+    timestamp_format: str | None = None
+    property: str | None = None
+    """JSON: the property that holds the rows, dotted when it lies deeper."""
+    item_type: str | None = None
+    """JSON: each row is an "array" or an "object"."""
+    item_keys: tuple[str, ...] | None = None
+    """JSON: the properties of an object that are columns."""
+    sheet_name: str | None = None
+    sheet_number: int | None = None
+    """Excel: from 1."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +197,10 @@ class Contract:
     def location(self, table: Table) -> str:
         """Where the table's file is: a path or s3:// URI, relative only if the server's base is."""
         return f"{self.server.base}/{table.location or f'{table.name}.{self.server.format}'}"
+
+    def dialect_of(self, table: Table) -> Dialect:
+        """How this table's files are written: the server's terms, the table's own in their place."""
+        return replace(self.server.dialect, **table.dialect_terms)
 
     def table(self, name: str) -> Table:
         """The table with this name; KeyError when there is none."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sluice.contract.dialect import read_options, read_terms
 from sluice.contract.document import Document, Path
 from sluice.contract.model import (
     CLASSIFICATIONS,
@@ -66,6 +67,7 @@ class _Reader:
             quality=tuple(data.get("quality") or ()),
             allow_empty=custom.get("allowEmpty") is True,
             bad_rows=read_policy(self.document, self.findings, data, path),
+            dialect_terms=read_terms(self.document, data, path, self.findings),
         )
 
     def column(self, data: Mapping[str, Any], path: Path) -> Column | None:
@@ -77,7 +79,10 @@ class _Reader:
         if not re.search("[a-z0-9]", lake_name):
             self.report("BAD_NAME", (*path, "name"), f"the column name {name!r} cannot be used in the catalog",
                         "Give it a `physicalName` with letters, digits and _.")  # fmt: skip
-        options = data.get("logicalTypeOptions") or {}
+        options = {
+            **(data.get("logicalTypeOptions") or {}),
+            **read_options(self.document, data, path, self.findings),
+        }
         try:
             column_type = resolve(data.get("logicalType"), data.get("physicalType"), zoned=options.get("timezone"))
         except UnknownTypeError as error:

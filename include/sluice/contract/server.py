@@ -5,11 +5,11 @@ Source: ODCS v3.1.0 servers (types `local` and `s3`); Frictionless Table Dialect
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from sluice.contract.dialect import Terms, check_dialect, read_terms
 from sluice.contract.document import Document, Path
 from sluice.contract.model import Dialect, Server, Table
 from sluice.errors import Finding
@@ -57,6 +57,7 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
     if data["type"] == "local" and (not base or "://" in base):
         report("BAD_LOCATION", (*path, "path"), f"path {base!r} is not a folder", "Write a folder's path.")
     dialect = _dialect(document, data, path, findings, format_name)
+    _check_dialects(document, dialect, path, tables, findings)
     for i, table in enumerate(tables):
         location = table.location or f"{table.name}.{format_name}"
         parts = PurePosixPath(location).parts
@@ -77,61 +78,26 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
 def _dialect(
     document: Document, data: dict[str, Any], path: Path, findings: list[Finding], format_name: str
 ) -> Dialect:
-    values: dict[str, Any] = {k: v for k in ("encoding", "delimiter") if (v := data.get(k))}
-    for i, item in enumerate(data.get("customProperties") or ()):
-        name, value = str(item.get("property")), item.get("value")
-        if name in _TERMS:
-            field, understand, expected = _TERMS[name]
-            understood = understand(value)
-            if understood is not None:
-                values[field] = understood
-                continue
-            message, mend = f"{name} is {value!r}", f"Give {expected}."
-        elif close := difflib.get_close_matches(name, _TERMS, n=1, cutoff=0.8):
-            message, mend = f"{name!r} is not a term of the dialect", f"Did you mean {close[0]!r}?"
-        else:
-            continue  # somebody else's property
-        findings.append(document.finding("BAD_DIALECT", (*path, "customProperties", i), message, mend))
+    terms: Terms = {k: v for k in ("encoding", "delimiter") if (v := data.get(k))}
+    terms |= read_terms(document, data, path, findings)
     if format_name in _DELIMITERS:
-        values.setdefault("delimiter", _DELIMITERS[format_name])
-    return Dialect(**values)
+        terms.setdefault("delimiter", _DELIMITERS[format_name])
+    return Dialect(**terms)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _character(value: object) -> str | None:
-    return value if isinstance(value, str) and len(value) == 1 else None
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _texts(value: object) -> tuple[str, ...] | None:
-    texts = value if isinstance(value, list) else [value]
-    found = tuple(t for t in texts if isinstance(t, str))
-    return found if len(found) == len(texts) else None
+def _check_dialects(
+    document: Document, dialect: Dialect, path: Path, tables: list[Table], findings: list[Finding]
+) -> None:
+    """The terms of the server, and those of every table on top of them, must go together."""
+    mend = "Change one of the two."
+    if wrong := check_dialect(dialect):
+        findings.append(document.finding("BAD_DIALECT", (*path, "customProperties"), wrong, mend))
+        return
+    places = {t["name"]: i for i, t in enumerate(document.data.get("schema") or ())}
+    for table in tables:
+        if table.dialect_terms and (wrong := check_dialect(replace(dialect, **table.dialect_terms))):
+            place = ("schema", places[table.name], "customProperties")
+            findings.append(document.finding("BAD_DIALECT", place, f"{table.name!r}: {wrong}", mend))
 
 
 _DELIMITERS = {"tsv": "\t", "psv": "|"}
-_TERMS: dict[str, tuple[str, Callable[[object], Any], str]] = {
-    "delimiter": ("delimiter", _text, "a text"),
-    "quoteChar": ("quote_char", _character, "one character"),
-    "escapeChar": ("escape_char", _character, "one character"),
-    "commentChar": ("comment_char", _character, "one character"),
-    "lineTerminator": ("line_terminator", _text, "a text"),
-    "encoding": ("encoding", _text, "a text"),
-    "compression": ("compression", _text, "a text"),
-    "doubleQuote": ("double_quote", _flag, "true or false"),
-    "skipInitialSpace": ("skip_initial_space", _flag, "true or false"),
-    "header": ("header", _flag, "true or false"),
-    "headerRows": ("header_rows", _count, "the number of header rows"),
-    "nullSequence": ("null_sequence", _texts, "a text or a list of texts; put numbers in quotes"),
-}
-"""Frictionless term → field of Dialect, how its value is understood, and what it should be."""

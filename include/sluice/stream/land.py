@@ -76,7 +76,7 @@ def land_table(
         plain += unpack(local, scratch / f"plain-{i}", allow_empty=table.allow_empty)
     out, quarantine = scratch / "staged", scratch / "quarantine.parquet"
     converted = convert(
-        plain, table, contract.server.format, contract.server.dialect, out=out, quarantine=quarantine,
+        plain, table, contract.server.format, contract.dialect_of(table), out=out, quarantine=quarantine,
         memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch,
     )  # fmt: skip
     quarantine_uri = None

@@ -82,7 +82,7 @@ class TestHeader:
 
     def test_several_header_rows(self, run: Convert) -> None:
         content = b'made by,us\n\n"a",b\n1,2\n3\n'
-        found = run(content, AB, dialect=Dialect(header_rows=2))
+        found = run(content, AB, dialect=Dialect(header_rows=(1, 2)))
         assert found.rows == [("1", "2")]
         assert [(q["line"], q["raw"]) for q in found.quarantine] == [(5, b"3")]
 

@@ -72,12 +72,12 @@ class RecordParser:
         self.end = re.compile(end)
         self.stop = re.compile(delimiter + b"|" + end)
         self.lookahead = max(len(spelling.delimiter), len(spelling.terminator or b"\r\n"))
-        body = rb"[^" + quote + (escape if spelling.escape else b"") + rb"]*"
+        body = rb"[^" + quote + (escape if spelling.escape else b"") + rb"]*+"
         inner = [escape + rb"."] if spelling.escape else []
         inner += [quote + quote] if spelling.doubled else []
         self.quoted = None
         if spelling.quote:
-            again = rb"(?:(?:" + b"|".join(inner) + rb")" + body + rb")*" if inner else b""
+            again = rb"(?:(?:" + b"|".join(inner) + rb")" + body + rb")*+" if inner else b""
             self.quoted = re.compile(quote + b"(" + body + again + b")" + quote, re.DOTALL)
         self.bare = None
         if spelling.escape:

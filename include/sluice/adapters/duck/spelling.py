@@ -65,7 +65,7 @@ def resolve(dialect: Dialect, server_format: str, sample: bytes, names: list[str
     if delimiter is not None and delimiter == quote:
         raise BadInputError("DIALECT", f"{delimiter!r} is both delimiter and quote", where=where)
     return Spelling(
-        delimiter=delimiter or _delimiter(sample, quote, names, header=dialect.header),
+        delimiter=delimiter or _delimiter(sample, quote, names, header=dialect.header is not False),
         quote=quote,
         escape=escape,
         doubled=not escape if doubled is None else doubled,
@@ -86,7 +86,7 @@ def report(spelling: Spelling, dialect: Dialect, sample: bytes, encoding: str) -
         "doubleQuote": spelling.doubled,
         "lineTerminator": (spelling.terminator or common).decode(),
         "skipInitialSpace": spelling.skip_initial_space,
-        "header": dialect.header,
+        "header": dialect.header is not False,
         "headerRows": header_rows(dialect),
         "commentChar": spelling.comment.decode() or None,
         "nullSequence": list(dialect.null_sequence),
@@ -101,9 +101,9 @@ def report(spelling: Spelling, dialect: Dialect, sample: bytes, encoding: str) -
 
 def header_rows(dialect: Dialect) -> int:
     """How many records before the data are header; the last of them names the columns."""
-    if not dialect.header:
+    if dialect.header is False:
         return 0
-    return 1 if dialect.header_rows is None else dialect.header_rows
+    return 1 if dialect.header_rows is None else len(dialect.header_rows)
 
 
 def _terminator(dialect: Dialect) -> bytes | None:

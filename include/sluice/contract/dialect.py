@@ -1,0 +1,231 @@
+"""How files are written, as a contract says it: Frictionless terms in `customProperties`, read into a Dialect.
+
+Sources: Frictionless CSV Dialect 1.2 (https://specs.frictionlessdata.io/csv-dialect/) and Table Dialect v2
+(https://datapackage.org/standard/table-dialect/). `compression`, `encoding`, `skipRows`, `footerRows` and the terms
+about values (`decimalChar`, `groupChar`, `trueValues`, `falseValues`, `dateFormat` ...) are named after Frictionless
+Resource and Table Schema, or are Sluice's own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sluice.contract.document import Document, Path
+from sluice.contract.model import Dialect
+from sluice.errors import Finding
+
+COMPRESSIONS = ("none", "gz", "gzip", "bz2", "bzip2", "zst", "zstd", "zip", "tar")
+
+Terms = dict[str, Any]
+"""Field of Dialect → value, for what is declared."""
+
+
+def read_terms(document: Document, data: Mapping[str, Any], path: Path, findings: list[Finding]) -> Terms:
+    """The dialect terms among the customProperties of a server or a table; a wrong one becomes a BAD_DIALECT."""
+    return _read(document, data, path, findings, _TERMS)
+
+
+def read_options(document: Document, data: Mapping[str, Any], path: Path, findings: list[Finding]) -> dict[str, Any]:
+    """What a column's customProperties say about its values, by its contract name: decimalChar, trueValues ..."""
+    names = {_TERMS[name][0]: name for name in COLUMN_TERMS}
+    terms = _read(document, data, path, findings, {n: _TERMS[n] for n in COLUMN_TERMS})
+    options = {names[field]: value for field, value in terms.items()}
+    for i, item in enumerate(data.get("customProperties") or ()):
+        if item.get("property") == "format":
+            if isinstance(item.get("value"), str) and item["value"]:
+                options["format"] = item["value"]
+            else:
+                findings.append(
+                    document.finding(
+                        "BAD_DIALECT", (*path, "customProperties", i), f"format is {item.get('value')!r}",
+                        "Give a pattern such as dd.MM.yyyy.",
+                    )
+                )  # fmt: skip
+    return options
+
+
+def check_dialect(dialect: Dialect) -> str:
+    """What the terms contradict each other in; empty when they agree."""
+    marks = {"delimiter": dialect.delimiter, "quoteChar": dialect.quote_char, "commentChar": dialect.comment_char}
+    used: dict[str, str] = {}
+    for term, mark in marks.items():
+        if mark and mark in used:
+            return f"{mark!r} is both {used[mark]} and {term}"
+        used.setdefault(mark or "", term)
+    if dialect.escape_char and dialect.escape_char == dialect.delimiter:
+        return f"{dialect.escape_char!r} is both delimiter and escapeChar"
+    if dialect.decimal_char and dialect.decimal_char == dialect.group_char:
+        return f"{dialect.decimal_char!r} is both decimalChar and groupChar"
+    both = {w.casefold() for w in dialect.true_values or ()} & {w.casefold() for w in dialect.false_values or ()}
+    if both:
+        return f"{', '.join(sorted(both))} is in both trueValues and falseValues"
+    if dialect.header is False and dialect.header_rows:
+        return "header is false, and headerRows names rows"
+    return ""
+
+
+def _read(
+    document: Document, data: Mapping[str, Any], path: Path, findings: list[Finding], terms: Mapping[str, Any]
+) -> Terms:
+    values: Terms = {}
+    for i, item in enumerate(data.get("customProperties") or ()):
+        name, value = str(item.get("property")), item.get("value")
+        if name in terms:
+            field, understand, expected = terms[name]
+            if value is None:
+                if name in _NONE_IS_NOTHING:
+                    values[field] = ""
+                continue
+            understood = understand(_spelt_out(value) if name in _ESCAPED else value)
+            if understood is not None:
+                values[field] = understood
+                continue
+            message, mend = f"{name} is {value!r}", f"Give {expected}."
+        elif close := difflib.get_close_matches(name, terms, n=1, cutoff=0.8):
+            message, mend = f"{name!r} is not a term of the dialect", f"Did you mean {close[0]!r}?"
+        else:
+            continue  # somebody else's property
+        findings.append(document.finding("BAD_DIALECT", (*path, "customProperties", i), message, mend))
+    return values
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _mark(value: object) -> str | None:
+    """A text that can stand within a line."""
+    return value if isinstance(value, str) and value and not set(value) & set("\r\n\0") else None
+
+
+def _spelt_out(value: object) -> object:
+    r"""`\t`, `\r\n`, `\x01` or `\u241e` as YAML leaves them when they stand in single quotes or in none."""
+    if (
+        isinstance(value, str)
+        and len(value) > 1
+        and re.fullmatch(r"(\\([tnr]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}))+", value)
+    ):
+        return value.encode("ascii").decode("unicode_escape")
+    return value
+
+
+def _character(value: object) -> str | None:
+    """One character, or "" for none."""
+    return value if value == "" or (_mark(value) and len(str(value)) == 1) else None  # type: ignore[return-value]
+
+
+def _mark_or_none(value: object) -> str | None:
+    return "" if value == "" else _mark(value)
+
+
+def _terminator(value: object) -> str | None:
+    return value if isinstance(value, str) and value and "\0" not in value else None
+
+
+def _encoding(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return value if codecs.lookup(value)._is_text_encoding else None
+    except (LookupError, ValueError):
+        return None
+
+
+def _compression(value: object) -> str | None:
+    return value.lower() if isinstance(value, str) and value.lower() in COMPRESSIONS else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _number_from_1(value: object) -> int | None:
+    return _count(value) or None
+
+
+def _rows(value: object) -> tuple[int, ...] | None:
+    """Row numbers from 1; a count n means the rows 1 to n."""
+    count = _count(value)
+    if count is not None:
+        return tuple(range(1, min(count, _MAX_HEADER) + 1)) if count <= _MAX_HEADER else None
+    return _row_numbers(value)
+
+
+def _row_numbers(value: object) -> tuple[int, ...] | None:
+    if not isinstance(value, list):
+        return None
+    numbers = tuple(n for n in value if _number_from_1(n))
+    return tuple(sorted(set(numbers))) if len(numbers) == len(value) else None
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    texts = value if isinstance(value, list) else [value]
+    found = tuple(t for t in texts if isinstance(t, str))
+    return found if len(found) == len(texts) else None
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    words = _texts(value)
+    return words if words and all(w.strip() for w in words) else None
+
+
+def _group(value: object) -> str | None:
+    character = _character(value)
+    return None if character is not None and (character.isdigit() or character in "+-eE") and character else character
+
+
+def _decimal(value: object) -> str | None:
+    return _group(value) or None
+
+
+def _item_type(value: object) -> str | None:
+    return value if value in ("array", "object") else None
+
+
+_MAX_HEADER = 1000
+_ESCAPED = ("delimiter", "quoteChar", "escapeChar", "commentChar", "lineTerminator", "groupChar")
+_NONE_IS_NOTHING = ("quoteChar", "escapeChar", "commentChar", "groupChar")
+"""Terms for which null says something: there is no such character. Elsewhere null is as if it were not written."""
+
+_TERMS: dict[str, tuple[str, Callable[[object], Any], str]] = {
+    "delimiter": ("delimiter", _mark, "a text of one or more characters, no line end"),
+    "quoteChar": ("quote_char", _character, 'one character, or "" for none'),
+    "escapeChar": ("escape_char", _character, 'one character, or "" for none'),
+    "commentChar": ("comment_char", _mark_or_none, 'one or more characters, or "" for none'),
+    "commentRows": ("comment_rows", _row_numbers, "a list of row numbers from 1"),
+    "lineTerminator": ("line_terminator", _terminator, r'a text such as "\n"'),
+    "encoding": ("encoding", _encoding, "an encoding's name, such as utf-8, latin-1, cp1252 or utf-16"),
+    "compression": ("compression", _compression, f"one of {', '.join(COMPRESSIONS)}"),
+    "doubleQuote": ("double_quote", _flag, "true or false"),
+    "skipInitialSpace": ("skip_initial_space", _flag, "true or false"),
+    "header": ("header", _flag, "true or false"),
+    "headerRows": ("header_rows", _rows, f"a list of row numbers from 1, or their count (up to {_MAX_HEADER})"),
+    "headerJoin": ("header_join", lambda v: v if isinstance(v, str) else None, "a text"),
+    "caseSensitiveHeader": ("case_sensitive_header", _flag, "true or false"),
+    "skipRows": ("skip_rows", _count, "the number of lines before the header"),
+    "footerRows": ("footer_rows", _count, "the number of lines after the data"),
+    "nullSequence": ("null_sequence", _texts, "a text or a list of texts; put numbers in quotes"),
+    "decimalChar": ("decimal_char", _decimal, 'one character such as ","'),
+    "groupChar": ("group_char", _group, 'one character such as ".", or "" for none'),
+    "trueValues": ("true_values", _words, "a list of words; put them in quotes"),
+    "falseValues": ("false_values", _words, "a list of words; put them in quotes"),
+    "dateFormat": ("date_format", _text, "a pattern such as dd.MM.yyyy"),
+    "timeFormat": ("time_format", _text, "a pattern such as HH:mm"),
+    "timestampFormat": ("timestamp_format", _text, "a pattern such as dd.MM.yyyy HH:mm:ss"),
+    "property": ("property", _text, "the name of the property that holds the rows"),
+    "itemType": ("item_type", _item_type, "array or object"),
+    "itemKeys": ("item_keys", _texts, "a list of names"),
+    "sheetName": ("sheet_name", _text, "the name of a sheet"),
+    "sheetNumber": ("sheet_number", _number_from_1, "the number of a sheet, from 1"),
+}
+"""Frictionless term → field of Dialect, how its value is understood, and what it should be."""
+
+COLUMN_TERMS = ("decimalChar", "groupChar", "trueValues", "falseValues", "nullSequence")
