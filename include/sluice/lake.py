@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,24 +17,50 @@ from sluice.contract.model import digest_of
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What a HEAD tells: size in bytes and the store's own version mark."""
+    """What a store tells of an object without reading it.
+
+    `size` is in bytes, `etag` the store's own version mark, `modified` when it was written. `sha256` is what the
+    writer said of the content; None where a listing does not tell, or somebody else wrote it.
+    """
 
     uri: str
     size: int
     etag: str
+    modified: datetime
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload that was begun and neither completed nor aborted."""
+
+    uri: str
+    id: str
+    started: datetime
 
 
 class ObjectStore(Protocol):
     """Object storage. Every method raises LakeUnavailableError when the store does not answer."""
 
     def head(self, uri: str) -> ObjectInfo | None:
-        """The object's size and mark, or None when there is no such object."""
+        """What is known of the object, or None when there is no such object."""
 
     def get(self, uri: str, path: Path) -> None:
         """Copy the object to a local file. Raises SourceError (NO_OBJECT) when there is none."""
 
-    def put(self, path: Path, uri: str) -> None:
-        """Copy a local file to the object, replacing what is there."""
+    def put(self, path: Path, uri: str, *, sha256: str | None = None, final: bool = False) -> bool:
+        """Copy a local file to the object, once: False (and nothing written) when the very same content lies there.
+
+        `sha256` saves reading the file once more; `final` says that nobody will write to it, so that a store on the
+        same disk may keep the file itself. Objects written so are never replaced: raises ConflictError
+        (OBJECT_DIFFERS) when something else lies there.
+        """
+
+    def copy(self, source: ObjectInfo, uri: str, *, sha256: str) -> bool:
+        """`put`, from another object of the same kind of store, inside the store.
+
+        Raises SourceError (SOURCE_CHANGED) when the source no longer is what `source` says.
+        """
 
     def read(self, uri: str) -> bytes:
         """The object's content. Raises SourceError (NO_OBJECT) when there is none."""
@@ -43,6 +70,15 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object whose URI starts with `prefix`."""
+
+    def delete(self, uri: str) -> None:
+        """Remove the object; nothing happens when there is none."""
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        """Every unfinished multipart upload to a URI that starts with `prefix`."""
+
+    def abort(self, upload: Upload) -> None:
+        """End an unfinished upload and free its parts; nothing happens when it has ended."""
 
 
 @dataclass(frozen=True)

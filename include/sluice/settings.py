@@ -7,6 +7,7 @@ README.md lists them. Nothing else in Sluice reads the environment.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,11 @@ from pathlib import Path
 from sluice.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_MEMORY = 2_000_000_000
+
+_UNITS = {"": 1, "b": 1} | {
+    f"{p}{b}": k**n for n, p in enumerate("kmgt", 1) for b, k in (("", 1000), ("b", 1000), ("ib", 1024))
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,9 @@ class Settings:
     """Who the command line acts as."""
     password: str | None = field(repr=False)
     memory_limit: str
+    """What the engine may hold in memory, as DuckDB writes it."""
+    disk_limit: int | None
+    """Bytes of scratch space that one table's landing may use; None: what the disk has."""
     threads: int
 
     @property
@@ -119,6 +128,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             raise UsageError("SETTING", f"{name}={text!r} is not one of {', '.join(allowed)}")
         return text
 
+    def size(name: str) -> int | None:
+        text = env.get(name) or ""
+        if not text:
+            return None
+        shape = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+        unit = _UNITS.get(shape[2].lower()) if shape else None
+        if shape is None or unit is None or (found := int(float(shape[1]) * unit)) < 1:
+            raise UsageError("SETTING", f"{name}={text!r} is not a size", mend=f"Give bytes or a unit: {name}=20GB.")
+        return found
+
     home = path("SLUICE_HOME", PROJECT / ".sluice")
     airflow_port = port("SLUICE_AIRFLOW_PORT", 8080)
     threads = env.get("SLUICE_THREADS") or str(os.cpu_count() or 2)
@@ -150,6 +169,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         postgres_port=port("SLUICE_POSTGRES_PORT", 5466),
         user=env.get("SLUICE_USER") or None,
         password=env.get("SLUICE_PASSWORD") or None,
-        memory_limit=env.get("SLUICE_MEMORY_LIMIT") or "2GB",
+        memory_limit=f"{size('SLUICE_MEMORY_LIMIT') or DEFAULT_MEMORY}B",
+        disk_limit=size("SLUICE_DISK_LIMIT"),
         threads=int(threads),
     )

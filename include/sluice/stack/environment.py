@@ -59,6 +59,7 @@ def shared(settings: Settings) -> dict[str, str]:
         "SLUICE_AWS_PORT": str(settings.aws_port),
         "SLUICE_POSTGRES_PORT": str(settings.postgres_port),
         "SLUICE_MEMORY_LIMIT": settings.memory_limit,
+        "SLUICE_DISK_LIMIT": str(settings.disk_limit or ""),
         "SLUICE_THREADS": str(settings.threads),
         "AWS_DEFAULT_REGION": settings.region,
         "GX_ANALYTICS_ENABLED": "False",
