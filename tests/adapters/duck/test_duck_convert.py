@@ -184,12 +184,34 @@ class TestStructure:
         found = run(b'a,b\n1,2\n"3"x,4\n5,6\n', AB)
         assert found.rows == [("1", "2"), ("5", "6")] and found.codes == ["UNQUOTED_VALUE"]
 
-    def test_a_quote_that_never_closes_takes_the_rest_and_nothing_is_lost(self, run: Convert) -> None:
+    def test_a_quote_that_never_closes_takes_only_its_own_row(self, run: Convert) -> None:
         found = run(b'a,b\n1,2\n"3,4\n5,6\n', AB)
-        assert found.rows == [("1", "2")]
-        assert [(q["line"], q["reason_code"], q["raw"]) for q in found.quarantine] == [
-            (3, "UNQUOTED_VALUE", b'"3,4\n5,6\n')
-        ]
+        assert found.rows == [("1", "2"), ("5", "6")]
+        assert [(q["line"], q["reason_code"], q["raw"]) for q in found.quarantine] == [(3, "UNQUOTED_VALUE", b'"3,4')]
+
+    def test_what_follows_a_stray_quote_is_read_as_if_the_row_were_not_there(self, run: Convert) -> None:
+        content = b'a,b\n1,"x\n2,"y, z"\n3,"two\nlines"\n4,\n\n"5,"v"\n6,w'
+        found = run(content, AB)
+        assert found.rows == [("2", "y, z"), ("3", "two\nlines"), ("4", None), ("6", "w")]
+        assert [(q["line"], q["raw"]) for q in found.quarantine] == [(2, b'1,"x'), (8, b'"5,"v"')]
+
+    def test_a_ragged_row_of_several_lines_stays_one_row(self, run: Convert) -> None:
+        found = run(b'a,b\n1,"x\n2,y\nz",3\n4,5\n', AB)
+        assert found.rows == [("4", "5")]
+        assert [(q["reason_code"], q["raw"]) for q in found.quarantine] == [("TOO_MANY_COLUMNS", b'1,"x\n2,y\nz",3')]
+
+    def test_a_stray_quote_in_a_long_file(self, run: Convert) -> None:
+        rows = [b'%d,"%d, x"' % (i, i) for i in range(200_000)]
+        rows[100] = b'100,"100 x'
+        plain = [b"%d,y" % i for i in range(200_000, 400_000)]
+        found = run(b"\r\n".join([b"n,s", *rows, b'7,"oops', *plain]), NUMBER)
+        assert [q["raw"] for q in found.quarantine] == [b'100,"100 x', b'7,"oops']
+        assert len(found.rows) == 399_999
+
+    def test_where_nothing_escapes_a_quote_it_closes_only_at_the_end_of_its_field(self, run: Convert) -> None:
+        content = b'a,b\n"48"","x"\n"8\' 9"" fly",y\n"2, "two" x\nlines",""\n'
+        found = run(content, AB, dialect=Dialect(quote_char='"', escape_char="", double_quote=False))
+        assert found.rows == [('48"', "x"), ('8\' 9"" fly', "y"), ('2, "two" x\nlines', "")]
 
     def test_nul_bytes_are_quarantined(self, run: Convert) -> None:
         found = run(b"a,b\n1,x\0y\n2,z\n", AB)

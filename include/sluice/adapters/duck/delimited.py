@@ -107,7 +107,7 @@ def _rewrite(part: Part, null_sequence: Sequence[str], target: Path) -> Rewritte
     nulls = {n.encode() for n in null_sequence}
     result = Rewritten(target)
     with target.open("wb") as out:
-        for record in read_records(part.text.utf8, part.spelling, part.start):
+        for record in read_records(part.text.utf8, part.spelling, part.start, columns=part.shape.columns):
             if not record.raw and part.shape.columns > 1:
                 continue
             begin, end = record.offset, record.offset + len(record.raw)

@@ -34,32 +34,58 @@ class Record(NamedTuple):
         return self.quoted is not None and self.quoted[position]
 
 
-def read_records(path: Path, spelling: Spelling, start: int = 0, block: int = 1 << 20) -> Iterator[Record]:
+def read_records(
+    path: Path, spelling: Spelling, start: int = 0, block: int = 1 << 20, *, columns: int = 0
+) -> Iterator[Record]:
     """Every record from byte `start` on, blank lines included, comments not.
 
-    Raises SourceError RECORD_TOO_LONG beyond MAX_RECORD.
+    A stray quote can make one record of many lines. With `columns`, such a broken record ends where a line begins
+    that reads as a whole record of so many values (one more, if it is empty, does not count): what follows a
+    damaged row is read as if it were not there.
+
+    Raises SourceError RECORD_TOO_LONG when a line, or without `columns` a record, is longer than MAX_RECORD.
     """
     parser = RecordParser(spelling)
+    limit = MAX_RECORD
     with path.open("rb") as file:
         file.seek(start)
         buffer = file.read(block)
         base, at, last = start, 0, len(buffer) < block
         while not (last and at >= len(buffer)):
             found = parser.parse(buffer, at, last=last)
+            if found is None and len(buffer) - at > limit:
+                cut = parser.last_line(buffer)
+                if not columns or cut <= at:
+                    raise _endless(base + at, path)
+                # A quote that does not close in sight: each such search may look only half as far as the last.
+                buffer, limit = buffer[:cut], max(MAX_LINE, limit // 2)
+                file.seek(base + cut)
+                found = parser.parse(buffer, at, last=True)
             if found is None:
-                if len(buffer) - at > MAX_RECORD:
-                    raise SourceError(
-                        "RECORD_TOO_LONG",
-                        f"the record at byte {base + at} does not end within {MAX_RECORD} bytes",
-                        where=path.name,
-                        mend="Look for a quote that never closes, or declare the line terminator.",
-                    )
                 more = file.read(max(block, len(buffer) - at))
                 buffer, base, at, last = buffer[at:] + more, base + at, 0, not more
                 continue
-            record, at = found
+            record, after = found
+            if record is not None and columns and record.error:
+                line = parser.resume(buffer, record, columns, last=last)
+                if line is None and not last and len(buffer) - at <= limit:
+                    more = file.read(max(block, len(buffer) - at))
+                    buffer, base, at, last = buffer[at:] + more, base + at, 0, not more
+                    continue
+                if line:
+                    after, record = line, record._replace(raw=parser.without_end(buffer[at:line]))
+            at = after
             if record is not None:
                 yield record._replace(offset=base + record.offset)
+
+
+def _endless(offset: int, path: Path) -> SourceError:
+    return SourceError(
+        "RECORD_TOO_LONG",
+        f"the record at byte {offset} does not end within {MAX_RECORD} bytes",
+        where=path.name,
+        mend="Look for a quote that never closes, or declare the line terminator.",
+    )
 
 
 class RecordParser:
@@ -77,7 +103,9 @@ class RecordParser:
         inner += [quote + quote] if spelling.doubled else []
         self.quoted = None
         if spelling.quote:
-            again = rb"(?:(?:" + b"|".join(inner) + rb")" + body + rb")*+" if inner else b""
+            # Where nothing is escaped, a quote closes its field only where a field can end.
+            inner = inner or [quote + rb"(?!" + delimiter + b"|" + end + rb"|\Z)"]
+            again = rb"(?:(?:" + b"|".join(inner) + rb")" + body + rb")*+"
             self.quoted = re.compile(quote + b"(" + body + again + b")" + quote, re.DOTALL)
         self.bare = None
         if spelling.escape:
@@ -99,6 +127,47 @@ class RecordParser:
         if spelling.skip_initial_space:
             fields = [f.lstrip(b" ") for f in fields]
         return Record(at, line, fields, None), after
+
+    def next_line(self, buffer: bytes, at: int) -> int | None:
+        """Where the line after the one at `at` begins."""
+        end = self.end.search(buffer, at)
+        return end.end() if end else None
+
+    def last_line(self, buffer: bytes) -> int:
+        """Where the last line begins, of which the buffer may hold only a part."""
+        for end in (self.spelling.terminator,) if self.spelling.terminator else (b"\n", b"\r"):
+            if (found := buffer.rfind(end)) >= 0:
+                return found + len(end)
+        return 0
+
+    def without_end(self, lines: bytes) -> bytes:
+        """`lines` without the line end they end in."""
+        for end in (self.spelling.terminator,) if self.spelling.terminator else (b"\r\n", b"\n", b"\r"):
+            if lines.endswith(end):
+                return lines[: -len(end)]
+        return lines
+
+    def resume(self, buffer: bytes, broken: Record, columns: int, *, last: bool) -> int | None:
+        """Where, in the lines of a broken record after its first, a whole record of `columns` values begins.
+
+        0: nowhere. None: the buffer ends too early to tell.
+        """
+        stop = broken.offset + len(broken.raw)
+        at = self.next_line(buffer, broken.offset)
+        while at is not None and at < stop:
+            found = self.parse(buffer, at, last=last)
+            if found is None:
+                return None
+            if found[0] is not None and not found[0].error and self._is_whole(found[0], columns):
+                return at
+            at = self.next_line(buffer, at)
+        return 0
+
+    def _is_whole(self, record: Record, columns: int) -> bool:
+        fields, quote = record.fields, self.spelling.quote
+        if len(fields) != columns and not (len(fields) == columns + 1 and not fields[-1]):
+            return False
+        return not any(quote in field and not record.is_quoted(i) for i, field in enumerate(fields))
 
     def _cut(self, end: re.Match[bytes], buffer: bytes) -> bool:
         """A CR at the buffer's end may be half of a CRLF."""
