@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.errors import UsageError
+from sluice.limits import DEFAULT_LIMITS, Limits
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_MEMORY = 2_000_000_000
@@ -59,6 +60,8 @@ class Settings:
     disk_limit: int | None
     """Bytes of scratch space that one table's landing may use; None: what the disk has."""
     threads: int
+    limits: Limits = DEFAULT_LIMITS
+    """How much of anything a source's file may hold."""
 
     @property
     def embedded_postgres(self) -> bool:
@@ -172,4 +175,27 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         memory_limit=f"{size('SLUICE_MEMORY_LIMIT') or DEFAULT_MEMORY}B",
         disk_limit=size("SLUICE_DISK_LIMIT"),
         threads=int(threads),
+        limits=_limits(env),
+    )
+
+
+def _limits(env: Mapping[str, str]) -> Limits:
+    def positive(name: str, default: float) -> float:
+        text = env.get(name) or str(default)
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            raise UsageError("SETTING", f"{name}={text!r} is not a number above 0", mend=f"Set {name} to a number.")
+        return value
+
+    default = DEFAULT_LIMITS
+    return Limits(
+        unpacked_bytes=int(positive("SLUICE_MAX_UNPACKED_BYTES", default.unpacked_bytes)),
+        unpack_ratio=positive("SLUICE_MAX_UNPACK_RATIO", default.unpack_ratio),
+        archive_entries=int(positive("SLUICE_MAX_ARCHIVE_ENTRIES", default.archive_entries)),
+        archive_nesting=int(positive("SLUICE_MAX_ARCHIVE_NESTING", default.archive_nesting)),
+        columns=int(positive("SLUICE_MAX_COLUMNS", default.columns)),
+        files=int(positive("SLUICE_MAX_FILES", default.files)),
     )

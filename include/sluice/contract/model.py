@@ -75,7 +75,8 @@ class BadRows:
 class Table:
     """A table of a contract (an ODCS schema object).
 
-    `location` is a file relative to the contract's server; empty means `<name>.<format>`.
+    `location` is a file, folder or pattern relative to the contract's server (see sluice.stream.listing), and
+    `more_locations` are others; empty means `<name>.<format>`. `format`, when it is not empty, is the table's own.
     """
 
     name: str
@@ -89,6 +90,8 @@ class Table:
     bad_rows: BadRows = BadRows()
     dialect_terms: Mapping[str, Any] = field(default_factory=dict)
     """Fields of Dialect that this table's files have for themselves; `Contract.dialect_of` joins them in."""
+    format: str = ""
+    more_locations: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[Column, ...]:
@@ -194,9 +197,17 @@ class Contract:
         """The most sensitive classification among the tables."""
         return max((t.classification for t in self.tables), key=CLASSIFICATIONS.index)
 
+    def format_of(self, table: Table) -> str:
+        """The format of this table's files."""
+        return table.format or self.server.format
+
     def location(self, table: Table) -> str:
-        """Where the table's file is: a path or s3:// URI, relative only if the server's base is."""
-        return f"{self.server.base}/{table.location or f'{table.name}.{self.server.format}'}"
+        """Where the table's file is, or its first: a path or s3:// URI, relative only if the server's base is."""
+        return f"{self.server.base}/{self.locations(table)[0]}"
+
+    def locations(self, table: Table) -> tuple[str, ...]:
+        """Where the table's files are, below the server's base."""
+        return (table.location or f"{table.name}.{self.format_of(table)}", *table.more_locations)
 
     def dialect_of(self, table: Table) -> Dialect:
         """How this table's files are written: the server's terms, the table's own in their place."""

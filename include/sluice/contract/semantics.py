@@ -57,10 +57,11 @@ class _Reader:
         known = [c for c in columns if c is not None]
         self.distinct("DUPLICATE_COLUMN", (*path, "properties"), "column", [(c.name, c.field_name) for c in known])
         self.key_positions(known, (*path, "properties"))
+        locations = _texts(custom.get("location"))
         return Table(
             name=name,
             table_name=table_name,
-            location=str(custom.get("location") or ""),
+            location=locations[0],
             columns=tuple(known),
             description=data.get("description") or "",
             relationships=tuple(self.relationships(data, path)),
@@ -68,6 +69,8 @@ class _Reader:
             allow_empty=custom.get("allowEmpty") is True,
             bad_rows=read_policy(self.document, self.findings, data, path),
             dialect_terms=read_terms(self.document, data, path, self.findings),
+            format=str(custom.get("format") or "").lower(),
+            more_locations=locations[1:],
         )
 
     def column(self, data: Mapping[str, Any], path: Path) -> Column | None:
@@ -227,6 +230,11 @@ def build(document: Document, text: str) -> Contract:
 def custom_properties(data: Mapping[str, Any]) -> dict[str, Any]:
     """ODCS `customProperties` (an array of {property, value}) as a dict."""
     return {p["property"]: p.get("value") for p in data.get("customProperties") or () if "property" in p}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """One or more texts, the first of them empty when there are none."""
+    return tuple(str(v) for v in (value if isinstance(value, list) else [value]) if v) or ("",)
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -15,7 +15,21 @@ from sluice.contract.model import Dialect, Server, Table
 from sluice.errors import Finding
 
 SERVER_TYPES = ("local", "s3")
-FORMATS = ("csv", "tsv", "psv", "json", "jsonl", "ndjson", "parquet")
+
+_TEXT = ("csv", "tsv", "tab", "psv", "txt", "dat", "data")
+_JSON = ("json", "jsonl", "ndjson")
+_ARROW = ("arrow", "arrows", "feather", "ftr", "ipc")
+_EXCEL = ("xlsx", "xls", "xlsb", "xlsm", "ods")
+
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "csv": _TEXT, "tsv": ("tsv", "tab", "txt", "dat", "csv"), "psv": ("psv", "txt", "dat", "csv"),
+    "json": _JSON, "jsonl": _JSON, "ndjson": _JSON,
+    "parquet": ("parquet", "parq", "pq"), "orc": ("orc",), "arrow": _ARROW, "feather": _ARROW, "avro": ("avro",),
+    "excel": _EXCEL, "xlsx": _EXCEL, "xls": _EXCEL, "xlsb": _EXCEL, "ods": _EXCEL,
+}  # fmt: skip
+"""Format → the suffixes of its files. How an Excel file is written, its content tells: the four names are one."""
+
+FORMATS = tuple(SUFFIXES)
 
 
 def read_server(document: Document, findings: list[Finding], tables: list[Table]) -> Server | None:
@@ -59,11 +73,14 @@ def read_server(document: Document, findings: list[Finding], tables: list[Table]
     dialect = _dialect(document, data, path, findings, format_name)
     _check_dialects(document, dialect, path, tables, findings)
     for i, table in enumerate(tables):
-        location = table.location or f"{table.name}.{format_name}"
-        parts = PurePosixPath(location).parts
-        if "://" in location or ".." in parts or PurePosixPath(location).is_absolute():
-            report("BAD_LOCATION", ("schema", i), f"the location {location!r} of {table.name!r} leaves the server's folder",
-                   "Give a path below the server's path, without `..`.")  # fmt: skip
+        if table.format and table.format not in FORMATS:
+            report("UNKNOWN_FORMAT", ("schema", i, "customProperties"), f"format {table.format!r}",
+                   f"Use one of {', '.join(FORMATS)}.")  # fmt: skip
+        for location in (table.location, *table.more_locations):
+            parts = PurePosixPath(location).parts
+            if "://" in location or ".." in parts or PurePosixPath(location).is_absolute():
+                report("BAD_LOCATION", ("schema", i), f"the location {location!r} of {table.name!r} leaves the server's folder",
+                       "Give a path below the server's path, without `..`.")  # fmt: skip
     if len(findings) > before:
         return None
     return Server(

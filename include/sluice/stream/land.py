@@ -64,6 +64,7 @@ def land_table(
     from sluice.adapters.duck import convert, unpack
 
     attempt = f"{contract.digest[:12]}-{secrets.token_hex(4)}"
+    dialect = contract.dialect_of(table)
     sources: list[SourceFile] = []
     plain: list[tuple[str, Path]] = []
     for i, delivery in enumerate(deliveries(contract, table, base, settings, origin)):
@@ -73,10 +74,13 @@ def land_table(
         if store.head(uri) is None:
             store.put(local, uri)
         sources.append(SourceFile(delivery.name, delivery.size, digest, uri))
-        plain += unpack(local, scratch / f"plain-{i}", allow_empty=table.allow_empty)
+        plain += unpack(
+            local, scratch / f"plain-{i}", name=delivery.name, limits=settings.limits, allow_empty=table.allow_empty,
+            select=delivery.members, compression=dialect.compression,
+        )  # fmt: skip
     out, quarantine = scratch / "staged", scratch / "quarantine.parquet"
     converted = convert(
-        plain, table, contract.server.format, contract.dialect_of(table), out=out, quarantine=quarantine,
+        plain, table, contract.format_of(table), dialect, out=out, quarantine=quarantine,
         memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch,
     )  # fmt: skip
     quarantine_uri = None

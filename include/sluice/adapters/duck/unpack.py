@@ -1,171 +1,192 @@
-"""Makes plain files of a landed file: as it is, out of gzip or bzip2, or every member of a zip archive.
+"""Makes plain files of a landed file: as it is, out of its compression, or the members of its archive.
 
-Everything streams, and everything has a cap: an archive is input from outside, and may be a bomb.
+What a file is, its content tells, not its name. Everything streams, and everything has a limit: an archive is
+input from outside, and may be a bomb.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import stat
-import zipfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from sluice.errors import SourceError
+from sluice.adapters.duck.archives import archive_kind, members
+from sluice.adapters.duck.streams import BLOCK, BrokenStreamError, compression_of, plain_blocks
+from sluice.errors import BadInputError, SourceError
+from sluice.limits import DEFAULT_LIMITS, Limits
+from sluice.patterns import matcher
 
-_BLOCK = 1 << 20
 _RATIO_GRACE = 10 << 20
 """Tiny files reach large ratios honestly; the ratio counts beyond this many bytes."""
 
-
-@dataclass(frozen=True)
-class Caps:
-    """How far a file may unfold: bytes in all, bytes per packed byte, members of an archive."""
-
-    size: int = 64 << 30
-    ratio: float = 200.0
-    entries: int = 10_000
+_SUFFIXES = {
+    ".gz": "gzip", ".gzip": "gzip", ".tgz": "gzip", ".bz2": "bzip2", ".tbz2": "bzip2", ".xz": "xz", ".txz": "xz",
+    ".zst": "zstd", ".zstd": "zstd", ".tzst": "zstd", ".zip": "zip", ".tar": "tar",
+}  # fmt: skip
+_DECLARED = {
+    "none": None, "no": None, "gz": "gzip", "gzip": "gzip", "tgz": "gzip", "tar.gz": "gzip", "bz2": "bzip2",
+    "bzip2": "bzip2", "tar.bz2": "bzip2", "xz": "xz", "lzma": "xz", "tar.xz": "xz", "zst": "zstd", "zstd": "zstd",
+    "zstandard": "zstd", "tar.zst": "zstd", "zip": "zip", "tar": "tar",
+}  # fmt: skip
 
 
 def unpack(
-    source: Path, scratch: Path, *, name: str | None = None, caps: Caps = Caps(), allow_empty: bool = False
+    source: Path,
+    scratch: Path,
+    *,
+    name: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    allow_empty: bool = False,
+    select: str = "",
+    compression: str | None = None,
 ) -> list[tuple[str, Path]]:
     """(display name, plain local file) of everything in `source`, an archive's members in order of their names.
 
-    The kind is told by content (magic numbers), not by name. A plain file is not copied. `name` is what people
-    know the source by (default: its file name); members are displayed as `name!member`.
+    A plain file is not copied; the others are new files in `scratch`. `name` is what people know the source by
+    (default: its file name); members are displayed as `name!member`, a sole member as `name`. `select` is a glob
+    pattern: only members that it matches are taken. `compression` is what the contract declares; it must be so.
 
-    Raises SourceError: EMPTY_FILE, BAD_ARCHIVE (broken, truncated, encrypted), ARCHIVE_LIMIT, ARCHIVE_PATH.
+    Raises SourceError: EMPTY_FILE, BAD_ARCHIVE (broken, truncated, followed by something else, encrypted),
+    ARCHIVE_LIMIT (size, ratio, entries, nesting), ARCHIVE_PATH, NO_MEMBER (nothing matches `select`), COMPRESSION
+    (not what was declared); BadInputError COMPRESSION (no such compression).
     """
     name = name or source.name
     scratch.mkdir(parents=True, exist_ok=True)
-    size = source.stat().st_size
-    with source.open("rb") as file:
-        magic = file.read(4)
-    if not magic:
-        if allow_empty:
-            return [(name, source)]
-        raise SourceError("EMPTY_FILE", "the file has no bytes", where=name, mend="Deliver the file again.")
-    if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _unzip(source, scratch, name, caps, allow_empty)
-    budget = _Budget(caps, size, name)
-    target = scratch / f"{_plain_name(source)}"
+    if compression is not None and source.stat().st_size:
+        _check_declared(compression, _kind(source), name)
+    unpacking = _Unpacking(scratch, limits, source.stat().st_size, name, allow_empty)
     try:
-        if magic[:2] == b"\x1f\x8b":
-            with gzip.open(source, "rb") as packed:
-                _pour(packed, target, budget)
-        elif magic[:3] == b"BZh":
-            with bz2.open(source, "rb") as packed:
-                _pour(packed, target, budget)
-        elif source.suffix in (".gz", ".bz2", ".zip"):
-            raise SourceError(
-                "BAD_ARCHIVE", f"the name ends in {source.suffix}, the content is something else", where=name,
-                mend="Deliver the file again, or name it for what it is.",
-            )  # fmt: skip
-        else:
-            return [(name, source)]
-    except (EOFError, gzip.BadGzipFile, zlib.error, OSError, ValueError) as e:
-        if isinstance(e, OSError) and e.errno is not None:
-            raise
-        raise SourceError(
-            "BAD_ARCHIVE", f"the compressed file is broken or cut off: {e}", where=name, mend="Deliver it again."
-        ) from e
-    if not budget.used and not allow_empty:
-        raise SourceError("EMPTY_FILE", "the compressed file holds no bytes", where=name, mend="Deliver it again.")
-    return [(name, target)]
-
-
-def _plain_name(source: Path) -> str:
-    return f"unpacked-{source.stem if source.suffix in ('.gz', '.bz2') else source.name}"
-
-
-class _Budget:
-    """Counts what comes out of one archive and refuses what is beyond the caps."""
-
-    def __init__(self, caps: Caps, packed: int, where: str) -> None:
-        self.caps = caps
-        self.packed = max(packed, 1)
-        self.where = where
-        self.used = 0
-
-    def spend(self, count: int) -> None:
-        self.used += count
-        if self.used > self.caps.size:
-            raise SourceError(
-                "ARCHIVE_LIMIT", f"unfolds to more than {self.caps.size} bytes", where=self.where,
-                mend="Split the delivery, or raise the cap.",
-            )  # fmt: skip
-        if self.used > _RATIO_GRACE and self.used > self.caps.ratio * self.packed:
-            raise SourceError(
-                "ARCHIVE_LIMIT", f"unfolds to more than {self.caps.ratio:g} times its size", where=self.where,
-                mend="Deliver it uncompressed, or raise the cap, if it is not a bomb.",
-            )  # fmt: skip
-
-
-def _pour(packed: IO[bytes] | gzip.GzipFile, target: Path, budget: _Budget) -> None:
-    try:
-        with target.open("wb") as plain:
-            while block := packed.read(_BLOCK):
-                budget.spend(len(block))
-                plain.write(block)
+        return list(unpacking.expand(name, source, layers=0, select=select, promise=source.name))
     except BaseException:
-        target.unlink(missing_ok=True)
+        unpacking.clean()
         raise
 
 
-def _unzip(source: Path, scratch: Path, name: str, caps: Caps, allow_empty: bool) -> list[tuple[str, Path]]:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return _members(archive, source, scratch, name, caps, allow_empty)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
-        raise SourceError(
-            "BAD_ARCHIVE", f"the zip archive is broken, encrypted or cut off: {e}", where=name, mend="Deliver it again."
-        ) from e
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(16)
+    return compression_of(head) or archive_kind(path)
 
 
-def _members(
-    archive: zipfile.ZipFile, source: Path, scratch: Path, name: str, caps: Caps, allow_empty: bool
-) -> list[tuple[str, Path]]:
-    infos = sorted((i for i in archive.infolist() if not i.is_dir()), key=lambda i: i.filename)
-    if len(infos) > caps.entries:
-        raise SourceError(
-            "ARCHIVE_LIMIT", f"has {len(infos)} members, {caps.entries} are allowed", where=name,
-            mend="Split the delivery, or raise the cap.",
+def _check_declared(declared: str, kind: str | None, name: str) -> None:
+    if declared.lower() not in _DECLARED:
+        raise BadInputError(
+            "COMPRESSION", f"the compression {declared!r} is not known", where=name,
+            mend="Use one of none, gzip, bzip2, xz, zstd, zip, tar; or leave it out, and it is detected.",
         )  # fmt: skip
-    for info in infos:
-        _check_member(info, name)
-    infos = [i for i in infos if not _is_litter(i.filename)]
-    if not infos:
-        raise SourceError("EMPTY_FILE", "the zip archive has no members", where=name, mend="Deliver it again.")
-    budget = _Budget(caps, source.stat().st_size, name)
-    plain = []
-    for number, info in enumerate(infos):
-        member = f"{name}!{info.filename}" if len(infos) > 1 else name
-        # The member's name never becomes a path: that is what makes the next line safe.
-        target = scratch / f"unpacked-{source.stem}-{number}"
-        before = budget.used
-        with archive.open(info) as packed:
-            _pour(packed, target, budget)
-        if budget.used == before and not allow_empty:
-            raise SourceError("EMPTY_FILE", "the member has no bytes", where=member, mend="Deliver it again.")
-        plain.append((member, target))
-    return plain
-
-
-def _check_member(info: zipfile.ZipInfo, name: str) -> None:
-    path = PurePosixPath(info.filename.replace("\\", "/"))
-    link = stat.S_ISLNK(info.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or link:
+    if _DECLARED[declared.lower()] != kind:
         raise SourceError(
-            "ARCHIVE_PATH", f"member {info.filename!r} points outside the archive", where=name,
-            mend="Refuse this delivery and ask its sender how it was made.",
+            "COMPRESSION", f"the contract declares {declared!r}, the file is {kind or 'not compressed'}", where=name,
+            mend="Correct `compression` in the contract (leave it out to detect it), or the file.",
         )  # fmt: skip
 
 
-def _is_litter(filename: str) -> bool:
-    """What macOS adds to archives: not data, and nobody's rows."""
-    path = PurePosixPath(filename)
-    return path.parts[0] == "__MACOSX" or path.name == ".DS_Store"
+def _check_promise(promise: str, name: str) -> None:
+    """A name that promises a packed file that is none: most likely a broken delivery."""
+    suffix = PurePosixPath(promise).suffix.lower()
+    if suffix in _SUFFIXES:
+        raise SourceError(
+            "BAD_ARCHIVE", f"the name ends in {suffix}, the content is not {_SUFFIXES[suffix]}", where=name,
+            mend="Deliver the file again, or name it for what it is.",
+        )  # fmt: skip
+
+
+class _Unpacking:
+    """One source on its way; what it unfolds to is counted over all layers."""
+
+    def __init__(self, scratch: Path, limits: Limits, packed: int, where: str, allow_empty: bool) -> None:
+        self.scratch = scratch
+        self.limits = limits
+        self.packed = max(packed, 1)
+        self.where = where
+        self.allow_empty = allow_empty
+        self.used = 0
+        self.made: set[Path] = set()
+        self.numbers = count()
+
+    def clean(self) -> None:
+        """Remove every file that was made."""
+        for path in self.made:
+            path.unlink(missing_ok=True)
+
+    def expand(
+        self, name: str, path: Path, *, layers: int, select: str = "", promise: str = ""
+    ) -> Iterator[tuple[str, Path]]:
+        """Everything in `path`, which may be known by a file name that promises a kind."""
+        if not path.stat().st_size:
+            if not self.allow_empty:
+                raise SourceError("EMPTY_FILE", "there are no bytes in it", where=name, mend="Deliver the file again.")
+            yield name, path
+            return
+        kind = _kind(path)
+        if kind is None:
+            _check_promise(promise, name)
+            if select:
+                raise self._no_member(name, select, "it is no archive")
+            yield name, path
+            return
+        if layers >= self.limits.archive_nesting:
+            raise SourceError(
+                "ARCHIVE_LIMIT", f"has more than {self.limits.archive_nesting} layers of packing", where=name,
+                mend="Unpack it before delivery, or raise SLUICE_MAX_ARCHIVE_NESTING.",
+            )  # fmt: skip
+        if kind in ("zip", "tar"):
+            yield from self._members(name, path, kind, layers + 1, select)
+        else:
+            try:
+                with path.open("rb") as packed:
+                    plain = self._pour(plain_blocks(packed, kind))
+            except BrokenStreamError as e:
+                raise SourceError("BAD_ARCHIVE", str(e), where=name, mend="Deliver it again.") from e
+            yield from self.expand(name, plain, layers=layers + 1, select=select)
+        if path in self.made:
+            path.unlink()
+
+    def _members(self, name: str, path: Path, kind: str, layers: int, select: str) -> Iterator[tuple[str, Path]]:
+        with members(path, kind, name, self.limits) as found:
+            matches = matcher(select) if select else None
+            chosen = [m for m in found if matches is None or matches(m.name)]
+            if found and not chosen:
+                raise self._no_member(name, select, f"it has {', '.join(repr(m.name) for m in found[:10])}")
+            if not chosen:
+                raise SourceError("EMPTY_FILE", "the archive has no members", where=name, mend="Deliver it again.")
+            for member in chosen:
+                with member.open() as packed:
+                    plain = self._pour(_blocks(packed))
+                alone = len(found) == 1 and not select and "=" not in member.name
+                shown = name if alone else f"{name}!{member.name}"
+                yield from self.expand(shown, plain, layers=layers, promise=member.name)
+
+    def _no_member(self, name: str, select: str, why: str) -> SourceError:
+        return SourceError(
+            "NO_MEMBER", f"nothing in it matches {select!r}: {why}", where=name,
+            mend="Correct what stands behind the `!` in the table's location.",
+        )  # fmt: skip
+
+    def _pour(self, blocks: Iterable[bytes]) -> Path:
+        target = self.scratch / f"unpacked-{next(self.numbers)}"
+        self.made.add(target)
+        with target.open("wb") as plain:
+            for block in blocks:
+                self._spend(len(block))
+                plain.write(block)
+        return target
+
+    def _spend(self, size: int) -> None:
+        self.used += size
+        if self.used > self.limits.unpacked_bytes:
+            raise SourceError(
+                "ARCHIVE_LIMIT", f"unfolds to more than {self.limits.unpacked_bytes} bytes", where=self.where,
+                mend="Split the delivery, or raise SLUICE_MAX_UNPACKED_BYTES.",
+            )  # fmt: skip
+        if self.used > _RATIO_GRACE and self.used > self.limits.unpack_ratio * self.packed:
+            raise SourceError(
+                "ARCHIVE_LIMIT", f"unfolds to more than {self.limits.unpack_ratio:g} times its size", where=self.where,
+                mend="Deliver it uncompressed, or raise SLUICE_MAX_UNPACK_RATIO, if it is not a bomb.",
+            )  # fmt: skip
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block
