@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,14 @@ schema:
 
 
 def sluice(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"SLUICE_HOME": str(home / "home"), "PATH": "/usr/bin:/bin", "HOME": str(home)}
+    # PYTHONPATH: so that a second working tree tests its own code.
+    path = os.environ.get("PYTHONPATH", "")
+    environment = {
+        "SLUICE_HOME": str(home / "home"),
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "PYTHONPATH": path,
+    }
     return subprocess.run([SLUICE, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60)
 
 

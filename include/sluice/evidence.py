@@ -12,6 +12,8 @@ from sluice.ledger import Request
 from sluice.policy import Policy
 from sluice.stages import Stage
 
+ROWS = ("rows_read", "rows_staged", "rows_quarantined", "rows_dropped")
+
 
 def admission_pack(contract: Contract, request: Request, probe: Mapping[str, Any]) -> dict[str, Any]:
     """What is known before any data moves. `probe`: what the request stage saw of the source, by table."""
@@ -34,19 +36,27 @@ def publication_pack(
     profiles: Mapping[str, Mapping[str, Any]],
     checks: Mapping[str, Mapping[str, Any]],
     promised: tuple[str, ...] = (),
+    errors: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """What was found, table by table; the format is shared/DESIGN.md's evidence.json.
 
     `promised` are the roles named when the request was made; a tier raised by the evidence adds to them and
-    never takes away. Its digest depends on content alone, so landing the same data again gives the same digest.
+    never takes away. `errors` tells, by table, what kept a stage from finishing: only a trial goes on without it.
+    Its digest depends on content alone, so landing the same data again gives the same digest.
     """
+    errors = errors or {}
     undeclared = _undeclared_pii(contract, profiles)
     tier, reasons = policy.tier(contract, undeclared)
     required = policy.required(Stage.PUBLICATION, tier)
     read = {name: Manifest.from_dict(dict(m)) for name, m in manifests.items()}
     staged = [f for m in read.values() for f in m.staged]
     landed = [f for m in read.values() for f in m.sources]
-    results = [r | {"table": name} for name, report in checks.items() for r in report["results"]]
+    private = {name: {c["field_name"] for c in p["columns"] if c["withheld"]} for name, p in profiles.items()}
+    results = [
+        _discreet(r, private.get(name, set())) | {"table": name}
+        for name, report in checks.items()
+        for r in report["results"]
+    ]
     pack = {
         "source": contract.id,
         "contract_digest": contract.digest,
@@ -54,9 +64,9 @@ def publication_pack(
         "tier": tier,
         "tier_reasons": list(reasons),
         "signatures": list(dict.fromkeys((*promised, *required))),
-        "tables": [_table(t, read[t.name], profiles[t.name]) for t in contract.tables],
+        "tables": [_table(t, read.get(t.name), profiles.get(t.name), errors.get(t.name)) for t in contract.tables],
         "quality": {
-            "success": all(report["success"] for report in checks.values()),
+            "success": not errors and all(report["success"] for report in checks.values()),
             "evaluated": sum(report["evaluated"] for report in checks.values()),
             "failed": sum(report["failed"] for report in checks.values()),
             "warnings": sum(report["warnings"] for report in checks.values()),
@@ -71,7 +81,7 @@ def publication_pack(
 
 def table_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
     """The row counts of a manifest, as evidence and overviews show them."""
-    return {name: manifest[name] for name in ("rows_read", "rows_staged", "rows_quarantined", "rows_dropped")}
+    return {name: manifest[name] for name in ROWS}
 
 
 def _plain_words(contract: Contract) -> dict[str, Any]:
@@ -86,19 +96,33 @@ def _plain_words(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _table(table: Table, manifest: Manifest, profile: Mapping[str, Any]) -> dict[str, Any]:
+def _table(
+    table: Table, manifest: Manifest | None, profile: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    rows = table_rows(manifest.to_dict()) if manifest else dict.fromkeys(ROWS, 0)
     return {
         "name": table.name,
-        "content_digest": manifest.content_digest,
-        **table_rows(manifest.to_dict()),
-        "quarantine_reasons": dict(manifest.reasons),
-        "columns": list(profile["columns"]),
+        "content_digest": manifest.content_digest if manifest else None,
+        **rows,
+        "quarantine_reasons": dict(manifest.reasons) if manifest else {},
+        "dialect": dict(manifest.dialect) if manifest else {},
+        "columns": list(profile["columns"]) if profile else [],
+        **({"error": dict(error)} if error else {}),
     }
+
+
+def _discreet(result: Mapping[str, Any], private: set[str]) -> dict[str, Any]:
+    """The result without values of columns where the profile found what the contract did not declare."""
+    columns = {result["column"]} | {n for e in result["examples"] if isinstance(e, Mapping) for n in e}
+    if not columns & private:
+        return dict(result)
+    observed = result["observed"]
+    return {**result, "examples": [], "observed": observed if isinstance(observed, (int, float)) else None}
 
 
 def _undeclared_pii(contract: Contract, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     found = []
-    for table in contract.tables:
+    for table in (t for t in contract.tables if t.name in profiles):
         for column in profiles[table.name]["columns"]:
             if column["pii"] and column["classification"] in ("public", "internal"):
                 found.append(f"{table.name}.{column['name']} ({', '.join(column['pii'])})")

@@ -60,7 +60,7 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
             "success": all(r["success"] for r in checks.values()),
             "failures": [
                 {"table": name, "rule": r["name"], "severity": r["severity"], "description": r["description"],
-                 "observed": r["observed"], "error": r["error"]}
+                 "observed": r["observed"], "unexpected": r["unexpected_count"], "error": r["error"]}
                 for name, report in checks.items() for r in report["results"] if r["success"] is False
             ],
         } if checks else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +25,21 @@ def test_help_is_instant_and_names_every_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     for name in ("up", "down", "doctor", "lint", "try", "request", "status", "inbox", "decide"):
         assert f"  {name}" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["try", "--help"], ["lint", "--help"], ["--version"]])
+def test_nothing_heavy_is_imported_to_say_how(arguments: list[str]) -> None:
+    heavy = (
+        "airflow", "boto3", "duckdb", "great_expectations", "httpx", "jinja2", "jsonschema", "numpy", "pandas", "pyarrow",
+        "pyiceberg", "rich", "sqlalchemy", "yaml",
+    )  # fmt: skip
+    program = (
+        "import sys\nfrom sluice.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        f"print(*sorted(set({heavy!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
 
 
 @pytest.mark.parametrize(

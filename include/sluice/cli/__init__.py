@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from importlib import import_module
-from typing import Any
 
 import click
 
 from sluice import __version__
-from sluice.errors import (
-    BadInputError,
-    ChecksFailedError,
-    InvalidContractError,
-    SluiceError,
-    SourceError,
-    UsageError,
-)
+from sluice.errors import BadInputError, SluiceError, SourceError, UsageError
 
 COMMANDS = {
     "up": ("stack:up", "Start the local stack: PostgreSQL, AWS (moto), Airflow."),
@@ -25,7 +16,7 @@ COMMANDS = {
     "doctor": ("stack:doctor", "Check each part of the stack."),
     "demo": ("demo:demo", "Onboard a real source, with demo users deciding."),
     "lint": ("contracts:lint", "Validate contracts: schema, semantics, quality rules."),
-    "try": ("contracts:try_", "Try contracts on this machine: no Airflow, no AWS."),
+    "try": ("trial:try_", "Try contracts on this machine: no Airflow, no AWS."),
     "request": ("requests:request", "Ask for a source to be onboarded."),
     "status": ("requests:status", "Where a request stands, and who is waited on."),
     "inbox": ("requests:inbox", "What waits for me."),
@@ -90,29 +81,9 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("Stopped.", err=True)
         sys.exit(130)
     except SluiceError as error:
-        _show(error, as_json="--json" in given)
+        from sluice.cli.console import show_error
+
+        show_error(error, as_json="--json" in given)
         sys.exit(EXIT_BAD_INPUT if isinstance(error, BadInputError | UsageError | SourceError) else EXIT_NOT_GOOD)
     if isinstance(code, int) and code:
         sys.exit(code)
-
-
-def _show(error: SluiceError, *, as_json: bool) -> None:
-    findings = error.findings if isinstance(error, InvalidContractError) else []
-    if as_json:
-        body: dict[str, Any] = {"code": error.code, "message": error.message, "where": error.where, "mend": error.mend}
-        if findings:
-            body["findings"] = [vars(f) for f in findings]
-        click.echo(json.dumps({"error": body}, ensure_ascii=False), err=True)
-        return
-    if findings:
-        for finding in findings[:20]:
-            click.echo(str(finding), err=True)
-        if len(findings) > 20:
-            click.echo(f"… and {len(findings) - 20} more", err=True)
-        return
-    label = click.style("No" if isinstance(error, ChecksFailedError) else "Error", fg="red", bold=True)
-    click.echo(f"{label} [{error.code}] {error.message}", err=True)
-    if error.where:
-        click.echo(f"  where: {error.where}", err=True)
-    if error.mend:
-        click.echo(f"  mend:  {error.mend}", err=True)

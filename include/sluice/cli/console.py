@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from sluice.errors import ChecksFailedError, InvalidContractError, SluiceError
+
 
 def emit_json(document: Any) -> None:
     """Strict JSON for machines."""
@@ -57,3 +59,26 @@ def state(name: str) -> str:
     """A request's state, coloured."""
     colour = {"published": "green", "open": "cyan"}.get(name, "red")
     return click.style(name, fg=colour, bold=True)
+
+
+def show_error(error: SluiceError, *, as_json: bool) -> None:
+    """An error on stderr: what, where, how to mend it; for machines one JSON object on a line."""
+    findings = error.findings if isinstance(error, InvalidContractError) else []
+    if as_json:
+        body: dict[str, Any] = {"code": error.code, "message": error.message, "where": error.where, "mend": error.mend}
+        if findings:
+            body["findings"] = [vars(f) for f in findings]
+        click.echo(json.dumps({"error": body}, ensure_ascii=False), err=True)
+        return
+    if findings:
+        for finding in findings[:20]:
+            click.echo(str(finding), err=True)
+        if len(findings) > 20:
+            click.echo(f"… and {len(findings) - 20} more", err=True)
+        return
+    label = click.style("No" if isinstance(error, ChecksFailedError) else "Error", fg="red", bold=True)
+    click.echo(f"{label} [{error.code}] {error.message}", err=True)
+    if error.where:
+        click.echo(f"  where: {error.where}", err=True)
+    if error.mend:
+        click.echo(f"  mend:  {error.mend}", err=True)

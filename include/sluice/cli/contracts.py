@@ -1,4 +1,4 @@
-"""sluice lint, sluice try."""
+"""sluice lint, and how evidence looks on a terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from sluice.cli.console import emit_json, heading, table
-from sluice.errors import BadInputError, Finding, InvalidContractError, SluiceError
-from sluice.settings import load
+from sluice.errors import BadInputError, Finding, InvalidContractError
 
 
 @click.command()
@@ -43,40 +42,6 @@ def lint(contracts: tuple[Path, ...], as_json: bool) -> None:
         emit_json(results)
     if bad:
         raise click.exceptions.Exit(2)
-
-
-@click.command("try")
-@click.argument("contracts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where the results go.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def try_(contracts: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Request, land, profile and check on this machine. Exit 1 if a required check fails, 2 for bad input."""
-    from sluice.linting import usable_contract
-    from sluice.stream.trial import try_contract
-
-    settings = load()
-    worst = 0
-    results: list[dict[str, Any]] = []
-    for path in contracts:
-        try:
-            contract = usable_contract(path)
-            evidence = try_contract(contract, str(path.resolve().parent), out, settings)
-        except SluiceError as error:
-            if len(contracts) == 1:
-                raise
-            click.echo(f"{path}: {error}", err=True)
-            worst = max(worst, 2)
-            continue
-        results.append(evidence)
-        if not evidence["quality"]["success"]:
-            worst = max(worst, 1)
-        if not as_json:
-            show_evidence(evidence)
-            click.echo(f"\n  Evidence, staged files and quarantine: {out / contract.id}")
-    if as_json:
-        emit_json(results)
-    if worst:
-        raise click.exceptions.Exit(worst)
 
 
 def show_evidence(evidence: dict[str, Any]) -> None:
@@ -115,10 +80,11 @@ def show_checks(quality: dict[str, Any]) -> None:
     if failures is None:
         failures = [
             {"table": r["table"], "rule": r["name"], "severity": r["severity"], "description": r["description"],
-             "observed": r["observed"], "error": r["error"]}
+             "observed": r["observed"], "unexpected": r["unexpected_count"], "error": r["error"]}
             for r in quality["results"] if r["success"] is False
         ]  # fmt: skip
     for f in failures:
         colour = "red" if f["severity"] == "error" else "yellow"
-        said = f["error"] or f"{f['description']} (found {f['observed']})"
+        found = f["observed"] if f["observed"] is not None else f"{f.get('unexpected') or 0:,} rows"
+        said = f["error"] or f"{f['description']} (found {found})"
         click.echo(f"  {click.style(f['severity'], fg=colour)}  {f['table']}.{f['rule']}: {said}")

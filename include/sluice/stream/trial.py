@@ -2,70 +2,222 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluice.adapters.files import FileStore, local_path
-from sluice.adapters.s3 import S3Store
-from sluice.contract.model import Contract
+from sluice.contract.model import Contract, Table
+from sluice.errors import SluiceError, TerminalError, UsageError
 from sluice.evidence import publication_pack
-from sluice.lake import Layout, Manifest
+from sluice.lake import Layout, Manifest, ObjectStore
 from sluice.policy import load_policy
 from sluice.settings import Settings
+from sluice.stages import Stage
 from sluice.stream.check import check_table
 from sluice.stream.gate import strict_json
 from sluice.stream.land import land_table
+from sluice.stream.outcome import FILES, FOLDERS, replaced
 from sluice.stream.profile import profile_table
+from sluice.stream.source import Delivery, deliveries
+from sluice.stream.tools import use_aws
+
+if TYPE_CHECKING:
+    from sluice.adapters.duck import Rejection
+
+Watch = Callable[[Table, Stage, int, Path], AbstractContextManager[None]]
+"""Told, around every stage of a table, the table, the stage, the bytes of its sources, and the scratch folder."""
+
+
+def unwatched(table: Table, stage: Stage, size: int, scratch: Path) -> AbstractContextManager[None]:
+    """Nobody looks on."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
 class TrialLayout(Layout):
-    """Where a trial's files lie: `<out>/<source>/staged/<table>/` and `quarantine/<table>/`; landing is passing."""
-
-    passing: str = ""
+    """Where a trial's files lie, below a work folder: `staged/<table>/`, `quarantine/<table>/`; the rest is passing."""
 
     def landing(self, source: str, table: str, sha256: str, name: str) -> str:
-        return f"{self.passing}/landing/{table}/{sha256}/{name}"
+        return f"{self.root}/passing/landing/{table}/{sha256}/{name}"
 
     def staged(self, source: str, table: str, attempt: str, name: str) -> str:
-        return f"{self.root}/{source}/staged/{table}/{name}"
+        return f"{self.root}/staged/{table}/{name}"
 
     def quarantine(self, source: str, table: str, attempt: str) -> str:
-        return f"{self.root}/{source}/quarantine/{table}/part-0.parquet"
+        return f"{self.root}/quarantine/{table}/part-0.parquet"
 
     def manifest(self, source: str, table: str, attempt: str) -> str:
-        return f"{self.passing}/manifests/{table}/{attempt}.json"
+        return f"{self.root}/passing/manifests/{table}/{attempt}.json"
 
 
-def try_contract(contract: Contract, base: str, out: Path, settings: Settings) -> dict[str, Any]:
-    """Land, profile and check every table into `out`; returns the evidence, also written to evidence.json.
+@dataclass
+class Trial:
+    """What a trial found: the evidence, what it says too little about, and where the files are.
 
-    Raises SourceError for data that cannot be landed. A failed check is part of the evidence, not an error.
+    `seconds` is wall time by table and stage; `errors` what kept a table from coming through, by table.
     """
-    folder = out.resolve() / contract.id
-    for stale in ("staged", "quarantine"):
-        shutil.rmtree(folder / stale, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="sluice-try-") as name:
-        passing = Path(name)
-        layout = TrialLayout(out.resolve().as_uri(), passing.as_uri())
+
+    contract: Contract
+    folder: Path
+    evidence: dict[str, Any] = field(default_factory=dict)
+    rejections: dict[str, list[Rejection]] = field(default_factory=dict)
+    seconds: dict[str, dict[Stage, float]] = field(default_factory=dict)
+    errors: dict[str, SluiceError] = field(default_factory=dict)
+
+    @property
+    def success(self) -> bool:
+        """Every table came through, and no required check failed."""
+        return bool(self.evidence["quality"]["success"])
+
+
+def try_contract(contract: Contract, base: str, out: Path, settings: Settings, watch: Watch = unwatched) -> Trial:
+    """Land, profile and check every table into `<out>/<source>`, which the results replace all at once.
+
+    Data that cannot be landed and checks that fail are found in the trial, not raised. Raises UsageError when
+    the folder is not ours to replace, BadInputError for a policy that cannot be used.
+    """
+    policy = load_policy(settings.policy)
+    trial = Trial(contract, out.resolve() / contract.id)
+    with _translated(trial.folder), replaced(trial.folder) as work:
+        _Run(trial, base, settings, work, watch).all_stages(policy)
+        (work / "report.html").write_text(_page(trial), "utf-8")
+        (work / "evidence.json").write_bytes(strict_json(trial.evidence))
+    return trial
+
+
+def _page(trial: Trial) -> str:
+    from sluice.trial_report import page
+
+    return page(trial)
+
+
+class _Run:
+    """One trial on its way through the stages."""
+
+    def __init__(self, trial: Trial, base: str, settings: Settings, work: Path, watch: Watch) -> None:
+        self.trial, self.contract, self.base, self.settings = trial, trial.contract, base, settings
+        self.work, self.watch = work, watch
+        self.layout = TrialLayout(work.as_uri())
+        self.origin: ObjectStore = FileStore()
+        if self.contract.server.type == "s3":
+            from sluice.adapters.s3 import S3Store
+
+            use_aws(settings)
+            self.origin = S3Store()
+
+    def all_stages(self, policy: Any) -> None:
         manifests: dict[str, Manifest] = {}
-        for table in contract.tables:
-            scratch = passing / f"land-{table.table_name}"
-            scratch.mkdir()
-            manifests[table.name] = land_table(
-                contract, table, base, settings, origin=S3Store(), store=FileStore(), layout=layout, scratch=scratch
-            )
-        files = {n: [local_path(f.uri) for f in m.staged] for n, m in manifests.items()}
-        evidence = publication_pack(
-            contract,
-            load_policy(settings.policy),
-            {n: m.to_dict() for n, m in manifests.items()},
-            {t.name: profile_table(t, files[t.name], settings, passing) for t in contract.tables},
-            {t.name: check_table(contract, t, files, settings, passing).to_dict() for t in contract.tables},
+        profiles: dict[str, Mapping[str, Any]] = {}
+        checks: dict[str, Mapping[str, Any]] = {}
+        errors: dict[str, Mapping[str, Any]] = {}
+        stages: tuple[tuple[Stage, dict[str, Any], Callable[[Table, Path, Any], Any]], ...] = (
+            (Stage.LAND, manifests, self.land),
+            (Stage.PROFILE, profiles, self.profile),
+            (Stage.CHECK, checks, self.check),
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evidence.json").write_bytes(strict_json(evidence))
-    return evidence
+        for stage, found, work in stages:
+            for table in self.contract.tables:
+                if table.name in errors:
+                    continue
+                try:
+                    with self._timed(table, stage) as scratch:
+                        found[table.name] = work(table, scratch, manifests)
+                except SluiceError as error:
+                    self.trial.errors[table.name] = error
+                    errors[table.name] = {"stage": stage.value, **self._described(error)}
+        self.trial.rejections = {t.name: self.rejections(t) for t in self.contract.tables}
+        self.trial.evidence = publication_pack(
+            self.contract, policy, {n: m.to_dict() for n, m in manifests.items()}, profiles, checks, errors=errors
+        )
+
+    def land(self, table: Table, scratch: Path, _: Any) -> Manifest:
+        return land_table(
+            self.contract, table, self.base, self.settings,
+            origin=self.origin, store=FileStore(), layout=self.layout, scratch=scratch,
+        )  # fmt: skip
+
+    def profile(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
+        return profile_table(table, _staged(manifests[table.name]), self.settings, scratch)
+
+    def check(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
+        files = {name: _staged(manifest) for name, manifest in manifests.items()}
+        return check_table(self.contract, table, files, self.settings, scratch).to_dict()
+
+    def rejections(self, table: Table) -> list[Rejection]:
+        """What is in the table's quarantine: that is there too when the quarantine is why landing stopped."""
+        from sluice.adapters.duck import rejections
+
+        files = sorted((self.work / "quarantine" / table.table_name).glob("*.parquet"))
+        return rejections(
+            files, memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.work / "passing"
+        )
+
+    @contextmanager
+    def _timed(self, table: Table, stage: Stage) -> Iterator[Path]:
+        """A scratch folder for one stage of one table, watched and timed; what Python raises of its own is translated."""
+        scratch = self.work / "passing" / f"{stage}-{table.table_name}"
+        started = time.perf_counter()
+        try:
+            with _translated(scratch):
+                scratch.mkdir(parents=True)
+                size = self._size(table) if stage is Stage.LAND else 0
+                with self.watch(table, stage, size, scratch):
+                    yield scratch
+        finally:
+            self.trial.seconds.setdefault(table.name, {})[stage] = time.perf_counter() - started
+
+    def _size(self, table: Table) -> int:
+        found = deliveries(self.contract, table, self.base, self.settings, self.origin)
+        for delivery in found:
+            self._refuse_own(delivery)
+        return sum(delivery.size for delivery in found)
+
+    def _refuse_own(self, delivery: Delivery) -> None:
+        """The results replace folders: a source inside one of them would be gone."""
+        path = Path(delivery.uri).resolve()
+        if "://" not in delivery.uri and any(
+            path.is_relative_to(self.trial.folder / name) for name in (*FOLDERS, *FILES)
+        ):
+            raise UsageError(
+                "OUT_HOLDS_SOURCE", "the source's files lie where the trial's results go", where=delivery.uri,
+                mend="Give another folder as --out.",
+            )  # fmt: skip
+
+    def _described(self, error: SluiceError) -> dict[str, str]:
+        """The error as data, naming files where they will be found afterwards."""
+        error.where = error.where.replace(self.work.as_uri(), str(self.trial.folder)).replace(
+            str(self.work), str(self.trial.folder)
+        )
+        return {"code": error.code, "message": error.message, "where": error.where, "mend": error.mend}
+
+
+def _staged(manifest: Manifest) -> list[Path]:
+    return [local_path(f.uri) for f in manifest.staged]
+
+
+@contextmanager
+def _translated(scratch: Path) -> Iterator[None]:
+    """What is not one of Sluice's errors, as one: a trial of a thousand contracts goes on after any of them."""
+    try:
+        yield
+    except SluiceError:
+        raise
+    except OSError as error:
+        raise TerminalError(
+            "DISK", f"a file could not be read or written: {error.strerror or type(error).__name__}",
+            where=str(error.filename or scratch), mend="Check space and access.",
+        ) from error  # fmt: skip
+    except Exception as error:
+        # The text of an unforeseen exception may quote data, so it stays out.
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
+        raise TerminalError(
+            "DEFECT", f"Sluice failed unexpectedly ({type(error).__name__})", where=place,
+            mend="This is a defect of Sluice: keep the contract and the file, and report it.",
+        ) from error  # fmt: skip

@@ -4,10 +4,24 @@
 read it. Names of public functions are stable; the modules they rest on are not meant for others.
 """
 
+from sluice.adapters.duck.connection import share_done
 from sluice.adapters.duck.convert import Converted, convert
 from sluice.adapters.duck.profile import TableProfile, profile
 from sluice.adapters.duck.published import query_arrow
 from sluice.adapters.duck.query import Staged
+from sluice.adapters.duck.rejections import RejectedRow, Rejection, rejections
 from sluice.adapters.duck.unpack import unpack
 
-__all__ = ["Converted", "Staged", "TableProfile", "convert", "profile", "query_arrow", "unpack"]
+__all__ = [
+    "Converted",
+    "RejectedRow",
+    "Rejection",
+    "Staged",
+    "TableProfile",
+    "convert",
+    "profile",
+    "query_arrow",
+    "rejections",
+    "share_done",
+    "unpack",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,22 @@ MIN_THREADS = 2
 """With one thread DuckDB cuts row groups in other places, and the same input would not give the same bytes."""
 
 COPY_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+
+_open: list[duckdb.DuckDBPyConnection] = []
+"""The connections in use, the newest last: what `share_done` asks."""
+
+
+def share_done() -> float | None:
+    """How far (0-1) the statement that runs now has come, by DuckDB's own estimate; None when it cannot tell.
+
+    Meant to be asked from another thread.
+    """
+    for connection in reversed(_open):
+        with suppress(duckdb.Error):  # closed a moment ago
+            percent = connection.query_progress()
+            if percent > 0:
+                return float(min(percent, 100.0)) / 100
+    return None
 
 
 def name_sql(name: str) -> str:
@@ -63,7 +79,9 @@ def connect(
         try:
             for setting in (
                 "python_enable_replacements = false",
-                "enable_progress_bar = false",
+                # Measured, and asked for by `share_done`; never printed.
+                "enable_progress_bar = true",
+                "enable_progress_bar_print = false",
                 "preserve_insertion_order = true",
                 # A long IN list would become a join, which does not keep the order of rows.
                 "disabled_optimizers = 'in_clause'",
@@ -73,8 +91,11 @@ def connect(
                 "enable_external_access = false",
             ):
                 connection.execute(f"SET {setting}")
+            _open.append(connection)
             yield connection
         finally:
+            if connection in _open:
+                _open.remove(connection)
             connection.close()
 
 
@@ -98,6 +119,11 @@ def translated(where: str = "") -> Iterator[None]:
         ) from e
     except duckdb.Error as e:
         raise TerminalError("ENGINE", f"DuckDB: {first_line(e)}", where=where) from e
+    except RuntimeError as e:
+        # How DuckDB says that Ctrl-C reached it in the middle of a statement.
+        if str(e) == "Query interrupted":
+            raise KeyboardInterrupt from e
+        raise
 
 
 def first_line(error: BaseException) -> str:

@@ -1,0 +1,182 @@
+"""sluice try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sluice.cli.console import duration, emit_json, heading, show_error, table
+from sluice.cli.contracts import show_checks
+from sluice.errors import BadInputError, InvalidContractError, SluiceError
+from sluice.settings import Settings, load
+
+if TYPE_CHECKING:
+    from sluice.stream.trial import Trial
+
+NOT_GOOD, BAD_INPUT = 1, 2
+
+
+@dataclass
+class Tried:
+    """What became of one contract: a trial, or the error that kept it from beginning."""
+
+    path: Path
+    trial: Trial | None = None
+    error: SluiceError | None = None
+
+    @property
+    def errors(self) -> list[SluiceError]:
+        if self.error is not None:
+            return [self.error]
+        return list(self.trial.errors.values()) if self.trial is not None else []
+
+    @property
+    def code(self) -> int:
+        """The exit code that it asks for."""
+        if self.errors:
+            return BAD_INPUT
+        return 0 if self.trial is not None and self.trial.success else NOT_GOOD
+
+    def to_json(self) -> dict[str, Any]:
+        """The evidence; of a contract that cannot be read, the error in its place."""
+        if self.trial is not None:
+            return self.trial.evidence
+        error = self.errors[0]
+        body: dict[str, Any] = {"code": error.code, "message": error.message, "where": error.where, "mend": error.mend}
+        if isinstance(error, InvalidContractError):
+            body["findings"] = [vars(f) for f in error.findings]
+        return {"contract": str(self.path), "error": body}
+
+
+@click.command("try")
+@click.argument("contracts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where the results go.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def try_(contracts: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Request, land, profile and check on this machine: no Airflow, no AWS.
+
+    Writes OUT/<source>/: report.html to read, evidence.json, staged/ and quarantine/ (Parquet). What was there
+    from an earlier trial is replaced when the new one is complete. One contract's troubles do not stop the others.
+
+    Exit code 0: good. 1: a required check failed. 2: a contract or its data cannot be used.
+    """
+    from sluice.cli.progress import Progress
+
+    settings = load()
+    alone = len(contracts) == 1
+    tried: list[Tried] = []
+    seen: dict[str, Path] = {}
+    with Progress(len(contracts), quiet=as_json) as progress:
+        for path in contracts:
+            progress.next(path)
+            done = _try_one(path, out, settings, seen, progress)
+            tried.append(done)
+            if alone and done.trial is not None and not as_json:
+                show_trial(done.trial)
+            elif not alone and not as_json:
+                click.echo(_line(done))
+            for error in done.errors:
+                show_error(error, as_json=as_json)
+    if as_json:
+        emit_json([t.to_json() for t in tried])
+    elif not alone:
+        click.echo(_summary(tried, out))
+    if worst := max(t.code for t in tried):
+        raise click.exceptions.Exit(worst)
+
+
+def _try_one(path: Path, out: Path, settings: Settings, seen: dict[str, Path], progress: Any) -> Tried:
+    from sluice.linting import usable_contract
+    from sluice.stream.trial import try_contract
+
+    try:
+        contract = usable_contract(path)
+        if contract.id in seen:
+            raise BadInputError(
+                "SAME_SOURCE", f"{seen[contract.id]} is the contract of {contract.id!r} too, and both would write to the "
+                "same folder", where=str(path), mend="Try them one after the other, with an --out of their own.",
+            )  # fmt: skip
+        seen[contract.id] = path
+        return Tried(path, try_contract(contract, str(path.resolve().parent), out, settings, progress.watch))
+    except SluiceError as error:
+        return Tried(path, error=error)
+
+
+def show_trial(trial: Trial) -> None:
+    """A trial on one screen."""
+    from sluice.trial_report import rejected, verdict
+
+    evidence = trial.evidence
+    tone, sentence = verdict(trial)
+    heading(f"{evidence['source']} {trial.contract.version}")
+    click.secho(f"  {sentence}", fg={"good": "green", "warn": "yellow", "bad": "red"}[tone], bold=True)
+    click.echo(f"  Risk tier {evidence['tier']}: {'; '.join(evidence['tier_reasons'])}")
+    heading("Rows")
+    table(
+        ["table", "read", "staged", "quarantined", "dropped", "time"],
+        [[t["name"], *(f"{t[k]:,}" if _landed(t) else "-" for k in ("rows_read", "rows_staged", "rows_quarantined", "rows_dropped")),
+          _times(trial, t["name"])] for t in evidence["tables"]],
+        right=(1, 2, 3, 4),
+    )  # fmt: skip
+    if groups := rejected(trial):
+        heading("Quarantine")
+    for group in groups:
+        place = f"{group.table}.{group.column}" if group.column else group.table
+        click.echo(f"  {place}: {group.rows:,} {click.style(group.code, fg='yellow')}")
+        for row in group.examples:
+            click.echo(f"    {row.file}:{row.line}  {row.reason}")
+            click.secho(f"      {row.text}", dim=True)
+        click.echo(f"    mend: {group.mend}")
+    show_checks(evidence["quality"])
+    personal = [(t["name"], c) for t in evidence["tables"] for c in t["columns"] if c["pii"]]
+    if personal:
+        heading("Personal data")
+    for name, column in personal:
+        click.echo(f"  {name}.{column['name']}: {', '.join(column['pii'])} (classified {column['classification']})")
+    show_detected(evidence["tables"])
+    click.echo(f"\n  Cost: about {evidence['cost']['monthly_usd']:.4f} USD a month")
+    click.echo(f"  Report: {trial.folder / 'report.html'}")
+
+
+def show_detected(tables: Sequence[Mapping[str, Any]]) -> None:
+    """The terms of the dialect that the contract left open, and what they were found to be."""
+    from sluice.trial_report import dialect_words
+
+    alike: dict[str, list[str]] = {}
+    for found in tables:
+        words = ", ".join(f"{term} {value}" for term, value, detected in dialect_words(found["dialect"]) if detected)
+        alike.setdefault(words, []).append(found["name"])
+    alike.pop("", None)
+    if alike:
+        heading("Detected, not declared")
+    for words, names in alike.items():
+        click.echo(f"  {', '.join(names)}: {words}")
+
+
+def _landed(found: dict[str, Any]) -> bool:
+    return bool(found.get("error", {}).get("stage") != "land")
+
+
+def _times(trial: Trial, name: str) -> str:
+    return ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in trial.seconds.get(name, {}).items())
+
+
+def _line(done: Tried) -> str:
+    marks = {0: click.style("good", fg="green"), 1: click.style("FAILED", fg="red"), 2: click.style("BAD", fg="red")}
+    head = f"{marks[done.code]}  {done.trial.evidence['source'] if done.trial else done.path}"
+    if done.errors:
+        return f"{head}: {', '.join(sorted({e.code for e in done.errors}))}"
+    tables = done.trial.evidence["tables"] if done.trial else []
+    quality = done.trial.evidence["quality"] if done.trial else {}
+    rows, bad = (sum(t[k] for t in tables) for k in ("rows_read", "rows_quarantined"))
+    checks = f"{quality['evaluated'] - quality['failed']} of {quality['evaluated']} checks hold"
+    return f"{head}: {rows:,} rows, {bad:,} quarantined, {checks}"
+
+
+def _summary(tried: list[Tried], out: Path) -> str:
+    count = [sum(t.code == code for t in tried) for code in (0, NOT_GOOD, BAD_INPUT)]
+    return f"\n{len(tried)} contracts: {count[0]} good, {count[1]} failed checks, {count[2]} could not be used. Reports: {out}/<source>/report.html"
