@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,35 @@ _ROWS, _BYTES = 10_000, 16 << 20
 
 
 def write_quarantine(records: Iterator[tuple[Part, Bad]], table: Table, path: Path) -> dict[str, int]:
-    """Write `records` to `path`; how many for each reason code. No file when there are none."""
+    """Write `records` of text files to `path`; how many for each reason code. No file when there are none."""
+    return write_rows(_rows(records, table), path)
+
+
+def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> dict[str, int]:
+    """Write `rows`, each with the columns of SCHEMA, to `path`; how many for each reason code. No file when there are none."""
     reasons: Counter[str] = Counter()
     batch: list[dict[str, Any]] = []
     size = 0
     writer: pq.ParquetWriter | None = None
+    try:
+        for row in rows:
+            reasons[row["reason_code"]] += 1
+            batch.append(row)
+            size += len(row["raw"])
+            if len(batch) >= _ROWS or size >= _BYTES:
+                writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
+                writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+                batch, size = [], 0
+        if batch:
+            writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
+            writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+    finally:
+        if writer is not None:
+            writer.close()
+    return dict(sorted(reasons.items()))
+
+
+def _rows(records: Iterator[tuple[Part, Bad]], table: Table) -> Iterator[dict[str, Any]]:
     locator: Locator | None = None
     try:
         for part, bad in records:
@@ -43,24 +67,10 @@ def write_quarantine(records: Iterator[tuple[Part, Bad]], table: Table, path: Pa
                 locator = Locator(part.text)
             place = locator.place(bad.begin, bad.end)
             code, reason, column = part.reason(bad, table.columns, place.utf8)
-            reasons[code] += 1
-            batch.append(
-                {
-                    "file": part.text.display, "line": place.line, "byte_offset": place.byte_offset, "column": column,
-                    "reason_code": code, "reason": reason, "raw": place.raw,
-                }
-            )  # fmt: skip
-            size += len(place.raw)
-            if len(batch) >= _ROWS or size >= _BYTES:
-                writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
-                writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
-                batch, size = [], 0
-        if batch:
-            writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
-            writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+            yield {
+                "file": part.text.display, "line": place.line, "byte_offset": place.byte_offset, "column": column,
+                "reason_code": code, "reason": reason, "raw": place.raw,
+            }  # fmt: skip
     finally:
         if locator is not None:
             locator.close()
-        if writer is not None:
-            writer.close()
-    return dict(sorted(reasons.items()))

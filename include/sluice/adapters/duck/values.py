@@ -143,11 +143,11 @@ def _moment(column: Column, text: str, name: str) -> tuple[str, str]:
     same = f"CAST({name} AS VARCHAR) = {text}"
     if kind is Kind.TIMESTAMPTZ:
         zoned = _shape(text, rf"{_DAY}[T ]{_CLOCK}{_ZONE}")
-        value, certain = _in_zone(column, value, f"TRY_CAST({text} AS TIMESTAMP)", zoned)
+        value, certain = in_zone(column, value, f"TRY_CAST({text} AS TIMESTAMP)", zoned)
         good = f"{name} IS NOT NULL AND {_shape(text, rf'{_DAY}[T ]{_CLOCK}{_ZONE}?')}{certain}"
-        return value, f"{good} AND {_in_range(f'{name} AT TIME ZONE {_UTC}')}"
+        return value, f"{good} AND {in_range(f'{name} AT TIME ZONE {_UTC}')}"
     shape = {Kind.DATE: _DAY, Kind.TIME: _CLOCK, Kind.TIMESTAMP: rf"{_DAY}[T ]{_CLOCK}"}[kind]
-    limit = _in_range(f"CAST({name} AS TIMESTAMP)") if kind is Kind.DATE else _in_range(name)
+    limit = in_range(f"CAST({name} AS TIMESTAMP)") if kind is Kind.DATE else in_range(name)
     if kind is Kind.TIME:
         limit = f"{name} < TIME '24:00:00'"
     if kind is Kind.TIMESTAMP:
@@ -158,7 +158,7 @@ def _moment(column: Column, text: str, name: str) -> tuple[str, str]:
 _UTC = "'UTC'"
 
 
-def _in_range(timestamp: str) -> str:
+def in_range(timestamp: str) -> str:
     """Years 1 to 9999: excludes infinity, the years before Christ, and what other engines cannot hold."""
     return f"({timestamp}) BETWEEN {_FIRST} AND {_LAST}"
 
@@ -175,7 +175,7 @@ def zone_of(column: Column) -> str:
         ) from e  # fmt: skip
 
 
-def _in_zone(column: Column, zoned_value: str, local: str, zoned: str) -> tuple[str, str]:
+def in_zone(column: Column, zoned_value: str, local: str, zoned: str) -> tuple[str, str]:
     """The instant, and a condition that refuses local times which a clock change skipped or repeated."""
     zone = zone_of(column)
     if zone in ("UTC", "Etc/UTC", "Zulu", "Etc/UCT", "UCT", "Universal", "Etc/Universal", "Etc/Zulu"):
@@ -202,18 +202,18 @@ def _formatted(column: Column, text: str, name: str, pattern: str) -> tuple[str,
         )  # fmt: skip
     if form.zoned:
         parsed = f"try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {text_sql(form.text)})"
-        return parsed, f"{name} IS NOT NULL AND {_in_range(f'{name} AT TIME ZONE {_UTC}')}"
+        return parsed, f"{name} IS NOT NULL AND {in_range(f'{name} AT TIME ZONE {_UTC}')}"
     parsed = f"CAST(try_strptime({text}, {text_sql(form.text)}) AS TIMESTAMP)"
     written = " OR ".join(
         f"lower(strftime({parsed}, {text_sql(f)})) = lower({text})" for f in dict.fromkeys((form.text, form.padded))
     )
-    good = f"({written}) AND {_in_range(parsed)}"
+    good = f"({written}) AND {in_range(parsed)}"
     if kind is Kind.DATE:
         return f"CAST({parsed} AS DATE)", f"{good} AND date_trunc('day', {parsed}) = {parsed}"
     if kind is Kind.TIME:
         return f"CAST({parsed} AS TIME)", good
     if kind is Kind.TIMESTAMPTZ:
-        value, certain = _in_zone(column, f"({parsed} AT TIME ZONE {_UTC})", parsed, "false")
+        value, certain = in_zone(column, f"({parsed} AT TIME ZONE {_UTC})", parsed, "false")
         return value, good + certain
     return parsed, good
 
