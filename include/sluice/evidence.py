@@ -125,5 +125,6 @@ def _undeclared_pii(contract: Contract, profiles: Mapping[str, Mapping[str, Any]
     for table in (t for t in contract.tables if t.name in profiles):
         for column in profiles[table.name]["columns"]:
             if column["pii"] and column["classification"] in ("public", "internal"):
-                found.append(f"{table.name}.{column['name']} ({', '.join(column['pii'])})")
+                kinds = ", ".join(finding["kind"] for finding in column["pii"])
+                found.append(f"{table.name}.{column['name']} ({kinds})")
     return tuple(found)

@@ -23,6 +23,9 @@ HOMES = {
     "psycopg": {"stack"},
     "psutil": {"stack"},
     "click": {"cli"},
+    "stdnum": {"pii"},
+    "phonenumbers": {"pii"},
+    "faker": {"pii"},
 }
 DOMAIN = [
     "approval",
@@ -34,6 +37,7 @@ DOMAIN = [
     "ledger",
     "onboarding",
     "overview",
+    "pii",
     "policy",
     "stages",
     "contract",

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 
 from sluice.adapters.duck.connection import connect, list_sql, name_sql
-from sluice.adapters.duck.pii import kinds_in
 from sluice.contract.model import Column, Table
 from sluice.contract.types import INTEGERS, NUMBERS, Kind
+from sluice.pii import Finding, find
 
 Scalar = str | int | float | None
 
@@ -20,6 +20,8 @@ _OPEN = ("public", "internal")
 _FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
 _TOP_DISTINCT, _TOP = 50, 5
 _PII_SAMPLE = 10_000
+_SHORTEST_IDENTIFIER = 10_000_000
+"""No identifier Sluice knows has fewer digits."""
 _SHOWN = 200
 _EXACT_IN_JSON = 2**53
 
@@ -36,7 +38,7 @@ class TopValue:
 class ColumnProfile:
     """One column. `distinct` is exact and leaves nulls out; `not_finite` counts NaN and infinities, which no other
     number here includes. `min`, `max`, `mean` and `top` are withheld (None, empty) where values are sensitive: the
-    contract says confidential or restricted, or personal data was found. `pii` names the kinds of it.
+    contract says confidential or restricted, or personal data was found. `pii` tells what of it, examples masked.
     """
 
     name: str
@@ -52,7 +54,7 @@ class ColumnProfile:
     max_length: int | None = None
     not_finite: int = 0
     top: tuple[TopValue, ...] = ()
-    pii: tuple[str, ...] = ()
+    pii: tuple[Finding, ...] = ()
     withheld: bool = False
 
 
@@ -67,7 +69,7 @@ class TableProfile:
     @property
     def pii(self) -> dict[str, tuple[str, ...]]:
         """The kinds of personal data found, by column name; columns without any are left out."""
-        return {c.name: c.pii for c in self.columns if c.pii}
+        return {c.name: tuple(f.kind for f in c.pii) for c in self.columns if c.pii}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, strict JSON data."""
@@ -77,7 +79,7 @@ class TableProfile:
 def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: int, scratch: Path) -> TableProfile:
     """Profile staged `files` (at least one) of `table`. The same files give the same profile.
 
-    Personal data is looked for in at most 10,000 distinct values of a string column, chosen by their hash.
+    Personal data is looked for in at most 10,000 distinct values of a column, chosen by their hash.
     """
     with connect(memory_limit, threads, scratch, paths=files) as connection:
         connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet({list_sql(map(str, files))})")
@@ -136,7 +138,7 @@ def _column(connection: duckdb.DuckDBPyConnection, column: Column, rows: int, fo
         f"SELECT count(*) FROM (SELECT DISTINCT {name} FROM staged WHERE {name} IS NOT NULL)"
     ).fetchall()
     distinct = int(counted[0])
-    pii = tuple(_pii(connection, name)) if kind is Kind.STRING else ()
+    pii = find(_sample(connection, name), name=column.name) if _may_hold_pii(kind, found.get("max")) else ()
     withheld = column.classification not in _OPEN or bool(pii)
     top: tuple[TopValue, ...] = ()
     if not withheld and 0 < distinct <= _TOP_DISTINCT and kind not in (Kind.BINARY, Kind.JSON):
@@ -170,8 +172,16 @@ def _top(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind) -> tuple[
     return tuple(TopValue(_plain(value), int(count)) for value, count in rows)
 
 
-def _pii(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+def _may_hold_pii(kind: Kind, largest: Scalar) -> bool:
+    """Texts, days (of birth), and numbers long enough to be somebody's."""
+    if kind in INTEGERS:
+        return isinstance(largest, int) and largest >= _SHORTEST_IDENTIFIER
+    return kind in (Kind.STRING, Kind.DATE)
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
     rows = connection.execute(
-        f"SELECT DISTINCT {name} AS v FROM staged WHERE {name} IS NOT NULL ORDER BY hash(v), v LIMIT {_PII_SAMPLE}"
+        f"SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT {name} AS v FROM staged WHERE {name} IS NOT NULL)"
+        f" ORDER BY hash(v), v LIMIT {_PII_SAMPLE}"
     ).fetchall()
-    return kinds_in(value for (value,) in rows)
+    return [value for (value,) in rows]
