@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice import cost
-from sluice.contract.model import Contract, Table, digest_of
+from sluice.contract.model import ANY_PII, Contract, Table, digest_of
 from sluice.lake import Manifest
 from sluice.ledger import Request
 from sluice.policy import Policy
@@ -45,8 +45,8 @@ def publication_pack(
     Its digest depends on content alone, so landing the same data again gives the same digest.
     """
     errors = errors or {}
-    undeclared = _undeclared_pii(contract, profiles)
-    tier, reasons = policy.tier(contract, undeclared)
+    pii = _pii(contract, profiles)
+    tier, reasons = policy.tier(contract, tuple(pii["undeclared"]))
     required = policy.required(Stage.PUBLICATION, tier)
     read = {name: Manifest.from_dict(dict(m)) for name, m in manifests.items()}
     staged = [f for m in read.values() for f in m.staged]
@@ -64,6 +64,7 @@ def publication_pack(
         "tier": tier,
         "tier_reasons": list(reasons),
         "signatures": list(dict.fromkeys((*promised, *required))),
+        "pii": pii,
         "tables": [_table(t, read.get(t.name), profiles.get(t.name), errors.get(t.name)) for t in contract.tables],
         "quality": {
             "success": not errors and all(report["success"] for report in checks.values()),
@@ -120,11 +121,20 @@ def _discreet(result: Mapping[str, Any], private: set[str]) -> dict[str, Any]:
     return {**result, "examples": [], "observed": observed if isinstance(observed, (int, float)) else None}
 
 
-def _undeclared_pii(contract: Contract, profiles: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    found = []
+def _pii(contract: Contract, profiles: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Personal data as found against as declared, each as `table.column (kinds)`.
+
+    Declared is what a column's `pii` says; a classification of confidential or restricted declares whatever is there.
+    """
+    undeclared, not_found = [], []
     for table in (t for t in contract.tables if t.name in profiles):
         for column in profiles[table.name]["columns"]:
-            if column["pii"] and column["classification"] in ("public", "internal"):
-                kinds = ", ".join(finding["kind"] for finding in column["pii"])
-                found.append(f"{table.name}.{column['name']} ({kinds})")
-    return tuple(found)
+            declared = set(table.column(column["name"]).pii)
+            found = [finding["kind"] for finding in column["pii"]]
+            protected = column["classification"] not in ("public", "internal")
+            where = f"{table.name}.{column['name']}"
+            if not protected and (unexpected := [k for k in found if not declared & {k, ANY_PII}]):
+                undeclared.append(f"{where} ({', '.join(unexpected)})")
+            if missing := sorted(declared - set(found) - ({ANY_PII} if found else set())):
+                not_found.append(f"{where} ({', '.join(missing)})")
+    return {"undeclared": undeclared, "declared_not_found": not_found}

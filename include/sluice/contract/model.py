@@ -20,6 +20,8 @@ SOURCE_ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 """From the least to the most sensitive; the position is the rank."""
 
+ANY_PII = "any"
+
 SEVERITIES = ("info", "warning", "error")
 
 
@@ -53,6 +55,8 @@ class Column:
     classification: str = "internal"
     options: Mapping[str, Any] = field(default_factory=dict)
     quality: tuple[Mapping[str, Any], ...] = ()
+    pii: tuple[str, ...] = ()
+    """The kinds of personal data the contract declares; ANY_PII stands for whatever is there."""
 
 
 @dataclass(frozen=True)

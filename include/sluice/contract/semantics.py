@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from sluice.contract.dialect import read_options, read_terms
 from sluice.contract.document import Document, Path
 from sluice.contract.model import (
+    ANY_PII,
     CLASSIFICATIONS,
     SEVERITIES,
     SOURCE_ID,
@@ -119,7 +121,23 @@ class _Reader:
             classification=classification,
             options=options,
             quality=tuple(data.get("quality") or ()),
+            pii=self.declared_pii(name, custom_properties(data).get("pii"), path),
         )
+
+    def declared_pii(self, name: str, said: Any, path: Path) -> tuple[str, ...]:
+        """`pii: true`, a kind, or a list of kinds of sluice.pii.kinds."""
+        if said is None or said is False:
+            return ()
+        if said is True:
+            return (ANY_PII,)
+        from sluice.pii.kinds import KIND_NAMES  # its validators are many, and few contracts need them
+
+        kinds = tuple(map(str, said)) if isinstance(said, list) else (str(said),)
+        if unknown := [k for k in kinds if k not in KIND_NAMES]:
+            close = difflib.get_close_matches(unknown[0], KIND_NAMES, n=1)
+            self.report("UNKNOWN_PII", (*path, "customProperties"), f"column {name!r}: pii {unknown[0]!r} is no kind of personal data",
+                        f"Did you mean {close[0]!r}?" if close else f"Write true, or some of {', '.join(KIND_NAMES)}.")  # fmt: skip
+        return tuple(k for k in kinds if k in KIND_NAMES)
 
     def relationships(self, data: Mapping[str, Any], path: Path) -> Iterator[Relationship]:
         for i, item in enumerate(data.get("relationships") or ()):

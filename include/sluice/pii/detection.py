@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sluice.pii import birth
-from sluice.pii.kinds import KINDS, PiiKind
+from sluice.pii.kinds import DATE_OF_BIRTH, KIND_NAMES, KINDS, PiiKind
 from sluice.pii.masking import mask
 
 _GLANCE = 100
@@ -129,7 +129,7 @@ def _birth(texts: Sequence[str], name: str) -> Finding | None:
         return None
     confidence = 0.7 + 0.29 * likeness if hinted else 0.5
     example = next(t for t in texts if birth.parse(t))
-    return Finding("date_of_birth", round(share, 4), round(confidence, 2), mask(example))
+    return Finding(DATE_OF_BIRTH, round(share, 4), round(confidence, 2), mask(example))
 
 
 def _divergence(share: float, chance: float) -> float:
@@ -161,5 +161,5 @@ def _bucket(share: float) -> int:
     return round(share * 20)
 
 
-_ORDER = {kind: i for i, kind in enumerate(dict.fromkeys(k.name for k in KINDS))}
+_ORDER = {kind: i for i, kind in enumerate(KIND_NAMES)}
 _RIVALS = {k.name for k in KINDS} - {"email", "ip_address", "mac_address", "address", "person_name"}

@@ -72,7 +72,7 @@ def is_card(value: str) -> bool:
     """A payment card number: a known issuer's prefix and length, and Luhn holds."""
     digits = compact(value)
     issued = any(prefix.match(digits) and len(digits) in lengths for prefix, lengths in _CARDS)
-    return issued and len(set(digits)) > 2 and bool(luhn.is_valid(digits))
+    return issued and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
 
 
 def is_ip(value: str) -> bool:
@@ -103,10 +103,16 @@ KINDS: tuple[PiiKind, ...] = (
     PiiKind("phone", re.compile(r"(?:\+|\(?\d)[\d ().\u00a0/-]{5,24}\d(?: ?(?:x|ext\.?) ?\d{1,6})?"), is_phone, 0.3,
             _words("(?:tele)?phones?(?:_?(?:no|num|number))?|tel(?:ephone)?|mobile|portable|gsm|fax|cell"), 0.5,
             inside=re.compile(r"(?<![\w+])\+[1-9]\d?(?:[ .\-()]{0,2}\d){7,13}(?!\d)")),
-    PiiKind("address", re.compile(r"(?=.*[A-Za-zÀ-ÿ]{3}).{6,200}", re.DOTALL), is_address, 0.02,
+    PiiKind("address", re.compile(r"(?=.*[A-Za-zÀ-ÿ]{3}|.*\b(?:BP|CS) ?\d).{6,200}", re.DOTALL), is_address, 0.02,
             _words("addr(?:ess)?|adresses?|street|rue|voie|strasse|direccion|indirizzo|domicile"), 0.4),
     PiiKind("person_name", re.compile(r"[^\W\d_][^\d_@/\\|<>;:!?#=+*%\[\]{}]{1,79}"), is_person_name, 0.2,
             _words("(?:first|last|full|given|family|sur|middle|maiden|birth|customer|client|patient|employee|contact|holder)_?names?"
                    "|nom|noms|prenoms?|pr[eé]nom|nachname|vorname|apellidos?|nombre|cognome|nome|signatory|assur[eé]"), 0.6),
 )  # fmt: skip
 """In the order in which they are looked for: of two kinds that explain a column equally well the first is named."""
+
+DATE_OF_BIRTH = "date_of_birth"
+"""Found by sluice.pii.birth: a day is no day of birth by itself."""
+
+KIND_NAMES = (*dict.fromkeys(k.name for k in KINDS), DATE_OF_BIRTH)
+"""What a contract may declare in a column's `pii`."""

@@ -80,7 +80,12 @@ def test_sensitive_values_are_withheld(tmp_path: Path, classification: str) -> N
 def test_personal_data_is_found_and_not_repeated(tmp_path: Path) -> None:
     values = [f"person{i}@example.org" for i in range(20)] + ["unknown", None]
     found = profile_of(tmp_path, pa.array(values), Kind.STRING, "public")
-    assert [f.kind for f in found.pii] == ["email"] and "person" not in found.pii[0].example and found.withheld and (found.min, found.top) == (None, ())
+    assert (
+        [f.kind for f in found.pii] == ["email"]
+        and "person" not in found.pii[0].example
+        and found.withheld
+        and (found.min, found.top) == (None, ())
+    )
 
 
 def test_no_rows(tmp_path: Path) -> None:

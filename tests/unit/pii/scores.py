@@ -10,9 +10,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3] / "include")]
 
-from unit.pii.corpus import corpus
-
 from sluice.pii import find
+from unit.pii.corpus import corpus
 
 
 @dataclass
