@@ -136,9 +136,8 @@ def show_trial(trial: Trial) -> None:
     if personal:
         heading("Personal data")
     for name, column in personal:
-        click.echo(
-            f"  {name}.{column['name']}: {', '.join(f'{p['kind']} in {p['share']:.0%}' for p in column['pii'])} (classified {column['classification']})"
-        )
+        kinds = ", ".join(f"{found['kind']} in {found['share']:.0%}" for found in column["pii"])
+        click.echo(f"  {name}.{column['name']}: {kinds} (classified {column['classification']})")
     show_detected(evidence["tables"])
     click.echo(f"\n  Cost: about {evidence['cost']['monthly_usd']:.4f} USD a month")
     click.echo(f"  Report: {trial.folder / 'report.html'}")
