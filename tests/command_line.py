@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 SLUICE = Path(sys.executable).parent / "sluice"
-LIBRARY = Path(__file__).parents[1] / "include"
-"""This checkout's code, whichever one the environment was made for."""
-
 CONTRACT = """\
 apiVersion: v3.1.0
 kind: DataContract
@@ -29,20 +26,13 @@ schema:
 
 
 def sluice(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
-<<<<<<< HEAD
     # PYTHONPATH: so that a second working tree tests its own code.
     path = os.environ.get("PYTHONPATH", "")
-=======
->>>>>>> db3b802 (Declared personal data, from the contract to the evidence; the CLI's tests run this checkout's code)
     environment = {
         "SLUICE_HOME": str(home / "home"),
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
-<<<<<<< HEAD
         "PYTHONPATH": path,
-=======
-        "PYTHONPATH": str(LIBRARY),
->>>>>>> db3b802 (Declared personal data, from the contract to the evidence; the CLI's tests run this checkout's code)
     }
     return subprocess.run([SLUICE, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60)
 
