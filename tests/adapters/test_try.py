@@ -103,7 +103,7 @@ def test_confidential_and_personal_values_are_nowhere_to_read(tmp_path: Path) ->
         assert secret not in done.stdout + done.stderr
     assert "withheld" in report
     (table,) = strict(evidence)["tables"]
-    assert [c["pii"] for c in table["columns"]] == [[], [], ["email"]]
+    assert [[found["kind"] for found in c["pii"]] for c in table["columns"]] == [[], [], ["email"]]
     assert strict(evidence)["tier"] == "high"
 
 
