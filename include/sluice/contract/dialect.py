@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sluice.contract.document import Document, Path
@@ -50,22 +50,33 @@ def read_options(document: Document, data: Mapping[str, Any], path: Path, findin
 
 def check_dialect(dialect: Dialect) -> str:
     """What the terms contradict each other in; empty when they agree."""
+    return next(_contradictions(dialect), "")
+
+
+def _contradictions(dialect: Dialect) -> Iterator[str]:
+    for term, mark in (("quoteChar", dialect.quote_char), ("escapeChar", dialect.escape_char)):
+        if mark and len(mark) > 1:
+            yield f"{term} {mark!r} is more than one character"
+    for mark in (dialect.delimiter, dialect.quote_char, dialect.escape_char, dialect.comment_char):
+        if mark is not None and set(mark) & set("\r\n\0"):
+            yield f"{mark!r} cannot be a line end or NUL"
+    if dialect.delimiter == "":
+        yield "the delimiter is empty"
     marks = {"delimiter": dialect.delimiter, "quoteChar": dialect.quote_char, "commentChar": dialect.comment_char}
     used: dict[str, str] = {}
     for term, mark in marks.items():
         if mark and mark in used:
-            return f"{mark!r} is both {used[mark]} and {term}"
+            yield f"{mark!r} is both {used[mark]} and {term}"
         used.setdefault(mark or "", term)
     if dialect.escape_char and dialect.escape_char == dialect.delimiter:
-        return f"{dialect.escape_char!r} is both delimiter and escapeChar"
+        yield f"{dialect.escape_char!r} is both delimiter and escapeChar"
     if dialect.decimal_char and dialect.decimal_char == dialect.group_char:
-        return f"{dialect.decimal_char!r} is both decimalChar and groupChar"
+        yield f"{dialect.decimal_char!r} is both decimalChar and groupChar"
     both = {w.casefold() for w in dialect.true_values or ()} & {w.casefold() for w in dialect.false_values or ()}
     if both:
-        return f"{', '.join(sorted(both))} is in both trueValues and falseValues"
+        yield f"{', '.join(sorted(both))} is in both trueValues and falseValues"
     if dialect.header is False and dialect.header_rows:
-        return "header is false, and headerRows names rows"
-    return ""
+        yield "header is false, and headerRows names rows"
 
 
 def _read(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Set
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sluice.adapters.duck.encoding import TextFile, open_text
-from sluice.adapters.duck.header import match_names
+from sluice.adapters.duck.heading import Heading, find_heading
 from sluice.adapters.duck.parts import Bad, Part, Rewritten
 from sluice.adapters.duck.records import MAX_LINE, Record, RecordParser, read_records
 from sluice.adapters.duck.spans import Shape
-from sluice.adapters.duck.spelling import Spelling, header_rows, report, resolve
+from sluice.adapters.duck.spelling import Spelling, report, resolve, terminator_of
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
 
@@ -26,69 +28,70 @@ def delimited_part(
     Raises SourceError (EMPTY_FILE, BAD_HEADER, MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN), BadInputError.
     """
     text = open_text(display, path, dialect.encoding, utf8)
+    begin = _after_lines(text, dialect)
     with text.utf8.open("rb") as file:
-        file.seek(text.start)
+        file.seek(begin)
         sample = file.read(_SAMPLE)
     spelling = resolve(dialect, server_format, sample, [c.name for c in table.columns], display)
-    used = report(spelling, dialect, sample, text.encoding)
-    names, start, plain_header = _header(text, spelling, header_rows(dialect))
-    if names is None and start == text.utf8.stat().st_size:
+    heading = find_heading(text, spelling, dialect, table, begin)
+    used = report(spelling, dialect, sample) | {"encoding": text.encoding}
+    if heading is None:
         if table.allow_empty:
             return None, used
         raise SourceError("EMPTY_FILE", "the file has no rows and no header", where=display, mend="Deliver it again.")
-    # A delimiter after the last name, and so after the last value, is a habit of exporters, not a column.
-    trailing = names is not None and len(names) > 1 and not names[-1]
-    if names is not None:
-        names = names[:-1] if trailing else names
-    order = range(len(table.columns)) if names is None else match_names(names, table, display)
+    comments = _comments(text, spelling, dialect, begin)
+    after = frozenset(c for c in comments if c >= heading.start)
     return (
         Part(
             text=text,
             spelling=spelling,
-            order=tuple(order),
-            start=start,
-            header=names is not None,
-            trailing=trailing,
+            order=heading.order,
+            start=heading.start,
+            header=heading.names is not None,
+            trailing=heading.trailing,
             crlf=_ends_in_crlf(sample, spelling),
-            ordinary=spelling.ordinary and plain_header,
-            value_in=_value_in(spelling, tuple(order)),
-            rewrite=lambda part, target: _rewrite(part, dialect.null_sequence, target),
+            ordinary=spelling.ordinary and heading.plain and begin == text.start and not (after or dialect.footer_rows),
+            value_in=_value_in(spelling, heading.order),
+            rewrite=lambda part, target: _rewrite(part, dialect, after, target),
         ),
-        used,
+        _with_heading(used, heading, dialect),
     )
 
 
-def _header(text: TextFile, spelling: Spelling, rows: int) -> tuple[list[str] | None, int, bool]:
-    """The names (None: no header), where the data starts, and whether the header is just the first line."""
-    seen: list[Record] = []
-    plain = rows <= 1
-    for record in read_records(text.utf8, spelling, text.start):
-        if not rows:
-            return None, text.start, plain
-        if len(seen) == rows:
-            return _names(seen[-1], text.display), record.offset, plain
-        if record.raw:
-            seen.append(record)
-        else:
-            plain = False
-    end = text.utf8.stat().st_size
-    return (_names(seen[-1], text.display) if rows and len(seen) == rows else None), end, plain
+def _with_heading(used: dict[str, Any], heading: Heading, dialect: Dialect) -> dict[str, Any]:
+    detected = set(used["detected"])
+    if dialect.encoding is None:
+        detected.add("encoding")
+    if dialect.header is None and heading.names is None and dialect.header_rows is None:
+        detected.add("header")
+    if dialect.header_rows is None and heading.rows not in ((), (1,)):
+        detected.add("headerRows")
+    return {
+        **used, "header": heading.names is not None, "headerRows": list(heading.rows), "skipRows": dialect.skip_rows,
+        "footerRows": dialect.footer_rows or 0, "commentRows": list(dialect.comment_rows), "detected": sorted(detected),
+    }  # fmt: skip
+
+
+def _after_lines(text: TextFile, dialect: Dialect) -> int:
+    """The byte after the lines that `skipRows` declares; they are lines, whatever quotes they hold."""
+    if not dialect.skip_rows:
+        return text.start
+    plain = Spelling(quote=b"", terminator=terminator_of(dialect))
+    lines = list(islice(read_records(text.utf8, plain, text.start), dialect.skip_rows + 1))
+    return lines[-1].offset if len(lines) > dialect.skip_rows else text.utf8.stat().st_size
+
+
+def _comments(text: TextFile, spelling: Spelling, dialect: Dialect, begin: int) -> list[int]:
+    """The bytes at which the rows begin that `commentRows` declares."""
+    if not dialect.comment_rows:
+        return []
+    records = islice(read_records(text.utf8, spelling, begin), max(dialect.comment_rows))
+    return [r.offset for n, r in enumerate(records, 1) if n in dialect.comment_rows]
 
 
 def _ends_in_crlf(sample: bytes, spelling: Spelling) -> bool:
     found = RecordParser(spelling).parse(sample, 0, last=True)
     return found is not None and sample[: found[1]].endswith(b"\r\n")
-
-
-def _names(record: Record, where: str) -> list[str]:
-    if record.error:
-        raise SourceError("BAD_HEADER", "a quote in the header does not close", where=where, mend="Correct the header.")
-    try:
-        return [f.decode("utf-8") for f in record.fields]
-    except UnicodeDecodeError as e:
-        raise SourceError(
-            "BAD_HEADER", "the header is not UTF-8", where=where, mend="Declare the file's encoding in the dialect."
-        ) from e
 
 
 def _value_in(spelling: Spelling, order: tuple[int, ...]) -> Any:
@@ -103,11 +106,11 @@ def _value_in(spelling: Spelling, order: tuple[int, ...]) -> Any:
     return value_in
 
 
-def _rewrite(part: Part, null_sequence: Sequence[str], target: Path) -> Rewritten:
-    nulls = {n.encode() for n in null_sequence}
+def _rewrite(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Rewritten:
+    nulls = {n.encode() for n in dialect.null_sequence}
     result = Rewritten(target)
     with target.open("wb") as out:
-        for record in read_records(part.text.utf8, part.spelling, part.start, columns=part.shape.columns):
+        for record in _data(part, dialect, comments):
             if not record.raw and part.shape.columns > 1:
                 continue
             begin, end = record.offset, record.offset + len(record.raw)
@@ -124,6 +127,16 @@ def _rewrite(part: Part, null_sequence: Sequence[str], target: Path) -> Rewritte
             result.begins.append(begin)
             result.ends.append(end)
     return result
+
+
+def _data(part: Part, dialect: Dialect, comments: Set[int]) -> Iterator[Record]:
+    """The records that are data: not those declared as comments, nor the last `footerRows` of the file."""
+    held: deque[Record] = deque()
+    for record in read_records(part.text.utf8, part.spelling, part.start, columns=part.shape.columns):
+        if record.offset not in comments:
+            held.append(record)
+            if len(held) > (dialect.footer_rows or 0):
+                yield held.popleft()
 
 
 def _fault(record: Record, shape: Shape) -> str:

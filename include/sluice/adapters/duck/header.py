@@ -10,12 +10,43 @@ from sluice.contract.model import Table
 from sluice.errors import SourceError
 
 
-def match_names(found: Sequence[str], table: Table, where: str) -> list[int]:
+def find_names(found: Sequence[str], table: Table, *, case_blind: bool = False) -> list[int] | None:
+    """For every name found, the position of its column in the contract; None unless it is exactly those names.
+
+    Spaces around a name do not count, nor an empty name at the end.
+    """
+    names = [*found[:-1]] if len(found) > 1 and not found[-1] else [*found]
+    position = {c.name: i for i, c in enumerate(table.columns)}
+    order = [position.get(n, -1) for n in _expected_spelling(names, table, case_blind)]
+    return order if sorted(order) == list(range(len(position))) else None
+
+
+def _expected_spelling(found: Sequence[str], table: Table, case_blind: bool) -> list[str]:
+    """Each name as the contract writes it, where that is the only name it can be meant to be."""
+
+    def plain(name: str) -> str:
+        return name.strip().casefold() if case_blind else name.strip()
+
+    meant: dict[str, list[str]] = {}
+    for column in table.columns:
+        meant.setdefault(plain(column.name), []).append(column.name)
+    same = Counter(map(plain, found))
+    exact = {c.name for c in table.columns}
+    return [
+        name
+        if name in exact or same[plain(name)] > 1 or len(meant.get(plain(name), ())) != 1
+        else meant[plain(name)][0]
+        for name in found
+    ]
+
+
+def match_names(found: Sequence[str], table: Table, where: str, *, case_blind: bool = False) -> list[int]:
     """For every name found, the position of its column in the contract.
 
     Raises SourceError DUPLICATE_COLUMN, MISSING_COLUMN or UNKNOWN_COLUMN, each saying expected and found.
     """
     expected = [c.name for c in table.columns]
+    found = _expected_spelling(found, table, case_blind)
     counts = Counter(found)
     repeated = {n: [i + 1 for i, other in enumerate(found) if other == n] for n in counts if counts[n] > 1}
     if repeated:

@@ -72,8 +72,8 @@ def read_records(
                     more = file.read(max(block, len(buffer) - at))
                     buffer, base, at, last = buffer[at:] + more, base + at, 0, not more
                     continue
-                if line:
-                    after, record = line, record._replace(raw=parser.without_end(buffer[at:line]))
+                after = line or after
+                record = record._replace(raw=parser.without_end(buffer[at:line] if line else record.raw))
             at = after
             if record is not None:
                 yield record._replace(offset=base + record.offset)

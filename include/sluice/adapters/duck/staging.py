@@ -214,11 +214,14 @@ class Staging:
         flags = self.scratch / "flags.parquet"
         rejects = "store_rejects=true, rejects_table='sluice_rejects', rejects_scan='sluice_scans'"
         connection.execute("DROP TABLE IF EXISTS sluice_rejects; DROP TABLE IF EXISTS sluice_scans")
-        connection.execute(
-            f"COPY (SELECT CAST(CASE {faults} ELSE 0 END AS USMALLINT) AS code"
-            f" FROM {self._typed(self._scan([part], rejects))})"
-            f" TO {text_sql(str(flags))} (FORMAT parquet)"
-        )
+        try:
+            connection.execute(
+                f"COPY (SELECT CAST(CASE {faults} ELSE 0 END AS USMALLINT) AS code"
+                f" FROM {self._typed(self._scan([part], rejects))})"
+                f" TO {text_sql(str(flags))} (FORMAT parquet)"
+            )
+        except duckdb.InvalidInputException as e:
+            raise IrregularError("DuckDB cannot tell what it rejects") from e
         rows = connection.execute(
             "SELECT line_byte_position - 1, CAST(error_type AS VARCHAR) FROM sluice_rejects"
             " ORDER BY line_byte_position, byte_position, error_type"
