@@ -42,6 +42,7 @@ DOMAIN = [
     "stages",
     "contract",
     "checks",
+    "draft",
 ]
 
 

@@ -23,7 +23,7 @@ def test_help_is_instant_and_names_every_command(tmp_path: Path) -> None:
     # Generous: the promise is 0.3 s, the machine may be busy.
     assert time.perf_counter() - started < 3
     assert done.returncode == 0
-    for name in ("up", "down", "doctor", "lint", "try", "request", "status", "inbox", "decide"):
+    for name in ("up", "down", "doctor", "draft", "lint", "try", "request", "status", "inbox", "decide"):
         assert f"  {name}" in done.stdout
 
 
@@ -44,7 +44,21 @@ def test_nothing_heavy_is_imported_to_say_how(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["up", "down", "doctor", "demo", "lint", "try", "request", "status", "inbox", "evidence", "decide", "ledger"],
+    [
+        "up",
+        "down",
+        "doctor",
+        "demo",
+        "draft",
+        "lint",
+        "try",
+        "request",
+        "status",
+        "inbox",
+        "evidence",
+        "decide",
+        "ledger",
+    ],
 )
 def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
     done = sluice(name, "--help", home=tmp_path)

@@ -15,6 +15,7 @@ COMMANDS = {
     "down": ("stack:down", "Stop what `up` started."),
     "doctor": ("stack:doctor", "Check each part of the stack."),
     "demo": ("demo:demo", "Onboard a real source, with demo users deciding."),
+    "draft": ("draft:draft", "Draft a contract from data."),
     "lint": ("contracts:lint", "Validate contracts: schema, semantics, quality rules."),
     "try": ("trial:try_", "Try contracts on this machine: no Airflow, no AWS."),
     "request": ("requests:request", "Ask for a source to be onboarded."),
