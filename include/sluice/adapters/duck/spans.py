@@ -41,9 +41,15 @@ class Shape:
     trailing: bool = False
 
 
-def count_records(path: Path, spelling: Spelling, shape: Shape, start: int) -> int:
-    """How many records follow byte `start`. Raises IrregularError."""
-    return sum(len(begins) for begins, _ in find_spans(path, spelling, shape, start))
+def count_records(path: Path, spelling: Spelling, shape: Shape, start: int, marks: Path) -> int:
+    """How many records follow byte `start`; where they begin goes to `marks` (see Part.marks). Raises IrregularError."""
+    records, at = 0, start
+    with marks.open("wb") as file:
+        for begins, _ in find_spans(path, spelling, shape, start):
+            if len(begins):
+                np.diff(begins, prepend=at).astype(np.uint32).tofile(file)
+                records, at = records + len(begins), int(begins[-1])
+    return records
 
 
 def find_spans(path: Path, spelling: Spelling, shape: Shape, start: int) -> Iterator[tuple[Offsets, Offsets]]:

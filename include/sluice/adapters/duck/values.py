@@ -114,7 +114,7 @@ def _decimal(column: Column, text: str, name: str) -> tuple[str, str]:
 
 
 def _float(column: Column, text: str, name: str) -> tuple[str, str]:
-    finite = f"isfinite({name}) AND {name} <> 0 AND NOT contains({text}, '_')"
+    finite = f"isfinite({name}) AND ({name} <> 0 OR {text} = '0' OR {text} = '0.0') AND NOT contains({text}, '_')"
     other = f"{name} IS NOT NULL AND {_shape(text, f'{_ZERO}|{_NOT_FINITE}')}"
     return _cast(column, text), f"({finite}) OR ({other})"
 
@@ -122,7 +122,8 @@ def _float(column: Column, text: str, name: str) -> tuple[str, str]:
 def _boolean(column: Column, text: str, name: str) -> tuple[str, str]:
     word = f"lower(trim({text}))"
     yes, no = _one_of(word, TRUE_WORDS), _one_of(word, FALSE_WORDS)
-    return f"CASE WHEN {yes} THEN true WHEN {no} THEN false END", f"{name} IS NOT NULL"
+    usual = f"WHEN {text} = 'true' THEN true WHEN {text} = 'false' THEN false"
+    return f"CASE {usual} WHEN {yes} THEN true WHEN {no} THEN false END", f"{name} IS NOT NULL"
 
 
 def _binary(column: Column, text: str, name: str) -> tuple[str, str]:
@@ -151,11 +152,15 @@ def _moment(column: Column, text: str, name: str) -> tuple[str, str]:
     if kind is Kind.TIME:
         limit = f"{name} < TIME '24:00:00'"
     if kind is Kind.TIMESTAMP:
-        same = f"CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')"
-    return value, f"({same} OR ({name} IS NOT NULL AND {_shape(text, shape)})) AND {limit}"
+        same = f"{same} OR CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')"
+    good = f"({same} OR ({name} IS NOT NULL AND {_shape(text, shape)})) AND {limit}"
+    return value, f"{_USUAL_DATE.format(text=text, name=name)} OR ({good})" if kind is Kind.DATE else good
 
 
 _UTC = "'UTC'"
+_USUAL_DATE = "({name} BETWEEN DATE '1000-01-01' AND DATE '9999-12-31' AND {text} GLOB '????-??-?[0-9]')"
+"""Not all that is a date, but nothing else, at half the price: with four digits for the year, what may stand for `?`
+in a text that DuckDB takes for a date are digits."""
 
 
 def in_range(timestamp: str) -> str:
