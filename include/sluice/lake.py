@@ -51,9 +51,10 @@ class ObjectStore(Protocol):
     def put(self, path: Path, uri: str, *, sha256: str | None = None, final: bool = False) -> bool:
         """Copy a local file to the object, once: False (and nothing written) when the very same content lies there.
 
-        `sha256` saves reading the file once more; `final` says that nobody will write to it, so that a store on the
-        same disk may keep the file itself. Objects written so are never replaced: raises ConflictError
-        (OBJECT_DIFFERS) when something else lies there.
+        `sha256` is what the content must have: raises SourceError (SOURCE_CHANGED) when it turns out otherwise.
+        `final` says that nobody writes to the file any more, so that a store on the same disk may keep the file
+        itself. Objects written so are never replaced: raises ConflictError (OBJECT_DIFFERS) when something else
+        lies there.
         """
 
     def copy(self, source: ObjectInfo, uri: str, *, sha256: str) -> bool:
@@ -82,18 +83,55 @@ class ObjectStore(Protocol):
 
 
 @dataclass(frozen=True)
+class Mark:
+    """How a source file looked at one moment: another mark means that it changed.
+
+    `modified` is ISO 8601 in UTC; `version` an ETag, or a local file's times and inode.
+    """
+
+    size: int
+    modified: str
+    version: str
+
+
+@dataclass(frozen=True)
 class SourceFile:
-    """A source file as it was landed. `sha256` is of its bytes, before any decompression."""
+    """A source file as it was landed. `sha256` is of its bytes, before any decompression.
+
+    `landing_uri` is None where nothing is kept (a trial); `role` is DELIVERY or REPLAY; `before` and `after` are
+    its marks before the first and after the last byte was read.
+    """
 
     name: str
     size: int
     sha256: str
-    landing_uri: str
+    landing_uri: str | None
+    role: str
+    before: Mark
+    after: Mark
+
+
+DELIVERY, REPLAY = "delivery", "replay"
 
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A typed Parquet file that no snapshot refers to yet."""
+    """A typed Parquet file that no snapshot refers to yet.
+
+    `columns`: lake name → `nulls`, `min`, `max` as the file's footer tells them; `withheld` instead of the bounds
+    for confidential and restricted columns.
+    """
+
+    uri: str
+    rows: int
+    size: int
+    sha256: str
+    columns: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class QuarantineFile:
+    """Rows that were not staged, in a Parquet file of the quarantine's columns."""
 
     uri: str
     rows: int
@@ -103,17 +141,24 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What landing made of one table. Invariant: rows_read = rows_staged + rows_quarantined + rows_dropped.
+    """What one attempt of landing made of one table; written last, so what it names is whole.
 
-    `reasons` counts quarantined rows by reason code.
+    Invariant: rows_read = rows_staged + rows_quarantined + rows_dropped. `load` is who asked (a request's id);
+    `columns` maps source names to lake names and types; `reasons` counts bad rows, quarantined or dropped, by
+    reason code; `dialect` says how the deliveries were read.
     """
 
     source: str
     table: str
     contract_digest: str
+    load: str
+    attempt: str
+    started_at: str
+    finished_at: str
     sources: tuple[SourceFile, ...]
+    columns: tuple[dict[str, str], ...]
     staged: tuple[StagedFile, ...]
-    quarantine_uri: str | None
+    quarantine: tuple[QuarantineFile, ...]
     rows_read: int
     rows_staged: int
     rows_quarantined: int
@@ -147,8 +192,13 @@ class Manifest:
         return cls(
             **{
                 **data,
-                "sources": tuple(SourceFile(**s) for s in data["sources"]),
+                "sources": tuple(
+                    SourceFile(**{**s, "before": Mark(**s["before"]), "after": Mark(**s["after"])})
+                    for s in data["sources"]
+                ),
+                "columns": tuple(data["columns"]),
                 "staged": tuple(StagedFile(**s) for s in data["staged"]),
+                "quarantine": tuple(QuarantineFile(**q) for q in data["quarantine"]),
             }
         )
 
@@ -159,8 +209,8 @@ class Layout:
 
     root: str
 
-    def landing(self, source: str, table: str, sha256: str, name: str) -> str:
-        """Immutable copy of a source file, addressed by content."""
+    def landing(self, source: str, table: str, sha256: str, name: str) -> str | None:
+        """Immutable copy of a source file, addressed by content; None: none is kept."""
         return f"{self.root}/landing/{source}/{table}/{sha256}/{name}"
 
     def table(self, source: str, table: str) -> str:
@@ -171,13 +221,17 @@ class Layout:
         """A staged data file of one landing attempt."""
         return f"{self.table(source, table)}/data/{attempt}/{name}"
 
-    def quarantine(self, source: str, table: str, attempt: str) -> str:
-        """The quarantined rows of one landing attempt."""
-        return f"{self.root}/quarantine/{source}/{table}/{attempt}.parquet"
+    def quarantine(self, source: str, table: str, attempt: str, name: str) -> str:
+        """A file of rows that one landing attempt did not stage."""
+        return f"{self.root}/quarantine/{source}/{table}/{attempt}/{name}"
 
     def manifest(self, source: str, table: str, attempt: str) -> str:
         """The manifest of one landing attempt, written last."""
         return f"{self.root}/manifests/{source}/{table}/{attempt}.json"
+
+    def replay(self, source: str, table: str, digest: str, name: str) -> str:
+        """A file of a replay: its rows, its offer, who took it."""
+        return f"{self.root}/replay/{source}/{table}/{digest}/{name}"
 
     def evidence(self, source: str, digest: str, name: str) -> str:
         """A document of an evidence pack."""

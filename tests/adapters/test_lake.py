@@ -70,6 +70,22 @@ def test_a_changed_object_has_another_mark(store: tuple[ObjectStore, str]) -> No
     assert len(marks) == 2
 
 
+@pytest.mark.parametrize("size", [0, 7, 20 << 20])
+def test_what_is_put_has_the_checksum_it_is_said_to_have(
+    store: tuple[ObjectStore, str], tmp_path: Path, size: int
+) -> None:
+    import hashlib
+
+    objects, root = store
+    (tmp_path / "in").write_bytes(bytes(size))
+    with pytest.raises(SourceError, match="SOURCE_CHANGED"):
+        objects.put(tmp_path / "in", f"{root}/x", sha256="0" * 64)
+    assert objects.head(f"{root}/x") is None
+    assert list(objects.uploads(f"{root}/")) == []
+    assert objects.put(tmp_path / "in", f"{root}/x", sha256=hashlib.sha256(bytes(size)).hexdigest())
+    assert not objects.put(tmp_path / "in", f"{root}/x")
+
+
 def test_the_bucket_is_made_once(lake: str) -> None:
     assert not ensure_bucket(lake, "eu-west-1")
     assert bucket_exists(lake)

@@ -163,7 +163,13 @@ def test_a_second_trial_replaces_the_first(shop: Path) -> None:
     (shop / "out/shop/mine.txt").write_text("notes")
     (shop / "orders.csv").write_text("id,amount\n1,10.50\n2,3.00\n")
     sluice("try", shop / "shop.odcs.yaml", "--out", shop / "out", home=shop)
-    assert {p.name for p in (shop / "out/shop").iterdir()} == {"evidence.json", "report.html", "staged", "mine.txt"}
+    assert {p.name for p in (shop / "out/shop").iterdir()} == {
+        "evidence.json",
+        "report.html",
+        "manifests",
+        "staged",
+        "mine.txt",
+    }
     assert sum(pq.read_table(f).num_rows for f in (shop / "out/shop/staged/orders").glob("*.parquet")) == 2
 
 
@@ -189,11 +195,14 @@ def test_ctrl_c_leaves_the_earlier_results_and_nothing_half_written(shop: Path) 
     )  # fmt: skip
     folder = shop / "out/shop"
     deadline = time.monotonic() + 30
-    while not list(folder.glob(".trial-*/passing/land-orders/source-0/orders.csv")) and time.monotonic() < deadline:
+    while (
+        not list(folder.glob(".trial-*/passing/land-orders/attempt-0/source-0/orders.csv"))
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Traceback" not in said
-    assert {p.name for p in folder.iterdir()} == {"evidence.json", "report.html", "staged", "quarantine"}
+    assert {p.name for p in folder.iterdir()} == {"evidence.json", "report.html", "manifests", "staged", "quarantine"}
     assert (folder / "evidence.json").read_bytes() == before

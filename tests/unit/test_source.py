@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,8 +16,7 @@ from sluice.errors import SourceError
 from sluice.lake import ObjectInfo
 from sluice.limits import Limits
 from sluice.settings import Settings, load
-from sluice.stream import source
-from sluice.stream.source import copy, deliveries, probe
+from sluice.stream.source import deliveries, probe
 
 
 def contract(path: str, location: str = "t.csv") -> Contract:
@@ -109,7 +106,6 @@ def test_the_same_is_found_below_a_prefix_of_s3(tmp_path: Path, settings: Settin
         s3 = replace(local, server=replace(local.server, type="s3", base="s3://bucket"), tables=c.tables)
         there = deliveries(s3, s3.tables[0], "", settings, Bucket())
         assert [d.name for d in there] == found(c, tmp_path, settings)
-        assert {d.mark for d in there} == {"etag"}
 
 
 def test_members_of_an_archive_are_named_behind_a_mark(tmp_path: Path, settings: Settings) -> None:
@@ -200,37 +196,3 @@ def test_in_production_no_link_leads_out_of_the_roots(tmp_path: Path, settings: 
             found(c, base, guarded)
     with pytest.raises(SourceError, match="OUTSIDE_ROOTS"):
         found(contract("."), inside, replace(guarded, source_roots=()))
-
-
-def test_a_copy_is_the_file_and_its_checksum(tmp_path: Path, settings: Settings) -> None:
-    content = bytes(range(256)) * 10_000
-    (tmp_path / "t.csv").write_bytes(content)
-    (delivery,) = deliveries(contract("."), contract(".").tables[0], str(tmp_path), settings, FileStore())
-    assert copy(delivery, tmp_path / "copy" / "t.csv", FileStore()) == hashlib.sha256(content).hexdigest()
-    assert (tmp_path / "copy" / "t.csv").read_bytes() == content
-
-
-def test_a_file_that_will_not_keep_still_is_refused(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "t.csv"
-    file.write_bytes(b"a\n" + b"1\n" * 10_000_000)
-    (delivery,) = deliveries(contract("."), contract(".").tables[0], str(tmp_path), settings, FileStore())
-    monkeypatch.setattr(source, "CHUNK", 1024)
-    writing, stop = threading.Event(), threading.Event()
-
-    def keep_writing() -> None:
-        with file.open("ab", buffering=0) as writer:
-            while not stop.is_set():
-                writer.write(b"2\n")
-                writing.set()
-
-    thread = threading.Thread(target=keep_writing)
-    thread.start()
-    try:
-        assert writing.wait(10)
-        with pytest.raises(SourceError, match="SOURCE_CHANGED"):
-            copy(delivery, tmp_path / "copy.csv", FileStore())
-    finally:
-        stop.set()
-        thread.join()

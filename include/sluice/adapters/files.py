@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import hashlib
 import os
 import secrets
 import shutil
@@ -47,10 +48,10 @@ class FileStore:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
             if not (final and _linked(path, part)):
-                shutil.copyfile(path, part)
+                _copy(path, part, sha256)
             os.link(part, target)
         except FileExistsError:
-            if not filecmp.cmp(path, target, shallow=False):
+            if not filecmp.cmp(part, target, shallow=False):
                 raise ConflictError("OBJECT_DIFFERS", "another file lies where this one belongs", where=uri,
                                     mend="Find out who writes there: what is landed is never replaced.") from None  # fmt: skip
             return False
@@ -85,9 +86,10 @@ class FileStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         start = local_path(prefix)
-        folder = start if start.is_dir() else start.parent
+        text = f"{start}/" if prefix.endswith("/") else str(start)
+        folder = start if prefix.endswith("/") else start.parent
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and str(path).startswith(str(start)):
+            if path.is_file() and str(path).startswith(text):
                 info = self.head(path.as_uri())
                 if info is not None:
                     yield info
@@ -109,6 +111,14 @@ class FileStore:
         if not path.is_file():
             raise SourceError("NO_OBJECT", "there is no such file", where=uri)
         return path
+
+
+def _copy(path: Path, target: Path, sha256: str | None) -> None:
+    shutil.copyfile(path, target)
+    with target.open("rb") as copied:
+        if sha256 is not None and hashlib.file_digest(copied, "sha256").hexdigest() != sha256:
+            raise SourceError("SOURCE_CHANGED", "the file changed while it was read", where=str(path),
+                              mend="Deliver under another name, then ask again.")  # fmt: skip
 
 
 def _linked(path: Path, target: Path) -> bool:

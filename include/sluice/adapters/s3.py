@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sluice.errors import ConflictError, LakeUnavailableError, SourceError, TerminalError
@@ -33,6 +33,22 @@ _MISSING = {"404", "NoSuchKey", "NotFound"}
 _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
 _EXISTS = {"412", "PreconditionFailed"}
 _CONFLICT = {"409", "ConditionalRequestConflict"}
+
+
+class _Proven:
+    """A file's bytes, which must turn out to have the checksum before the last of them is given."""
+
+    def __init__(self, file: IO[bytes], sha256: str, where: str) -> None:
+        self._file, self._sha256, self._where = file, sha256, where
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._digest.update(chunk)
+        if (size < 0 or len(chunk) < size) and self._digest.hexdigest() != self._sha256:
+            raise SourceError("SOURCE_CHANGED", "the file changed while it was read", where=self._where,
+                              mend="Deliver under another name, then ask again.")  # fmt: skip
+        return chunk
 
 
 class _ExistsError(Exception):
@@ -76,7 +92,9 @@ def _only_if_absent(params: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _transfer() -> TransferConfig:
     from boto3.s3.transfer import TransferConfig
 
-    return TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=PARTS_AT_ONCE)
+    config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=PARTS_AT_ONCE)
+    config.max_in_memory_upload_chunks = PARTS_AT_ONCE
+    return config
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -94,10 +112,8 @@ def _translated(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (exceptions.ClientError, boto3.exceptions.S3UploadFailedError) as error:
-        # upload_file hides S3's answer in a text, and keeps it as the context.
-        answer = error.__context__ if isinstance(error, boto3.exceptions.S3UploadFailedError) else error
-        code = answer.response.get("Error", {}).get("Code", "") if isinstance(answer, exceptions.ClientError) else ""
+    except exceptions.ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
         if code in _MISSING:
             raise SourceError("NO_OBJECT", "there is no such object", where=uri) from error
         if code in _EXISTS:
@@ -107,7 +123,7 @@ def _translated(uri: str) -> Iterator[None]:
         if code in _REFUSED:
             raise TerminalError("ACCESS_DENIED", f"AWS refused: {code}", where=uri,
                                 mend="Grant the role access to it; docs/production.md lists what each stage needs.") from error  # fmt: skip
-        raise LakeUnavailableError("S3_UNAVAILABLE", f"S3 answered {code or error}", where=uri) from error
+        raise LakeUnavailableError("S3_UNAVAILABLE", f"S3 answered {code}", where=uri) from error
     except exceptions.NoCredentialsError as error:
         raise TerminalError("NO_CREDENTIALS", "no AWS credentials were found", where=uri,
                             mend="Set AWS_PROFILE, or run with a role.") from error  # fmt: skip
@@ -155,8 +171,9 @@ class S3Store:
         extra = {"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"}
 
         def upload() -> None:
-            with _translated(uri):
-                _writing_once().upload_file(str(path), bucket, key, ExtraArgs=extra, Config=_transfer())
+            with _translated(uri), path.open("rb") as file:
+                content: Any = file if final else _Proven(file, sha256, str(path))
+                _writing_once().upload_fileobj(content, bucket, key, ExtraArgs=extra, Config=_transfer())
 
         return self._written(uri, sha256, path.stat().st_size, upload)
 

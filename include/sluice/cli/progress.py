@@ -91,10 +91,10 @@ def _speed(size: int) -> list[Any]:
 
 
 def _share(size: int, scratch: Path) -> tuple[str, float | None]:
-    """What goes on, and how much of it is done: sources are copied first, then DuckDB is at work."""
+    """What goes on, and how much of it is done: sources in S3 are copied first, then DuckDB is at work."""
     from sluice.adapters.duck import share_done
 
-    copied = sum(f.stat().st_size for f in scratch.glob("source-*/*")) if size else 0
+    copied = sum(f.stat().st_size for f in scratch.glob("attempt-*/source-*/*")) if size else 0
     if copied < size:
         return " (copying)", copied / size
     return "", share_done()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sluice.errors import UsageError
 
-FOLDERS = ("staged", "quarantine", "failed_rows")
+FOLDERS = ("staged", "quarantine", "failed_rows", "manifests")
 FILES = ("report.html", "evidence.json")
 _WORK = ".trial-"
 _ABANDONED_SECONDS = 24 * 3600
@@ -59,10 +59,11 @@ def _swap(work: Path, folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Only Parquet files are ours to replace."""
+    """Only Parquet files are ours to replace, and manifests."""
     for name in FOLDERS:
+        ours = (".json", ".yaml") if name == "manifests" else (".parquet",)
         for path in (folder / name).rglob("*"):
-            if path.is_file() and path.suffix != ".parquet":
+            if path.is_file() and path.suffix not in ours:
                 raise UsageError(
                     "OUT_NOT_OURS", f"the folder {name!r} holds files that no trial has written", where=str(path),
                     mend="Give another folder as --out, or move the files.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from sluice.stream.gate import strict_json
 from sluice.stream.land import land_table
 from sluice.stream.outcome import FILES, FOLDERS, replaced
 from sluice.stream.profile import profile_table
+from sluice.stream.replay import Fate, Offer, Replays
 from sluice.stream.source import Delivery, deliveries
 from sluice.stream.tools import use_aws
 
@@ -37,21 +40,45 @@ def unwatched(table: Table, stage: Stage, size: int, scratch: Path) -> AbstractC
     return nullcontext()
 
 
+CONTRACT = "manifests/contract.yaml"
+"""The contract of a trial, as it was then: what is in its quarantine can only be understood by it."""
+LOADS = "replay/.loads"
+"""An empty file for each trial that took replays and came to its evidence."""
+
+
 @dataclass(frozen=True)
 class TrialLayout(Layout):
-    """Where a trial's files lie, below a work folder: `staged/<table>/`, `quarantine/<table>/`; the rest is passing."""
+    """Where a trial's files lie below a folder; the source's own files stay where they are.
 
-    def landing(self, source: str, table: str, sha256: str, name: str) -> str:
-        return f"{self.root}/passing/landing/{table}/{sha256}/{name}"
+    `kept` is the folder that outlives the trial: what was offered for replay lies there, whatever work folder
+    the trial has.
+    """
+
+    kept: str
+
+    def landing(self, source: str, table: str, sha256: str, name: str) -> str | None:
+        return None
 
     def staged(self, source: str, table: str, attempt: str, name: str) -> str:
         return f"{self.root}/staged/{table}/{name}"
 
-    def quarantine(self, source: str, table: str, attempt: str) -> str:
-        return f"{self.root}/quarantine/{table}/part-0.parquet"
+    def quarantine(self, source: str, table: str, attempt: str, name: str) -> str:
+        return f"{self.root}/quarantine/{table}/{name}"
 
     def manifest(self, source: str, table: str, attempt: str) -> str:
-        return f"{self.root}/passing/manifests/{table}/{attempt}.json"
+        return f"{self.root}/manifests/{table}.json"
+
+    def replay(self, source: str, table: str, digest: str, name: str) -> str:
+        return f"{self.kept}/replay/{table}/{digest}/{name}"
+
+
+def _replays(folder: Path, layout: TrialLayout) -> Replays:
+    """Replays for a load of its own; a trial that came to its evidence has used up what it took."""
+
+    def fate(load: str, offer: Offer) -> Fate:
+        return Fate.PUBLISHED if (folder / LOADS / load).exists() else Fate.OVER
+
+    return Replays(FileStore(), layout, f"try-{secrets.token_hex(8)}", fate, lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -83,10 +110,24 @@ def try_contract(contract: Contract, base: str, out: Path, settings: Settings, w
     policy = load_policy(settings.policy)
     trial = Trial(contract, out.resolve() / contract.id)
     with _translated(trial.folder), replaced(trial.folder) as work:
-        _Run(trial, base, settings, work, watch).all_stages(policy)
+        run = _Run(trial, base, settings, work, watch)
+        run.all_stages(policy)
+        _keep_manifests(work, trial)
         (work / "report.html").write_text(_page(trial), "utf-8")
         (work / "evidence.json").write_bytes(strict_json(trial.evidence))
+    if (trial.folder / "replay").exists():
+        loads = trial.folder / LOADS
+        loads.mkdir(exist_ok=True)
+        (loads / run.replays.load).touch()
     return trial
+
+
+def _keep_manifests(work: Path, trial: Trial) -> None:
+    """The contract beside the manifests, which name the files where they will be."""
+    (work / CONTRACT).parent.mkdir(exist_ok=True)
+    (work / CONTRACT).write_text(trial.contract.text, "utf-8")
+    for manifest in (work / CONTRACT).parent.glob("*.json"):
+        manifest.write_text(manifest.read_text("utf-8").replace(work.as_uri(), trial.folder.as_uri()), "utf-8")
 
 
 def _page(trial: Trial) -> str:
@@ -101,7 +142,8 @@ class _Run:
     def __init__(self, trial: Trial, base: str, settings: Settings, work: Path, watch: Watch) -> None:
         self.trial, self.contract, self.base, self.settings = trial, trial.contract, base, settings
         self.work, self.watch = work, watch
-        self.layout = TrialLayout(work.as_uri())
+        self.layout = TrialLayout(work.as_uri(), trial.folder.as_uri())
+        self.replays = _replays(trial.folder, self.layout)
         self.origin: ObjectStore = FileStore()
         if self.contract.server.type == "s3":
             from sluice.adapters.s3 import S3Store
@@ -137,7 +179,7 @@ class _Run:
     def land(self, table: Table, scratch: Path, _: Any) -> Manifest:
         return land_table(
             self.contract, table, self.base, self.settings,
-            origin=self.origin, store=FileStore(), layout=self.layout, scratch=scratch,
+            origin=self.origin, store=FileStore(), layout=self.layout, scratch=scratch, replays=self.replays,
         )  # fmt: skip
 
     def profile(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:

@@ -8,8 +8,10 @@ from sluice.adapters.duck.connection import share_done
 from sluice.adapters.duck.convert import Converted, convert
 from sluice.adapters.duck.profile import TableProfile, profile
 from sluice.adapters.duck.published import query_arrow
+from sluice.adapters.duck.quarantined import read_quarantine, without_values
 from sluice.adapters.duck.query import Staged
 from sluice.adapters.duck.rejections import RejectedRow, Rejection, rejections
+from sluice.adapters.duck.statistics import column_statistics
 from sluice.adapters.duck.unpack import unpack
 
 __all__ = [
@@ -18,10 +20,13 @@ __all__ = [
     "Rejection",
     "Staged",
     "TableProfile",
+    "column_statistics",
     "convert",
     "profile",
     "query_arrow",
+    "read_quarantine",
     "rejections",
     "share_done",
     "unpack",
+    "without_values",
 ]

@@ -39,6 +39,7 @@ def delimited_part(
         if table.allow_empty:
             return None, used
         raise SourceError("EMPTY_FILE", "the file has no rows and no header", where=display, mend="Deliver it again.")
+    used["columns"] = [table.columns[i].name for i in heading.order]
     comments = _comments(text, spelling, dialect, begin)
     after = frozenset(c for c in comments if c >= heading.start)
     return (

@@ -1,0 +1,62 @@
+"""The scratch space one landing may use: asked before it is taken, in numbers."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import TerminalError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The folder of a landing's files on their way, and how many bytes may lie there (None: what the disk has)."""
+
+    folder: Path
+    limit: int | None
+
+    def used(self) -> int:
+        """Bytes that lie in the folder now; links to files elsewhere do not count."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            try:
+                if path.is_file() and not path.is_symlink():
+                    total += path.stat().st_size
+            except FileNotFoundError:  # removed while we looked
+                continue
+        return total
+
+    def require(self, size: int, what: str) -> None:
+        """Raises TerminalError DISK_LIMIT or DISK_FULL, with the numbers, when `size` more bytes have no place."""
+        free = shutil.disk_usage(self.folder).free
+        if size > free:
+            raise TerminalError("DISK_FULL", f"{what} needs {size:,} bytes of scratch space; {free:,} are free",
+                                where=str(self.folder), mend="Free space, or set SLUICE_HOME to a larger disk.")  # fmt: skip
+        if self.limit is None:
+            return
+        used = self.used()
+        if used + size > self.limit:
+            raise TerminalError(
+                "DISK_LIMIT", f"{what} needs {size:,} bytes of scratch space; {used:,} of the {self.limit:,} that are allowed "
+                "are in use", where=str(self.folder), mend="Raise SLUICE_DISK_LIMIT, or deliver smaller files.",
+            )  # fmt: skip
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """Turns "no space left", "file too large" and "quota exceeded" into TerminalError DISK_FULL."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            free = shutil.disk_usage(self.folder).free
+            raise TerminalError(
+                "DISK_FULL", f"a file could not be written: {error.strerror}; {self.used():,} bytes are in use, {free:,} free",
+                where=str(self.folder), mend="Free space, or set SLUICE_HOME to a larger disk.",
+            ) from error  # fmt: skip

@@ -1,0 +1,171 @@
+"""Repaired rows on their way back: offered once, taken by one load, and read again by every retry of that load.
+
+A replay is a folder of objects, each written once: `rows` (the repaired rows), `offer.json` (how to read them, who
+offered them), and `claim-N.json` (which load took them). A conditional write decides between two loads. A claim is
+void when its load ended without them; the next load then writes the next claim. Nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import ConflictError, LakeUnavailableError
+from sluice.lake import REPLAY, Layout, Manifest, Mark, ObjectStore, SourceFile
+from sluice.ledger import Ledger, RequestState
+from sluice.onboarding import found
+from sluice.stages import Stage
+from sluice.stream.gate import strict_json
+from sluice.stream.tools import sha256
+
+WITHDRAWN = "withdrawn"
+"""In the place of a load: nobody takes these rows any more."""
+
+
+class Fate(StrEnum):
+    """How it went with a load that took a replay."""
+
+    OPEN = "open"
+    PUBLISHED = "published"
+    OVER = "over"
+    """It ended, and the rows are not in the table."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Repaired rows of a table; `format` and `dialect` (fields of Dialect) say how its file of rows is read."""
+
+    source: str
+    table: str
+    digest: str
+    name: str
+    rows: int
+    size: int
+    sha256: str
+    format: str
+    dialect: dict[str, Any]
+    offered_by: str
+    offered_at: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An offer and the claims on it, oldest first, as (load, time)."""
+
+    offer: Offer
+    claims: tuple[tuple[str, str], ...]
+
+    @property
+    def taken_by(self) -> str | None:
+        """The load that took it last."""
+        return self.claims[-1][0] if self.claims else None
+
+
+def standings(store: ObjectStore, layout: Layout, source: str, table: str) -> list[Standing]:
+    """Every replay of a table (its lake name), in the order they were offered."""
+    folders: dict[str, list[str]] = {}
+    prefix = layout.replay(source, table, "", "").rstrip("/") + "/"
+    for info in store.list(prefix):
+        digest, _, name = info.uri.removeprefix(prefix).partition("/")
+        folders.setdefault(digest, []).append(name)
+    known = []
+    for digest, names in folders.items():
+        if "offer.json" in names:  # written last: without it nothing was offered
+            offer = Offer(**json.loads(store.read(layout.replay(source, table, digest, "offer.json"))))
+            known.append(Standing(offer, _claims(store, layout, offer, names)))
+    return sorted(known, key=lambda s: (s.offer.offered_at, s.offer.digest))
+
+
+def _claims(store: ObjectStore, layout: Layout, offer: Offer, names: list[str]) -> tuple[tuple[str, str], ...]:
+    claims = []
+    for name in sorted(n for n in names if n.startswith("claim-")):
+        claim = json.loads(store.read(layout.replay(offer.source, offer.table, offer.digest, name)))
+        claims.append((str(claim["load"]), str(claim["at"])))
+    return tuple(claims)
+
+
+def put_offer(store: ObjectStore, layout: Layout, offer: Offer, rows: Path) -> bool:
+    """Offer the rows in a local file; False when these very rows were offered before."""
+    store.put(rows, layout.replay(offer.source, offer.table, offer.digest, "rows"), sha256=offer.sha256)
+    uri = layout.replay(offer.source, offer.table, offer.digest, "offer.json")
+    return store.write(uri, strict_json(asdict(offer)), content_type="application/json", only_if_absent=True)
+
+
+def withdraw(store: ObjectStore, layout: Layout, standing: Standing, by: str, now: datetime) -> None:
+    """Take an offer back before a load took it. Raises ConflictError REPLAY_TAKEN."""
+    if standing.taken_by != WITHDRAWN and (
+        standing.claims or not _claim(store, layout, standing.offer, 1, WITHDRAWN, now, by=by)
+    ):
+        raise ConflictError("REPLAY_TAKEN", f"the rows were taken by {standing.taken_by or 'a load just now'}",
+                            where=standing.offer.digest, mend="Reject that load at its gate instead.")  # fmt: skip
+
+
+def _claim(
+    store: ObjectStore, layout: Layout, offer: Offer, number: int, load: str, now: datetime, **more: str
+) -> bool:
+    uri = layout.replay(offer.source, offer.table, offer.digest, f"claim-{number:04}.json")
+    content = strict_json({"load": load, "at": now.isoformat(), **more})
+    return store.write(uri, content, content_type="application/json", only_if_absent=True)
+
+
+@dataclass(frozen=True)
+class Replays:
+    """The replays that one load may take. `fate` tells how it went with another load that took an offer."""
+
+    store: ObjectStore
+    layout: Layout
+    load: str
+    fate: Callable[[str, Offer], Fate]
+    now: Callable[[], datetime]
+
+    def take(self, source: str, table: str) -> list[Offer]:
+        """Claim every free replay of the table; also those that this very load claimed before."""
+        return [s.offer for s in standings(self.store, self.layout, source, table) if self._took(s)]
+
+    def _took(self, standing: Standing) -> bool:
+        claims = standing.claims
+        while True:
+            last = claims[-1][0] if claims else None
+            if last == self.load:
+                return True
+            if last == WITHDRAWN or (last is not None and self.fate(last, standing.offer) is not Fate.OVER):
+                return False
+            if _claim(self.store, self.layout, standing.offer, len(claims) + 1, self.load, self.now()):
+                return True
+            # Another load was quicker, or the answer to our own write was lost: the claim itself tells.
+            offer = standing.offer
+            prefix = self.layout.replay(offer.source, offer.table, offer.digest, "")
+            names = [i.uri.removeprefix(prefix) for i in self.store.list(prefix)]
+            claims = _claims(self.store, self.layout, offer, names)
+
+    def fetch(self, offer: Offer, path: Path) -> SourceFile:
+        """Bring the rows to a local file, verified; what the manifest says of them."""
+        uri = self.layout.replay(offer.source, offer.table, offer.digest, "rows")
+        self.store.get(uri, path)
+        if sha256(path) != offer.sha256:
+            raise LakeUnavailableError("CHECKSUM", "the rows of a replay are not what was offered", where=uri)
+        mark = Mark(offer.size, offer.offered_at, offer.sha256)
+        return SourceFile(offer.name, offer.size, offer.sha256, uri, REPLAY, mark, mark)
+
+
+def fate_in(ledger: Ledger, layout: Layout) -> Callable[[str, Offer], Fate]:
+    """The fate of a request, from the ledger: published counts only where the rows are in what was published."""
+
+    def fate(load: str, offer: Offer) -> Fate:
+        with ledger.reading() as tx:
+            request = tx.request(load)
+            if request is None:
+                return Fate.PUBLISHED  # nothing is known: better missing rows than rows twice
+            manifests = [Manifest.from_dict(m) for m in found(tx, request, Stage.LAND).values()]
+        if request.state is RequestState.OPEN:
+            return Fate.OPEN
+        uri = layout.replay(offer.source, offer.table, offer.digest, "rows")
+        inside = any(s.landing_uri == uri for m in manifests for s in m.sources)
+        return Fate.PUBLISHED if request.state is RequestState.PUBLISHED and inside else Fate.OVER
+
+    return fate
