@@ -6,9 +6,12 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from sluice.errors import BadInputError
 
 _BLOCK = 1 << 20
+_LF = 10
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -132,7 +135,9 @@ class Locator:
 
     def _pass(self, gap: bytes) -> None:
         self.at += len(gap)
-        self.line += gap.count(b"\n") + gap.count(b"\r") - gap.count(b"\r\n")
+        self.line += int(np.count_nonzero(np.frombuffer(gap, np.uint8) == _LF))
+        if b"\r" in gap:
+            self.line += gap.count(b"\r") - gap.count(b"\r\n")
         if self.after_cr and gap.startswith(b"\n"):
             self.line -= 1
         self.after_cr = gap.endswith(b"\r")

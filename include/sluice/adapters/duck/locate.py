@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,10 @@ Keys = npt.NDArray[np.uint64]
 
 _SPELLINGS = 64
 """So many ways to write one side of a record are tried: all, unless short fields may be null in many ways."""
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
 _BATCH = 1 << 16
 _SLOT_BITS = 22
+_LF = 10
 
 
 class Found(NamedTuple):
@@ -45,22 +46,36 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
     """The records of `part` that have one of `keys`, or begin at one of `offsets` or right after it."""
     slots = np.zeros(1 << _SLOT_BITS, bool)
     slots[_slot(keys)] = True
-    with part.text.utf8.open("rb") as file:
+    buffer = np.empty(0, np.uint8)
+    with part.text.utf8.open("rb", buffering=0) as file:
         for edges in _edges(part):
             first, last = int(edges[0]), int(edges[-1])
             file.seek(first)
-            data = file.read(last - first)
+            # Room behind, so that a word can be read from every place.
+            if len(buffer) < last - first + REACH:
+                buffer = np.empty(last - first + _BLOCK, np.uint8)
+            data = buffer[: last - first + REACH]
+            file.readinto(data.data[: last - first])
             begins = edges[:-1] - first
             ends = edges[1:] - first - (2 if part.crlf else 1)
-            if not data.endswith(b"\n"):
-                ends[-1] = len(data)
-            chosen = np.isin(edges[:-1], offsets) | np.isin(edges[:-1] - 1, offsets)
+            if data[last - first - 1] != _LF:
+                ends[-1] = last - first
+            chosen = np.zeros(len(begins), bool)
+            for at in (offsets, offsets + 1):
+                near = at[(at >= first) & (at < last)]
+                chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
             if len(keys):
                 key = _keys(data, begins, ends)
                 likely = np.flatnonzero(slots[_slot(key)])
-                chosen[likely[np.isin(key[likely], keys)]] = True
+                chosen[likely[_among(key[likely], keys)]] = True
             for n in np.flatnonzero(chosen).tolist():
-                yield Found(int(edges[n]), data[begins[n] : edges[n + 1] - first].rstrip(b"\r\n"))
+                yield Found(int(edges[n]), data[begins[n] : edges[n + 1] - first].tobytes().rstrip(b"\r\n"))
+
+
+def _among(values: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """np.isin for few values; `known` is ascending, and not empty."""
+    found: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    return found
 
 
 def _edges(part: Part) -> Iterator[Offsets]:
@@ -84,9 +99,9 @@ def _edges(part: Part) -> Iterator[Offsets]:
                     yield edges[a : b + 1]
 
 
-def _keys(data: bytes, begins: Offsets, ends: Offsets) -> Keys:
+def _keys(data: npt.NDArray[np.uint8], begins: Offsets, ends: Offsets) -> Keys:
     """Of every record the key of its first and last REACH bytes, or of all its bytes where it has fewer."""
-    words: Keys = np.ndarray(len(data) + 1, "<u8", data + b"\0" * REACH, strides=(1,))
+    words: Keys = np.ndarray(len(data) - REACH + 1, "<u8", data, strides=(1,))
     lengths = np.clip(ends - begins, 0, REACH)
     if (lengths == REACH).all():
         return _key(words[begins], words[ends - REACH])
@@ -133,6 +148,8 @@ class _Speller:
         whole: set[bytes] = set()
         partial = {b""}
         for n, field in enumerate(forms):
+            if not partial:
+                break
             delimiter = self.delimiter if n + 1 < columns else b""
             grown = {(text + form + delimiter)[:REACH] for text, form in product(partial, field)}
             whole |= {text for text in grown if len(text) == REACH}

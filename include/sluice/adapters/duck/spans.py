@@ -23,7 +23,8 @@ Bytes = npt.NDArray[np.uint8]
 _NONE: Offsets = np.empty(0, np.int64)
 
 _LF, _CR = 10, 13
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
+"""Small enough for what is made of it to stay in the processor's cache."""
 
 
 class IrregularError(Exception):
@@ -100,16 +101,16 @@ class _Scanner:
             raise IrregularError("NUL bytes")
         data = np.frombuffer(chunk, np.uint8)
         inside, quotes = self.inside, _NONE
-        breaks = np.flatnonzero(data == _LF)
-        returns = np.flatnonzero(data == _CR) if b"\r" in chunk else breaks[:0]
+        returns = np.flatnonzero(data == _CR) if b"\r" in chunk else _NONE
         if self.spelling.quote and self.spelling.quote in chunk:
-            quotes = np.flatnonzero(data == self.spelling.quote[0])
+            quotes, breaks = self._quotes_and_breaks(data)
             self._check_quotes(data, quotes)
-            breaks = breaks[(np.searchsorted(quotes, breaks) + self.inside) % 2 == 0]
-            returns = returns[(np.searchsorted(quotes, returns) + self.inside) % 2 == 0]
-            self.inside = (self.inside + len(quotes)) % 2
-        elif self.inside:
-            breaks = returns = breaks[:0]
+            returns = returns[(np.searchsorted(quotes, returns) + inside) % 2 == 0]
+            self.inside = (inside + len(quotes)) % 2
+        elif inside:
+            breaks = returns = _NONE
+        else:
+            breaks = np.flatnonzero(data == _LF)
         self._check_returns(data, breaks, returns)
         ends = breaks + self.position
         begins = np.empty_like(ends)
@@ -130,6 +131,14 @@ class _Scanner:
         rest = [self.begin] if self.position > self.begin else []
         self.doubtful += [(begin, self.position) for begin in rest]
         return np.array(rest, np.int64), np.array([self.position] * len(rest), np.int64)
+
+    def _quotes_and_breaks(self, data: Bytes) -> tuple[Offsets, Offsets]:
+        """Where the quotes are, and the line feeds out of quotes: before them stands an even number of quotes."""
+        quote = self.spelling.quote[0]
+        both = np.flatnonzero((data == quote) | (data == _LF))
+        is_quote = data[both] == quote
+        odd = np.bitwise_xor.accumulate(is_quote.view(np.uint8)) ^ np.uint8(self.inside)
+        return both[is_quote], both[(is_quote.view(np.uint8) | odd) == 0]
 
     def _check_quotes(self, data: Bytes, quotes: Offsets) -> None:
         """Every quote opens a field, closes one, or is one of a doubled pair."""
@@ -162,7 +171,8 @@ class _Scanner:
         delimiter, last = self.spelling.delimiter[0], data[np.maximum(ends - 1, 0)]
         empty = last == delimiter
         if len(quotes):
-            empty |= (last == self.spelling.quote[0]) & (data[np.maximum(ends - 3, 0)] == delimiter)
+            quoted = np.flatnonzero(last == self.spelling.quote[0])
+            empty[quoted] = data[np.maximum(ends[quoted] - 3, 0)] == delimiter
         empty &= ends > begins
         if len(begins) and begins[0] < 0:
             self.doubtful.append((int(begins[0]) + self.position, int(ends[0]) + self.position))
