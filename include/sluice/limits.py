@@ -22,6 +22,8 @@ class Limits:
     """Layers around a plain file: a .csv.gz in a .tar.gz has three."""
     columns: int = 10_000
     """Columns of a file."""
+    line_bytes: int = 2_000_000
+    """Bytes of a record, line ends inside included: a longer one is quarantined."""
     files: int = 100_000
     """Files of one table."""
 

@@ -197,5 +197,6 @@ def _limits(env: Mapping[str, str]) -> Limits:
         archive_entries=int(positive("SLUICE_MAX_ARCHIVE_ENTRIES", default.archive_entries)),
         archive_nesting=int(positive("SLUICE_MAX_ARCHIVE_NESTING", default.archive_nesting)),
         columns=int(positive("SLUICE_MAX_COLUMNS", default.columns)),
+        line_bytes=int(positive("SLUICE_MAX_LINE_BYTES", default.line_bytes)),
         files=int(positive("SLUICE_MAX_FILES", default.files)),
     )

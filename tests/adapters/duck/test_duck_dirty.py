@@ -79,9 +79,7 @@ def test_in_files_of_many_blocks(run: Convert, monkeypatch: pytest.MonkeyPatch, 
         text = b'"%s, line one%sline two"' % (b"y" * chance.randrange(60), end) if i % 3 else b"plain"
         line = b"%d,%s,%d.25" % (i, text, i % 1000)
         if chance.random() < 0.002:
-            line = chance.choice(
-                [b"x" + line, line + b"9", line + b",9", line.rsplit(b",", 1)[0], line + b"\xff"]
-            )
+            line = chance.choice([b"x" + line, line + b"9", line + b",9", line.rsplit(b",", 1)[0], line + b"\xff"])
             bad.append((i + 1, line))
         lines.append(line)
     content = end.join(lines) + (end if last else b"")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import duckdb
 
 from sluice.errors import BadInputError, SluiceError, TerminalError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when nothing more can be written."""
 
 MIN_THREADS = 2
 """With one thread DuckDB cuts row groups in other places, and the same input would not give the same bytes."""
@@ -102,6 +107,14 @@ def connect(
             connection.close()
 
 
+def disk_full(what: str, where: str) -> TerminalError:
+    """The error for a disk, a quota or a file size limit that is used up."""
+    return TerminalError(
+        "DISK_FULL", f"there is no space left to write to: {what}", where=where,
+        mend="Free space in the scratch folder, or move SLUICE_HOME to a larger disk.",
+    )  # fmt: skip
+
+
 @contextmanager
 def translated(where: str = "") -> Iterator[None]:
     """Turns DuckDB's errors into Sluice's, once, at this edge."""
@@ -117,6 +130,8 @@ def translated(where: str = "") -> Iterator[None]:
             mend="Raise SLUICE_MEMORY_LIMIT, or free space in the scratch folder.",
         ) from e
     except duckdb.IOException as e:
+        if any(os.strerror(code) in str(e) for code in DISK_FULL):
+            raise disk_full(first_line(e), where=where) from e
         raise TerminalError(
             "DISK", f"a file could not be read or written: {first_line(e)}", where=where, mend="Check space and access."
         ) from e

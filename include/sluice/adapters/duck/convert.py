@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sluice.adapters.duck.columnar import convert_parquet
+from sluice.adapters.duck.connection import DISK_FULL, disk_full
 from sluice.adapters.duck.delimited import delimited_part
 from sluice.adapters.duck.jsonlines import json_part
 from sluice.adapters.duck.parts import Part
@@ -17,6 +18,7 @@ from sluice.adapters.duck.quarantine import write_quarantine
 from sluice.adapters.duck.staging import Staging
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
+from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
 JSON_LINES = ("json", "jsonl", "ndjson")
@@ -55,6 +57,7 @@ class _Engine:
     memory_limit: str
     threads: int
     scratch: Path
+    limits: Limits
 
 
 def convert(
@@ -68,6 +71,7 @@ def convert(
     memory_limit: str,
     threads: int,
     scratch: Path,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Converted:
     """Convert `files` (display name, local plain file) to Parquet files in the folder `out`, which is made anew.
 
@@ -77,7 +81,8 @@ def convert(
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
     MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY,
     CORRUPT_PARQUET, TYPE_MISMATCH, NO_FILES), BadInputError when the contract asks for what cannot be done
-    (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for.
+    (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for,
+    OUT_OF_MEMORY, DISK_FULL, DISK.
     """
     server_format = server_format.lower()
     if server_format not in FORMATS:
@@ -93,14 +98,16 @@ def convert(
     out.mkdir(parents=True)
     try:
         with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
-            engine = _Engine(memory_limit, threads, Path(folder))
+            engine = _Engine(memory_limit, threads, Path(folder), limits)
             if server_format == "parquet":
                 converted = _parquet(files, table, out, engine)
             else:
                 converted = _text(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
-    except BaseException:
+    except BaseException as e:
         rmtree(out, ignore_errors=True)
         quarantine.unlink(missing_ok=True)
+        if isinstance(e, OSError) and e.errno in DISK_FULL:
+            raise disk_full(e.strerror or "", where=table.name) from e
         raise
     return converted
 
@@ -134,7 +141,9 @@ def _text(
         if server_format in JSON_LINES:
             part, used = json_part(display, path, table, dialect, utf8=utf8)
         else:
-            part, used = delimited_part(display, path, table, server_format=server_format, dialect=dialect, utf8=utf8)
+            part, used = delimited_part(
+                display, path, table, server_format=server_format, dialect=dialect, utf8=utf8, limits=engine.limits
+            )
         dialects[display] = used
         if part is not None:
             parts.append(part)

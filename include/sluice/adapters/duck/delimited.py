@@ -11,21 +11,30 @@ from typing import Any
 from sluice.adapters.duck.encoding import TextFile, open_text
 from sluice.adapters.duck.heading import Heading, find_heading
 from sluice.adapters.duck.parts import Bad, Part, Rewritten
-from sluice.adapters.duck.records import MAX_LINE, Record, RecordParser, read_records
+from sluice.adapters.duck.records import Record, RecordParser, read_records
 from sluice.adapters.duck.spans import Shape
 from sluice.adapters.duck.spelling import Spelling, report, resolve, terminator_of
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
+from sluice.limits import DEFAULT_LIMITS, Limits
 
 _SAMPLE = 1 << 18
 
 
 def delimited_part(
-    display: str, path: Path, table: Table, *, server_format: str, dialect: Dialect, utf8: Path
+    display: str,
+    path: Path,
+    table: Table,
+    *,
+    server_format: str,
+    dialect: Dialect,
+    utf8: Path,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[Part | None, dict[str, Any]]:
     """The file as a part, and the dialect that was used. None when it holds nothing and `table` allows that.
 
-    Raises SourceError (EMPTY_FILE, BAD_HEADER, MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN), BadInputError.
+    Raises SourceError (EMPTY_FILE, BAD_HEADER, MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, COLUMN_LIMIT),
+    BadInputError.
     """
     text = open_text(display, path, dialect.encoding, utf8)
     begin = _after_lines(text, dialect)
@@ -33,6 +42,7 @@ def delimited_part(
         file.seek(begin)
         sample = file.read(_SAMPLE)
     spelling = resolve(dialect, server_format, sample, [c.name for c in table.columns], display)
+    _check_columns(max(len(table.columns), _columns_at_most(sample, spelling)), display, limits)
     heading = find_heading(text, spelling, dialect, table, begin)
     used = report(spelling, dialect, sample) | {"encoding": text.encoding}
     if heading is None:
@@ -54,9 +64,23 @@ def delimited_part(
             ordinary=spelling.ordinary and heading.plain and begin == text.start and not (after or dialect.footer_rows),
             value_in=_value_in(spelling, heading.order),
             rewrite=lambda part, target: _rewrite(part, dialect, after, target),
+            longest=limits.line_bytes,
         ),
         _with_heading(used, heading, dialect),
     )
+
+
+def _columns_at_most(sample: bytes, spelling: Spelling) -> int:
+    first = sample.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
+    return first.count(spelling.delimiter) + 1
+
+
+def _check_columns(columns: int, where: str, limits: Limits) -> None:
+    if columns > limits.columns:
+        raise SourceError(
+            "COLUMN_LIMIT", f"there are {columns:,} columns, and the limit is {limits.columns:,}", where=where,
+            mend="Look for a wrong delimiter or missing line ends, or raise SLUICE_MAX_COLUMNS.",
+        )  # fmt: skip
 
 
 def _with_heading(used: dict[str, Any], heading: Heading, dialect: Dialect) -> dict[str, Any]:
@@ -141,7 +165,7 @@ def _data(part: Part, dialect: Dialect, comments: Set[int]) -> Iterator[Record]:
 
 
 def _fault(record: Record, shape: Shape) -> str:
-    if len(record.raw) > MAX_LINE:
+    if len(record.raw) > shape.longest:
         return "LINE_TOO_LONG"
     if record.error:
         return record.error

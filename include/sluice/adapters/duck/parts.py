@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.adapters.duck.encoding import TextFile
+from sluice.adapters.duck.records import MAX_LINE
 from sluice.adapters.duck.spans import Shape
 from sluice.adapters.duck.spelling import Spelling
 from sluice.adapters.duck.values import explain
@@ -69,6 +70,8 @@ class Part:
     value_in: Callable[[bytes, int], str]
     """The text of a column (by its position in the contract) in a record's bytes."""
     rewrite: Callable[[Part, Path], Rewritten]
+    longest: int = MAX_LINE
+    """Bytes that a record may have."""
     rewritten: Rewritten | None = None
     records: int = 0
     marks: Path | None = None
@@ -77,7 +80,7 @@ class Part:
     @property
     def shape(self) -> Shape:
         """What a record of this file looks like."""
-        return Shape(len(self.order), self.trailing)
+        return Shape(len(self.order), self.trailing, self.longest)
 
     def reason(self, bad: Bad, columns: tuple[Column, ...], record: bytes) -> tuple[str, str, str | None]:
         """Reason code, reason and column name for the quarantine."""

@@ -15,6 +15,9 @@ from sluice.adapters.duck.records import MAX_LINE
 from sluice.adapters.duck.values import Rule, duck_type, rule
 from sluice.contract.model import Table
 
+_BUFFER = 32_000_000
+"""DuckDB's own; it must hold the longest record."""
+
 _NO_NULL = "\x01sluice:null\x01"
 
 
@@ -51,6 +54,8 @@ class Reading:
         options = [f"header={str(header).lower()}", f"delim={text_sql(part.spelling.delimiter.decode())}"]
         options += [f"quote={quote}", f"escape={quote}", f"nullstr={list_sql(self.nulls or [_NO_NULL])}"]
         options.append(r"new_line='\r\n'" if part.crlf else r"new_line='\n'")
+        if part.longest != MAX_LINE:
+            options += [f"max_line_size={part.longest}", f"buffer_size={max(_BUFFER, 4 * part.longest)}"]
         return self._read_csv(paths, part, [errors, *options])
 
     def rewritten(self, parts: Sequence[Part], errors: str) -> str:

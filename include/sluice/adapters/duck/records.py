@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from sluice.adapters.duck.spelling import Spelling
 from sluice.errors import SourceError
+from sluice.limits import DEFAULT_LIMITS
 
 MAX_RECORD = 64 << 20
 """No record may be longer: past this the file has no line ends, or a quote that never closes."""
 
-MAX_LINE = 2_000_000
-"""Longer records are quarantined; the same limit as DuckDB's own."""
+MAX_LINE = DEFAULT_LIMITS.line_bytes
+"""Longer records are quarantined, where no other limit is set; the same limit as DuckDB's own."""
 
 
 class Record(NamedTuple):

@@ -40,6 +40,8 @@ class Shape:
 
     columns: int
     trailing: bool = False
+    longest: int = MAX_LINE
+    """Bytes that it may have."""
 
 
 def count_records(path: Path, spelling: Spelling, shape: Shape, start: int, marks: Path) -> int:
@@ -121,7 +123,7 @@ class _Scanner:
         self._check_ends(data, begins, ends - 1 if self.crlf else ends, quotes, inside)
         self.position += len(chunk)
         self.previous = chunk[-1]
-        if self.position - self.begin > MAX_LINE:
+        if self.position - self.begin > self.shape.longest:
             raise IrregularError("a record longer than a line may be")
         return self._keep(begins, ends - 1 if self.crlf else ends)
 
@@ -193,7 +195,7 @@ class _Scanner:
 
     def _keep(self, begins: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
         lengths = ends - begins
-        if (lengths > MAX_LINE).any():
+        if (lengths > self.shape.longest).any():
             raise IrregularError("a record longer than a line may be")
         if self.shape.columns == 1 or lengths.all():
             return begins, ends
