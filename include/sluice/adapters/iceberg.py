@@ -220,6 +220,24 @@ def readable(source: Catalog, identifier: str, request_id: str) -> str | None:
     return None
 
 
+def referenced_files(source: Catalog, identifier: str) -> set[str]:
+    """Every data file that any snapshot of the table refers to; none when there is no such table."""
+    from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+
+    with _translated(identifier):
+        try:
+            table = source.load_table(identifier)
+        except (NoSuchTableError, NoSuchNamespaceError):
+            return set()
+        # A manifest is shared by many snapshots: each is read once.
+        manifests = {m.manifest_path: m for s in table.snapshots() for m in s.manifests(table.io)}
+        return {
+            entry.data_file.file_path
+            for manifest in manifests.values()
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        }
+
+
 def scan(source: Catalog, identifier: str, columns: Sequence[str] = ("*",)) -> pa.Table:
     """The published table's current content as Arrow."""
     with _translated(identifier):

@@ -23,6 +23,8 @@ COMMANDS = {
     "inbox": ("requests:inbox", "What waits for me."),
     "evidence": ("requests:evidence", "What a gate decides on."),
     "decide": ("requests:decide", "Approve, reject or return at a gate."),
+    "quarantine": ("quarantine:quarantine", "Rows that do not fit: see, repair, replay."),
+    "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
     "ledger": ("ledger:ledger", "Audit the record of decisions."),
 }
 

@@ -76,7 +76,9 @@ def standings(store: ObjectStore, layout: Layout, source: str, table: str) -> li
     known = []
     for digest, names in folders.items():
         if "offer.json" in names:  # written last: without it nothing was offered
-            offer = Offer(**json.loads(store.read(layout.replay(source, table, digest, "offer.json"))))
+            said = json.loads(store.read(layout.replay(source, table, digest, "offer.json")))
+            lists = {k: tuple(v) for k, v in said["dialect"].items() if isinstance(v, list)}
+            offer = Offer(**said | {"dialect": said["dialect"] | lists})
             known.append(Standing(offer, _claims(store, layout, offer, names)))
     return sorted(known, key=lambda s: (s.offer.offered_at, s.offer.digest))
 
