@@ -225,6 +225,10 @@ class Layout:
         """A file of rows that one landing attempt did not stage."""
         return f"{self.root}/quarantine/{source}/{table}/{attempt}/{name}"
 
+    def failed_rows(self, source: str, table: str, attempt: str, name: str) -> str:
+        """The rows that break a rule, of one check."""
+        return f"{self.root}/failed_rows/{source}/{table}/{attempt}/{name}"
+
     def manifest(self, source: str, table: str, attempt: str) -> str:
         """The manifest of one landing attempt, written last."""
         return f"{self.root}/manifests/{source}/{table}/{attempt}.json"

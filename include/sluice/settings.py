@@ -6,6 +6,7 @@ README.md lists them. Nothing else in Sluice reads the environment.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -62,6 +63,17 @@ class Settings:
     threads: int
     limits: Limits = DEFAULT_LIMITS
     """How much of anything a source's file may hold."""
+    sql_seconds: float = 60.0
+    """How long one query that somebody wrote for a check may run."""
+    failed_rows: int = 100_000
+    """How many of the rows that break a rule are kept; 0 keeps none."""
+    custom_expectations: Path = PROJECT / "plugins" / "expectations"
+    """Python modules with Great Expectations classes of your own."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit in bytes."""
+        return int(self.memory_limit.removesuffix("B"))
 
     @property
     def embedded_postgres(self) -> bool:
@@ -141,6 +153,15 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             raise UsageError("SETTING", f"{name}={text!r} is not a size", mend=f"Give bytes or a unit: {name}=20GB.")
         return found
 
+    def number(name: str, default: float, least: float) -> float:
+        try:
+            found = float(env.get(name) or default)
+        except ValueError:
+            found = math.nan
+        if not math.isfinite(found) or found < least:
+            raise UsageError("SETTING", f"{name}={env[name]!r} is not a number from {least:g} up")
+        return found
+
     home = path("SLUICE_HOME", PROJECT / ".sluice")
     airflow_port = port("SLUICE_AIRFLOW_PORT", 8080)
     threads = env.get("SLUICE_THREADS") or str(os.cpu_count() or 2)
@@ -176,6 +197,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         disk_limit=size("SLUICE_DISK_LIMIT"),
         threads=int(threads),
         limits=_limits(env),
+        sql_seconds=number("SLUICE_SQL_SECONDS", 60.0, 0.001),
+        failed_rows=int(number("SLUICE_FAILED_ROWS", 100_000, 0)),
+        custom_expectations=path("SLUICE_CUSTOM_EXPECTATIONS", PROJECT / "plugins" / "expectations"),
     )
 
 

@@ -163,7 +163,7 @@ def _unchecked(_: Table, column: Column) -> list[Rule]:
 
 def _counted(table: Table, column: Column, what: str, said: str, broken: str) -> Rule:
     query = select("count(*)", f"{identifier(table.name)} WHERE {broken}")
-    kwargs = {"query": query, "operator": "mustBe", "value": 0}
+    kwargs = {"query": query, "operator": "mustBe", "value": 0, "broken": broken}
     field = column.field_name
     return Rule(f"{field}.{what}", "sql", None, kwargs, "error", "conformity", field, f"{field} {said}")
 

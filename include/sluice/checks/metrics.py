@@ -29,6 +29,8 @@ from sluice.contract.types import NUMBERS, Kind
 
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
 
+AT_MOST = ("mustBe", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween")
+
 Expectation = tuple[str, dict[str, Any]]
 
 
@@ -45,6 +47,7 @@ class LibraryMetric:
             raise BadRuleError(f"has the unit {self.unit!r}", "Use rows or percent.")
         self.arguments: Mapping[str, Any] = quality.get("arguments") or {}
         self.operator, self.limit = operator_of(quality)
+        self.broken: str | None = None
         if isinstance(self.limit, (str, bool)):
             raise BadRuleError(f"compares a count with {self.limit!r}", "Write a number.")
 
@@ -163,6 +166,7 @@ class LibraryMetric:
         return (expectation if len(parts) == 1 else None), self.count_where(f"NOT ({' AND '.join(parts)})")
 
     def count_where(self, condition: str) -> str:
+        self.broken = condition
         return self.measure(f"count(*) FILTER (WHERE {condition})", "count(*)", identifier(self.table.name))
 
     def measure(self, amount: str, rows: str, source: str) -> str:
@@ -171,7 +175,9 @@ class LibraryMetric:
         return select(amount, source)
 
     def judged(self, query: str) -> dict[str, Any]:
-        return {"query": query, "operator": self.operator, "value": self.limit}
+        judged = {"query": query, "operator": self.operator, "value": self.limit}
+        # Rows that are counted stand against a rule only where fewer of them are better.
+        return judged | {"broken": self.broken} if self.broken and self.operator in AT_MOST else judged
 
     def made(self, kind: RuleKind, expectation_type: str | None, kwargs: Mapping[str, Any]) -> Rule:
         return make_rule(

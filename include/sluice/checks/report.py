@@ -11,7 +11,7 @@ from typing import Any
 
 from sluice.checks.rules import Rule
 
-MAX_EXAMPLES = 5
+MAX_EXAMPLES = 20
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class RuleResult:
     """What became of one rule. `success` is None when it was not meant to be evaluated, False also when that
     failed, and then `error` says why.
 
-    `observed` and `examples` are turned into JSON data; `examples` are at most five values that break the
-    rule, and none where the column's classification forbids it.
+    `observed` and `examples` are turned into JSON data; `examples` are at most 20 values that break the rule, and
+    none where the column's classification forbids it. `engine` is what computed it (duckdb, pandas), `failed_rows`
+    where the rows that break it are: `file`, `rows` written, and whether these are `complete`.
     """
 
     name: str
@@ -37,6 +38,8 @@ class RuleResult:
     error: str | None = None
     description: str = ""
     dimension: str | None = None
+    engine: str | None = None
+    failed_rows: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observed", jsonable(self.observed))
@@ -59,9 +62,9 @@ class RuleResult:
         )
 
     @classmethod
-    def errored(cls, rule: Rule, error: str) -> RuleResult:
+    def errored(cls, rule: Rule, error: str, *, engine: str | None = None) -> RuleResult:
         """The result of a rule that could not be evaluated: it does not hold."""
-        return cls.of(rule, False, error=" ".join(error.split())[:500])
+        return cls.of(rule, False, error=" ".join(error.split())[:500], engine=engine)
 
 
 @dataclass(frozen=True)

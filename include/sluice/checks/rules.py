@@ -45,7 +45,10 @@ class Rule:
     """One thing that is asked of a table. `column` is the lake's name; `kwargs` depend on `kind`:
 
     expectation: those of the Great Expectations type; relationship: columns, to_table, to_columns;
-    sql: query, operator, value; text: nothing, it is listed for people and never evaluated.
+    sql: query, operator, value, and `broken`, a condition that the rows that count against it meet, where there is
+    one; text: nothing, it is listed for people and never evaluated.
+
+    `origin` is where it was written: `contract`, or the suite's file; `meta` what else GX keeps with it.
     """
 
     name: str
@@ -56,7 +59,8 @@ class Rule:
     dimension: str | None = None
     column: str | None = None
     description: str = ""
-    origin: Literal["contract", "file"] = "contract"
+    origin: str = "contract"
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 def holds(operator: str, limit: Any, observed: Any) -> bool:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from sluice.checks.failing import Keep
 from sluice.checks.report import CheckReport, RuleResult
-from sluice.checks.rules import Rule, holds
+from sluice.checks.rules import Rule, holds, identifier, select
 from sluice.contract.model import Table
 from sluice.errors import TerminalError
+
+SQL_ENGINE = "duckdb"
 
 
 class Queries(Protocol):
@@ -22,6 +25,9 @@ class Queries(Protocol):
         self, table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
     ) -> tuple[int, int]:
         """Rows checked (no null among `columns`), and those of them without a match."""
+
+    def orphans(self, table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]) -> str:
+        """A query for the rows without a match."""
 
 
 class ExpectationEngine(Protocol):
@@ -36,24 +42,43 @@ def run_checks(
     files: Mapping[str, Sequence[Path]],
     queries: Queries,
     engine: ExpectationEngine,
+    keep: Keep | None = None,
 ) -> CheckReport:
-    """Evaluate every rule. `files` are the staged files by table name, this table's and its neighbours'."""
+    """Evaluate every rule. `files` are the staged files by table name, this table's and its neighbours'.
+
+    `keep` writes the rows that break a rule of SQL or a relationship; the engine has its own.
+    """
     expectations = [rule for rule in rules if rule.kind == "expectation"]
     evaluated = iter(engine(expectations, files[table.name], table) if expectations else [])
     results = [
-        next(evaluated) if rule.kind == "expectation" else _evaluate(table, rule, files, queries) for rule in rules
+        next(evaluated) if rule.kind == "expectation" else _evaluate(table, rule, files, queries, keep)
+        for rule in rules
     ]
     return CheckReport(table.name, tuple(results))
 
 
-def _evaluate(table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries) -> RuleResult:
+def _evaluate(
+    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries, keep: Keep | None
+) -> RuleResult:
     if rule.kind == "text":
         return RuleResult.of(rule, None)
     try:
-        return _sql(rule, queries) if rule.kind == "sql" else _relationship(table, rule, files, queries)
+        if rule.kind == "sql":
+            result, broken = _sql(rule, queries), _broken(table, rule)
+        else:
+            result, broken = _relationship(table, rule, files, queries)
+        if result.success is False and not result.error and broken and keep:
+            kept = keep(rule, broken)
+            return kept.noted(result) if kept else result
+        return result
     except TerminalError as error:
         # A rule that cannot run is a finding about the rule; the other rules still have their say.
         return RuleResult.errored(rule, error.message)
+
+
+def _broken(table: Table, rule: Rule) -> str | None:
+    condition = rule.kwargs.get("broken")
+    return None if condition is None else select("*", f"{identifier(table.name)} WHERE {condition}")
 
 
 def _sql(rule: Rule, queries: Queries) -> RuleResult:
@@ -67,20 +92,26 @@ def _sql(rule: Rule, queries: Queries) -> RuleResult:
         return RuleResult.errored(
             rule, f"the query returned {type(observed).__name__}, which cannot be compared with {limit!r}"
         )
-    return RuleResult.of(rule, success, observed=observed)
+    counted = {"unexpected_count": observed} if rule.kwargs.get("broken") and isinstance(observed, int) else {}
+    return RuleResult.of(rule, success, observed=observed, engine=SQL_ENGINE, **counted)
 
 
-def _relationship(table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries) -> RuleResult:
+def _relationship(
+    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries
+) -> tuple[RuleResult, str]:
     target = rule.kwargs["to_table"]
     if target not in files:
-        return RuleResult.errored(rule, f"the table {target!r} has no staged files")
-    checked, orphans = queries.count_orphans(table.name, rule.kwargs["columns"], target, rule.kwargs["to_columns"])
+        return RuleResult.errored(rule, f"the table {target!r} has no staged files"), ""
+    reference = (table.name, rule.kwargs["columns"], target, rule.kwargs["to_columns"])
+    checked, orphans = queries.count_orphans(*reference)
     percent = 100.0 * orphans / checked if checked else 0.0
-    return RuleResult.of(
+    found = RuleResult.of(
         rule,
         orphans == 0,
+        engine=SQL_ENGINE,
         observed=orphans,
         unexpected_count=orphans,
         element_count=checked,
         unexpected_percent=percent,
     )
+    return found, queries.orphans(*reference) if orphans else ""

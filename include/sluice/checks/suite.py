@@ -78,10 +78,12 @@ def _distinct(found: list[Rule]) -> list[Rule]:
     """The rules without those that ask the same twice, each under a name of its own."""
     kept: list[Rule] = []
     names: dict[str, int] = {}
+    asked: set[tuple[str, ...]] = set()
     for rule in found:
-        if any((rule.kind, rule.expectation_type, rule.kwargs) == (k.kind, k.expectation_type, k.kwargs)
-               and rule.severity == k.severity and rule.kind != "text" for k in kept):  # fmt: skip
+        question = (rule.kind, str(rule.expectation_type), rule.severity, repr(sorted(rule.kwargs.items())))
+        if rule.kind != "text" and question in asked:
             continue
+        asked.add(question)
         names[rule.name] = names.get(rule.name, 0) + 1
         kept.append(rule if names[rule.name] == 1 else replace(rule, name=f"{rule.name}#{names[rule.name]}"))
     return kept

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from sluice.checks.failing import Keeper
 from sluice.checks.report import CheckReport
 from sluice.checks.run import run_checks
 from sluice.checks.suite import compile_rules
@@ -18,6 +21,8 @@ from sluice.settings import Settings
 from sluice.stages import Stage
 from sluice.stream.tools import Tools
 
+FAILED = "failed_rows"
+
 
 def check(tools: Tools, request_id: str, table_name: str) -> int:
     """The stage's share for one table. Returns the number of rules evaluated.
@@ -29,9 +34,11 @@ def check(tools: Tools, request_id: str, table_name: str) -> int:
         manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND).items()}
     contract = contract_of(request)
     files = {name: tools.fetch(m, f"{request_id}/staged") for name, m in manifests.items()}
-    report = check_table(
-        contract, contract.table(table_name), files, tools.settings, tools.scratch(f"{request_id}/check-{table_name}")
-    )
+    table, scratch = contract.table(table_name), tools.scratch(f"{request_id}/check-{table_name}")
+    report = check_table(contract, table, files, tools.settings, scratch)
+    attempt = secrets.token_hex(4)
+    for path in failed_files(scratch):
+        tools.store.put(path, tools.layout.failed_rows(contract.id, table.table_name, attempt, path.name))
     content = report.to_dict()
     artifact = Artifact(Stage.CHECK, table_name, digest_of(content), content)
     with tools.ledger.transaction() as tx:
@@ -48,13 +55,28 @@ def check(tools: Tools, request_id: str, table_name: str) -> int:
 def check_table(
     contract: Contract, table: Table, files: Mapping[str, list[Path]], settings: Settings, scratch: Path
 ) -> CheckReport:
-    """Evaluate one table's rules; `files` are the staged files of every table of the contract."""
+    """Evaluate one table's rules; `files` are the staged files of every table of the contract.
+
+    The rows that break a rule are left in `scratch`, one file for a rule: `failed_files` names them.
+    """
     from sluice.adapters import gx
     from sluice.adapters.duck import Staged
 
+    gx.load_custom(settings.custom_expectations)
     rules = compile_rules(table, contract.tables) + gx.load_suites(settings.expectations, contract.id, table)
-    with Staged(files, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch) as queries:
-        return run_checks(table, rules, files, queries, partial(gx.validate, scratch=scratch))
+    shutil.rmtree(scratch / FAILED, ignore_errors=True)
+    with Staged(
+        files, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch,
+        seconds=settings.sql_seconds,
+    ) as queries:  # fmt: skip
+        keep = Keeper(scratch / FAILED, queries, settings.failed_rows)
+        engine = partial(gx.validate, data=queries, memory=settings.memory_bytes, keep=keep)
+        return run_checks(table, rules, files, queries, engine, keep)
+
+
+def failed_files(scratch: Path) -> list[Path]:
+    """The files of rows that break a rule, as `check_table` left them."""
+    return sorted((scratch / FAILED).glob("*.parquet"))
 
 
 def _why(report: CheckReport) -> str:

@@ -19,7 +19,7 @@ from sluice.lake import Layout, Manifest, ObjectStore
 from sluice.policy import load_policy
 from sluice.settings import Settings
 from sluice.stages import Stage
-from sluice.stream.check import check_table
+from sluice.stream.check import check_table, failed_files
 from sluice.stream.gate import strict_json
 from sluice.stream.land import land_table
 from sluice.stream.outcome import FILES, FOLDERS, replaced
@@ -64,6 +64,9 @@ class TrialLayout(Layout):
 
     def quarantine(self, source: str, table: str, attempt: str, name: str) -> str:
         return f"{self.root}/quarantine/{table}/{name}"
+
+    def failed_rows(self, source: str, table: str, attempt: str, name: str) -> str:
+        return f"{self.root}/failed_rows/{table}/{name}"
 
     def manifest(self, source: str, table: str, attempt: str) -> str:
         return f"{self.root}/manifests/{table}.json"
@@ -187,7 +190,10 @@ class _Run:
 
     def check(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
         files = {name: _staged(manifest) for name, manifest in manifests.items()}
-        return check_table(self.contract, table, files, self.settings, scratch).to_dict()
+        report = check_table(self.contract, table, files, self.settings, scratch)
+        for path in failed_files(scratch):
+            FileStore().put(path, self.layout.failed_rows(self.contract.id, table.table_name, "", path.name))
+        return report.to_dict()
 
     def rejections(self, table: Table) -> list[Rejection]:
         """What is in the table's quarantine: that is there too when the quarantine is why landing stopped."""

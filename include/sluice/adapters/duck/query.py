@@ -1,36 +1,30 @@
-"""Read-only SQL over staged files, for checks: user-written SQL sees the tables it is given, and nothing else.
-
-Two walls: the statement's own syntax tree may name only those tables and harmless functions; and the
-connection could not reach another file, change a setting or load anything if it tried.
-"""
+"""Read-only SQL over staged files, for checks: user-written SQL sees the tables it is given, and nothing else."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 
-from sluice.adapters.duck.connection import connect, first_line, list_sql, name_sql
+from sluice.adapters.duck.admission import admit, refusal
+from sluice.adapters.duck.connection import connect, first_line, list_sql, name_sql, text_sql
 from sluice.errors import BadInputError
 
-_TABLE_FUNCTIONS = {"range", "generate_series", "unnest"}
-_REFUSED_FUNCTIONS = {
-    "getenv", "current_setting", "getvariable", "write_log", "nextval", "currval", "query", "query_table",
-    "parse_duckdb_log_message", "current_database", "current_schemas", "current_user", "session_user", "user",
-}  # fmt: skip
-_HOME = {"", "main", "memory"}
+DEFAULT_SECONDS = 60.0
+_SAVED = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 
 
 class Staged:
     """Tables over staged Parquet files, open for reading within a `with` block.
 
-    `tables` maps a table's name in SQL to its files. A statement that runs longer than `seconds` is stopped.
+    `tables` maps a table's name in SQL to its files. User-written SQL that runs longer than `seconds` is stopped;
+    Sluice's own is not.
     """
 
     def __init__(
@@ -40,13 +34,14 @@ class Staged:
         memory_limit: str = "1GB",
         threads: int = 2,
         scratch: Path,
-        seconds: float = 600.0,
+        seconds: float = DEFAULT_SECONDS,
     ) -> None:
         self._tables = {name: [Path(f) for f in files] for name, files in tables.items()}
         self._memory_limit = memory_limit
         self._threads = threads
         self._scratch = scratch
         self._seconds = seconds
+        self._functions = 0
         self._stack = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -57,7 +52,9 @@ class Staged:
             for name, of_table in self._tables.items():
                 paths = list_sql(map(str, of_table))
                 connection.execute(f"CREATE VIEW {name_sql(name)} AS SELECT * FROM read_parquet({paths})")
-            connection.execute(f"SET max_execution_time = {max(1, round(self._seconds * 1000))}")
+            # Long lists of values are looked up, not compared one by one. Nothing here depends on the rows' order
+            # but windows over the files, which have no such lists above them.
+            connection.execute("SET disabled_optimizers = ''")
             connection.execute("SET lock_configuration = true")
             self._connection = connection
             self._stack = stack.pop_all()
@@ -69,37 +66,94 @@ class Staged:
         self._connection = None
         self._stack.__exit__(kind, error, trace)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables."""
+        return tuple(self._tables)
+
     def scalar(self, sql: str) -> Any:
-        """The one value that `sql`, one SELECT, returns.
+        """The one value that `sql`, somebody's one SELECT, returns.
 
         Raises BadInputError SQL_REFUSED (not one SELECT, or it reaches beyond the tables), SQL_INVALID, SQL_FAILED,
         SQL_RESULT (not exactly one value), SQL_TIMEOUT.
         """
-        rows = self._arrow(self._admit(sql))
+        rows = self._arrow(_first(self.admitted(sql), 2), self._seconds)
         if rows.num_rows != 1 or rows.num_columns != 1:
+            many = ("no rows", "one row", "several rows")[rows.num_rows]
             raise BadInputError(
-                "SQL_RESULT", f"the query returns {rows.num_rows} rows of {rows.num_columns} columns, not one value",
+                "SQL_RESULT", f"the query returns {many} of {rows.num_columns} columns, not one value",
                 mend="Aggregate to one value, for example with count(*).",
             )  # fmt: skip
         return rows.column(0)[0].as_py()
 
-    def count_orphans(
-        self, table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
-    ) -> tuple[int, int]:
-        """(rows that reference something, those whose reference does not exist). A null references nothing."""
-        references = " AND ".join(f"f.{name_sql(c)} IS NOT NULL" for c in columns)
-        same = " AND ".join(f"f.{name_sql(c)} = t.{name_sql(to)}" for c, to in zip(columns, to_columns, strict=True))
-        child, parent = self._name(table), self._name(to_table)
-        (row,) = self._arrow(
-            f"SELECT count(*) AS checked, count(*) FILTER (NOT EXISTS (SELECT 1 FROM {parent} t WHERE {same}))"
-            f" AS orphans FROM {child} f WHERE {references}"
-        ).to_pylist()
-        return int(row["checked"]), int(row["orphans"])
+    def admitted(self, sql: str) -> str:
+        """Somebody's SQL, if it is one SELECT over the tables alone. Raises BadInputError."""
+        return admit(self._open, sql, self._tables)
+
+    def rows(self, sql: str, *, limited: bool = False) -> list[tuple[Any, ...]]:
+        """All rows of a query of Sluice's own, or of an admitted one: then within the time `limited` gives it."""
+        found = self._arrow(sql, self._seconds if limited else None)
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+    def columns(self, sql: str) -> list[str]:
+        """The column names of an admitted query."""
+        return [str(name) for name in self._arrow(_first(sql, 0)).column_names]
+
+    def schema(self, table: str) -> pa.Schema:
+        """The types of a table's columns."""
+        return self._arrow(f"SELECT * FROM {self._name(table)} LIMIT 0").schema
 
     def arrow(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The table's rows, in the order of its files, as an Arrow table; only `columns` when given."""
         chosen = "*" if columns is None else ", ".join(map(name_sql, columns))
         return self._arrow(f"SELECT {chosen} FROM {self._name(table)}")
+
+    def arrow_rows(self, sql: str) -> pa.Table:
+        """All rows of a query of Sluice's own as an Arrow table."""
+        return self._arrow(sql)
+
+    def save(self, sql: str, path: Path, limit: int) -> int:
+        """Write the first `limit` rows of a query as Parquet to a new file below the scratch folder; how many."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sql = f"COPY ({_first(sql, limit)}) TO {text_sql(str(path))} ({_SAVED})"
+        with self._told():
+            return int(self._open.execute(sql).fetchall()[0][0])
+
+    def python(self, test: Callable[[str], bool]) -> str:
+        """Make a Python predicate on texts callable in SQL; its name. Each distinct value of a batch is asked once.
+
+        What it raises ends the query with BadInputError (SQL_FAILED).
+        """
+
+        def column(values: pa.ChunkedArray) -> pa.Array:
+            encoded = values.combine_chunks().dictionary_encode()
+            asked = pa.array([None if v is None else test(v) for v in encoded.dictionary.to_pylist()], pa.bool_())
+            return asked.take(encoded.indices)
+
+        self._functions += 1
+        name = f"sluice_python_{self._functions}"
+        make: Any = self._open.create_function  # its stubs do not know that the type may be a text
+        make(name, column, ["VARCHAR"], "BOOLEAN", type="arrow")
+        return name
+
+    def count_orphans(
+        self, table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
+    ) -> tuple[int, int]:
+        """(rows that reference something, those whose reference does not exist). A null references nothing."""
+        references = self._references(columns)
+        (checked,) = self.rows(f"SELECT count(*) FROM {self._name(table)} f WHERE {references}")[0]
+        (orphans,) = self.rows(f"SELECT count(*) FROM ({self.orphans(table, columns, to_table, to_columns)})")[0]
+        return int(checked), int(orphans)
+
+    def orphans(self, table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]) -> str:
+        """A query for the rows whose reference does not exist."""
+        same = " AND ".join(f"f.{name_sql(c)} = t.{name_sql(to)}" for c, to in zip(columns, to_columns, strict=True))
+        child, parent = self._name(table), self._name(to_table)
+        return f"SELECT * FROM {child} f ANTI JOIN {parent} t ON {same} WHERE {self._references(columns)}"
+
+    @staticmethod
+    def _references(columns: Sequence[str]) -> str:
+        return " AND ".join(f"f.{name_sql(c)} IS NOT NULL" for c in columns)
 
     def _name(self, table: str) -> str:
         if table not in self._tables:
@@ -112,15 +166,22 @@ class Staged:
             raise BadInputError("NOT_OPEN", "staged tables are read within a `with` block")
         return self._connection
 
-    def _arrow(self, sql: str) -> pa.Table:
-        try:
+    def _arrow(self, sql: str, seconds: float | None = None) -> pa.Table:
+        with self._told(), _stopped_after(seconds, self._open):
             return self._open.sql(sql).to_arrow_table()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """DuckDB's errors about a query as Sluice's."""
+        try:
+            yield
         except duckdb.PermissionException as e:
-            raise _refusal(first_line(e)) from e
+            raise refusal(first_line(e)) from e
         except duckdb.InterruptException as e:
             raise BadInputError(
-                "SQL_TIMEOUT", f"the query ran longer than {self._seconds:g} seconds", mend="Make it cheaper."
-            ) from e
+                "SQL_TIMEOUT", f"the query ran longer than {self._seconds:g} seconds",
+                mend="Make it cheaper, or raise SLUICE_SQL_SECONDS.",
+            ) from e  # fmt: skip
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as e:
             # DuckDB quotes the value it choked on, and a value may be somebody's name.
             what = f"the query fails on the data ({type(e).__name__})"
@@ -130,57 +191,22 @@ class Staged:
         ) as e:  # fmt: skip
             raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
 
-    def _admit(self, sql: str) -> str:
-        """The statement itself, if it is one SELECT over the tables alone."""
-        try:
-            statements = self._open.extract_statements(sql)
-        except duckdb.Error as e:
-            raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise _refusal(f"{len(statements)} statements" if len(statements) != 1 else "not a SELECT")
-        (text,) = self._open.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0]
-        tree = json.loads(text)
-        if tree["error"]:
-            raise _refusal(str(tree.get("error_message")))
-        self._check(tree)
-        return str(statements[0].query).strip().rstrip(";")
 
-    def _check(self, tree: Any) -> None:
-        nodes = list(_nodes(tree))
-        allowed = {t.lower() for t in self._tables}
-        for node in nodes:
-            if "cte_map" in node:
-                allowed.update(str(entry["key"]).lower() for entry in node["cte_map"]["map"])
-        for node in nodes:
-            kind = node.get("type")
-            if kind == "BASE_TABLE":
-                name = str(node["table_name"])
-                if name.lower() not in allowed or not {node["schema_name"], node["catalog_name"]} <= _HOME:
-                    raise _refusal(f"no such table: {name!r}")
-            elif kind == "TABLE_FUNCTION":
-                name = str(node["function"].get("function_name"))
-                if name.lower() not in _TABLE_FUNCTIONS:
-                    raise _refusal(f"table function {name!r}")
-            elif kind == "SHOW_REF":
-                raise _refusal("not a SELECT")
-            elif node.get("class") == "FUNCTION" and str(node["function_name"]).lower() in _REFUSED_FUNCTIONS:
-                raise _refusal(f"function {node['function_name']!r}")
+def _first(sql: str, limit: int) -> str:
+    # The line break ends a comment that the query may end with.
+    return f"SELECT * FROM ({sql}\n) LIMIT {limit}"
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            yield node
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
+@contextmanager
+def _timer(seconds: float, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    timer = Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
-def _refusal(why: str) -> BadInputError:
-    return BadInputError(
-        "SQL_REFUSED",
-        f"the query is refused: {why}",
-        mend="Write one SELECT over the contract's tables, and nothing else.",
-    )
+def _stopped_after(seconds: float | None, connection: duckdb.DuckDBPyConnection) -> Any:
+    return nullcontext() if seconds is None else _timer(seconds, connection)

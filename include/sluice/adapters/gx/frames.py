@@ -7,7 +7,7 @@ statistics a stack inspection per value (5 ms); Arrow casts many decimals to a d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
@@ -38,13 +38,22 @@ def schema_of(files: Sequence[Path]) -> pa.Schema:
     return _dataset(files).schema
 
 
-def frame(files: Sequence[Path], columns: Iterable[str], view: View) -> pd.DataFrame:
-    """The columns of all files, with every row even when no column is asked for."""
+def frame(
+    files: Sequence[Path], columns: Iterable[str], view: View, looked_at: Collection[str] | None = None
+) -> pd.DataFrame:
+    """The columns of all files, with every row even when no column is asked for.
+
+    Only the columns `looked_at` are for `view`; others, such as a row condition's, are read for their values.
+    """
     import pandas as pd
 
     table = _dataset(files).to_table(columns=list(columns))
-    series = {name: _series(table.column(name).combine_chunks(), view) for name in table.column_names}
-    return pd.DataFrame(series, index=pd.RangeIndex(table.num_rows))
+
+    def seen(name: str) -> View:
+        return view if looked_at is None or name in looked_at else View.VALUES
+
+    held = {name: series(table.column(name).combine_chunks(), seen(name)) for name in table.column_names}
+    return pd.DataFrame(held, index=pd.RangeIndex(table.num_rows))
 
 
 def wide_decimal(files: Sequence[Path], column: str) -> bool:
@@ -60,7 +69,8 @@ def _dataset(files: Sequence[Path]) -> Any:
     return ds.dataset([str(file) for file in files], format="parquet")
 
 
-def _series(array: pa.Array, view: View) -> Any:
+def series(array: pa.Array, view: View) -> Any:
+    """The column as pandas should hold it for that view."""
     import pyarrow as pa
 
     kind = array.type

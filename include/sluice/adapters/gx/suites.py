@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sluice.adapters.gx.expectations import check
 from sluice.checks.quality import GX_SEVERITY
 from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean
 from sluice.contract.model import Table
@@ -32,7 +32,7 @@ def load_suites(folder: Path, source: str, table: Table) -> list[Rule]:
     for i, item in enumerate(_expectations(path)):
         try:
             rule = _rule(table, item)
-            _check(rule)
+            check(rule)
         except BadRuleError as error:
             problems.append(f"expectations[{i}] {error.message}. {error.mend}")
         else:
@@ -49,7 +49,7 @@ def verify(rules: Iterable[Rule]) -> None:
     for rule in rules:
         if rule.kind == "expectation":
             try:
-                _check(rule)
+                check(rule)
             except BadRuleError as error:
                 problems.append(f"the rule {rule.name!r} {error.message}. {error.mend}")
     if problems:
@@ -106,40 +106,3 @@ def _named_apart(rules: Iterable[Rule]) -> Iterator[Rule]:
     for rule in rules:
         seen[rule.name] = seen.get(rule.name, 0) + 1
         yield rule if seen[rule.name] == 1 else replace(rule, name=f"{rule.name}#{seen[rule.name]}")
-
-
-def _check(rule: Rule) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _instantiate(rule)
-
-
-def _instantiate(rule: Rule) -> None:
-    import great_expectations  # noqa: F401  # fills the registry
-    from great_expectations.compatibility.pydantic import ValidationError
-    from great_expectations.exceptions import ExpectationNotFoundError, InvalidExpectationConfigurationError
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.expectations.registry import list_registered_expectation_implementations
-
-    kind = str(rule.expectation_type)
-    try:
-        ExpectationConfiguration(type=kind, kwargs=dict(rule.kwargs)).to_domain_obj()
-    except ExpectationNotFoundError as error:
-        mend = did_you_mean(kind, list_registered_expectation_implementations())
-        raise BadRuleError(f"is {kind!r}, which Great Expectations does not have", mend) from error
-    except ValidationError as error:
-        raise BadRuleError(f"({kind}) has bad kwargs: {readable(error.errors())}", "Correct the kwargs.") from error
-    except (InvalidExpectationConfigurationError, TypeError, ValueError) as error:
-        raise BadRuleError(f"({kind}) has bad kwargs: {error}", "Correct the kwargs.") from error
-
-
-def readable(errors: Iterable[Mapping[str, Any]]) -> str:
-    """pydantic's errors as one line: one clause per field, the alternatives of a union joined."""
-    clauses: dict[str, list[str]] = {}
-    for error in errors:
-        place = ".".join(str(part) for part in error["loc"] if part != "__root__")
-        said = str(error["msg"])
-        # GX's every field may also be a reference to a suite parameter, written as a dict: noise to a reader.
-        if "valid dict" not in said:
-            clauses.setdefault(place, []).append(said)
-    return "; ".join(f"{place}: {' or '.join(said)}" if place else " or ".join(said) for place, said in clauses.items())

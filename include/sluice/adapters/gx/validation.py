@@ -1,220 +1,249 @@
-"""Rules of the kind `expectation` judged by Great Expectations on pandas DataFrames."""
+"""Expectations judged by Great Expectations on metrics that DuckDB computes, all of a table's together.
+
+Each expectation names the metrics that it needs; they are compiled into one scan of the staged files and one
+grouping for each set of columns that must be unique; the verdict on their values is the expectation's own
+(`Expectation.metrics_validate`). What cannot be compiled runs on GX's pandas engine, on the columns it needs.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from sluice.adapters.gx import comparisons, stock, typing_expectations
 from sluice.adapters.gx.arguments import typed_kwargs
-from sluice.adapters.gx.frames import View, frame, schema_of, wide_decimal
-from sluice.adapters.gx.suites import readable
-from sluice.checks.report import MAX_EXAMPLES, RuleResult, jsonable
-from sluice.checks.rules import Rule, columns_of, withheld
+from sluice.adapters.gx.compiled import Breaking, Compiler
+from sluice.adapters.gx.exact import exact
+from sluice.adapters.gx.expectations import UnusableError, expectation_of
+from sluice.adapters.gx.fields import BadArgumentError, NotCompiledError, field_of
+from sluice.adapters.gx.requests import Metric
+from sluice.adapters.gx.requests import Table as StagedTable
+from sluice.adapters.gx.results import errored, result_of
+from sluice.adapters.gx.rounds import compute
+from sluice.checks.failing import FailingRows, Keep
+from sluice.checks.report import MAX_EXAMPLES, RuleResult
+from sluice.checks.rules import Rule, columns_of, identifier, withheld
 from sluice.contract.model import Table
+from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-# More than are shown, so that a few distinct ones can be shown.
-_EXAMPLES_ASKED = 20
+RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": MAX_EXAMPLES}
+STOCK_FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": MAX_EXAMPLES}
+DUCKDB, PANDAS = "duckdb", "pandas"
+MAX_PLACES = 1_000_000
+_MEASURED = {"column.min", "column.max", "column.sum", "column.median", "column.quantile_values"}
+"""Metrics whose value is compared with limits that may need more digits than a double has."""
+_VALUES = ".unexpected_values"
 
-_WRITTEN = (
-    "regex",
-    "like_pattern",
-    "value_lengths",
-    "strftime",
-    "parseable",
-    "json_schema",
-    "type_list",
-    "of_type",
-    "type_to_be",
-)
-_STATISTICS = ("_mean_", "_median_", "_sum_", "_stdev_", "_quantile_", "_z_scores_", "_outliers", "_p_value_")
-_COUNTS_ROWS = {"expect_table_row_count_to_be_between", "expect_table_row_count_to_equal"}
-_REVEALING = (
-    "_max_",
-    "_min_",
-    "_median_",
-    "_quantile_",
-    "_most_common_",
-    "_distinct_values_",
-    "_sum_",
-    "_mean_",
-)
-"""Expectations whose observed value is made of the column's values."""
+Seen = Callable[[Rule, Any], None]
+
+
+class Staged(Protocol):
+    """The staged tables in SQL (sluice.adapters.duck.Staged)."""
+
+    @property
+    def tables(self) -> tuple[str, ...]: ...
+    def schema(self, table: str) -> Any: ...
+    def rows(self, sql: str, *, limited: bool = False) -> list[tuple[Any, ...]]: ...
+    def admitted(self, sql: str) -> str: ...
+    def columns(self, sql: str) -> list[str]: ...
+    def python(self, test: Callable[[str], bool]) -> str: ...
+
+
+@dataclass
+class _Asked:
+    """An expectation with the metrics that it asks for, by their names in it."""
+
+    rule: Rule
+    expectation: Any
+    engine: Any
+    configurations: Mapping[str, Any]
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def base(self) -> str | None:
+        """The map metric whose unexpected rows the expectation counts."""
+        return next((n.removesuffix(_VALUES) for n in self.configurations if n.endswith(_VALUES)), None)
 
 
 def validate(
-    rules: Sequence[Rule], files: Sequence[Path], table: Table, *, scratch: Path | None = None
+    rules: Sequence[Rule],
+    files: Sequence[Path],
+    table: Table,
+    data: Staged,
+    *,
+    memory: int = 2 << 30,
+    keep: Keep | None = None,
+    seen: Seen | None = None,
 ) -> list[RuleResult]:
     """One result per rule, in their order; one that GX cannot take or evaluate gets a result that says why.
 
-    Nothing is written and nothing is sent: the data context lives in memory. Columns that no rule looks at
-    are not loaded. `scratch` is where an engine may spill; this one keeps everything in memory.
+    `memory` (bytes) bounds what an exact quantile and a rule on pandas may hold. `keep` writes the rows that break
+    a rule. `seen` is given GX's own ExpectationValidationResult of every rule that got one.
     """
     if not rules:
         return []
     # GX and pandas warn of groups in patterns, old kwargs, empty slices: nobody can act on that here.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _validate(rules, files, table)
+        return _Validation(files, table, data, memory, keep, seen or (lambda *_: None)).run(rules)
 
 
-def _validate(rules: Sequence[Rule], files: Sequence[Path], table: Table) -> list[RuleResult]:
-    schema = schema_of(files)
-    types = {field.name: field.type for field in schema}
-    wide = cache(lambda column: wide_decimal(files, column))
-    results: dict[int, RuleResult] = {}
-    suites: dict[View, dict[int, Any]] = {view: {} for view in View}
-    for i, rule in enumerate(rules):
+class _Validation:
+    def __init__(
+        self, files: Sequence[Path], table: Table, data: Staged, memory: int, keep: Keep | None, seen: Seen
+    ) -> None:
+        self.files, self.table, self.data, self.memory, self.keep, self.seen = files, table, data, memory, keep, seen
+        self.types: dict[str, pa.DataType] = {f.name: f.type for f in data.schema(table.name)}
+        fields = {name: field_of(name, kind) for name, kind in self.types.items()}
+        in_memory = max(1_000_000, memory // 100)
+        self.staged = StagedTable(table.name, fields, frozenset(data.tables), data.python, in_memory)
+        self.compiler = Compiler(self.staged)
+        self.results: dict[int, RuleResult] = {}
+
+    def run(self, rules: Sequence[Rule]) -> list[RuleResult]:
+        asked: dict[int, _Asked] = {}
+        metrics: dict[tuple[int, str], Metric] = {}
+        for i, rule in enumerate(rules):
+            try:
+                asked[i] = self.ask(rule)
+                metrics |= {(i, name): self.metric(asked[i], name) for name in asked[i].configurations}
+            except (NotCompiledError, BadArgumentError, UnusableError, SluiceError) as error:
+                self.settle(i, rule, error)
+                metrics = {key: metric for key, metric in metrics.items() if key[0] != i}
+        for (i, name), value in compute(metrics, self.table.name, self.data).items():
+            asked[i].values[name] = value
+        for i, found in asked.items():
+            if i not in self.results:
+                self.judge(i, found)
+        return [self.results[i] for i in range(len(rules))]
+
+    def ask(self, rule: Rule) -> _Asked:
         try:
-            suites[_view(rule)][i] = _expectation(i, rule, typed_kwargs(rule, types, wide))
-        except (_UnusableError, ValueError) as error:
-            results[i] = RuleResult.errored(rule, f"bad kwargs: {error}")
-    for view, expectations in suites.items():
-        if expectations:
-            data = frame(files, _columns([rules[i] for i in expectations], schema), view)
-            for i, found in _judge(data, expectations):
-                results[i] = _result(rules[i], found, table, types)
-    return [results[i] for i in range(len(rules))]
+            kwargs = typed_kwargs(rule, self.types, lambda _: False)
+        except ValueError as error:
+            raise UnusableError(f"bad kwargs: {error}") from error
+        expectation = expectation_of(rule, kwargs)
+        engine = typing_expectations.engine_for(rule, self.staged, self.data)
+        try:
+            dependencies = expectation.get_validation_dependencies(engine, {"result_format": dict(RESULT_FORMAT)})
+        except Exception as error:  # GX computes some metrics here already, and asserts that it has an engine
+            raise NotCompiledError(str(error)) from error
+        configurations = dict(dependencies.metric_configurations)
+        if not configurations:
+            raise NotCompiledError("it names no metrics")
+        return _Asked(rule, expectation, engine, configurations)
 
+    def metric(self, asked: _Asked, name: str) -> Metric:
+        """The metric by its configuration, with the rule's own arguments: GX's models turn limits into doubles."""
+        configuration = asked.configurations[name]
+        values = dict(configuration.metric_value_kwargs or {})
+        written = {key: asked.rule.kwargs[key] for key in values if asked.rule.kwargs.get(key) is not None}
+        if "bins" not in values and configuration.metric_name != "column_values.between.count":
+            values |= written
+        if configuration.metric_name == "column.most_common_value":
+            values["value_set"] = asked.rule.kwargs.get("value_set")
+        domain = dict(configuration.metric_domain_kwargs)
+        special = comparisons.metric(configuration.metric_name, values, domain, self.staged, self.data)
+        if special is None:
+            special = typing_expectations.metric(asked.engine, configuration, self.staged)
+        return special or self.compiler.metric(configuration.metric_name, domain, values)
 
-class _UnusableError(Exception):
-    """GX does not take an expectation as it is."""
+    def judge(self, i: int, asked: _Asked) -> None:
+        failed = next((v for v in asked.values.values() if isinstance(v, Exception)), None)
+        if failed:
+            self.settle(i, asked.rule, failed)
+            return
+        kept: FailingRows | None = None
+        try:
+            if breaking := self.breaking(asked):
+                kept = self.collect(asked, breaking)
+        except SluiceError as error:
+            self.settle(i, asked.rule, error)
+            return
+        metrics = {
+            c.id: exact(asked.values[n], asked.rule.kwargs) if n in _MEASURED else asked.values[n]
+            for n, c in asked.configurations.items()
+        }
+        try:
+            found = asked.expectation.metrics_validate(metrics, {"result_format": dict(RESULT_FORMAT)}, asked.engine)
+        except Exception as error:  # a verdict that raises is this rule's result
+            self.results[i] = errored(asked.rule, _first_line(error), self.table, DUCKDB, quotes_data=True)
+            return
+        self.done(i, asked.rule, found, DUCKDB, kept)
 
+    def breaking(self, asked: _Asked) -> Breaking | None:
+        """The query for the rows that break the rule, when there are any to show."""
+        base = asked.base
+        if base is None or not asked.values.get(f"{base}.unexpected_count"):
+            return comparisons.breaking(asked.values, asked.rule, self.staged, self.data)
+        configuration = asked.configurations[base + _VALUES]
+        values = {**(configuration.metric_value_kwargs or {})}
+        values |= {key: asked.rule.kwargs[key] for key in values if asked.rule.kwargs.get(key) is not None}
+        query = self.compiler.breaking(base, dict(configuration.metric_domain_kwargs), values)
+        found = compute({"rows": _alone(query)}, self.table.name, self.data)["rows"]
+        return found if isinstance(found, Breaking) else None
 
-def _view(rule: Rule) -> View:
-    kind = str(rule.expectation_type)
-    if any(word in kind for word in _WRITTEN):
-        return View.WRITTEN
-    if any(word in kind for word in _STATISTICS):
-        return View.STATISTICS
-    return View.VALUES if "column" in rule.kwargs or kind.startswith("expect_table_") else View.ROWS
+    def collect(self, asked: _Asked, breaking: Breaking) -> FailingRows | None:
+        """Keep the rows, and put a sample of their values where the verdict expects it."""
+        kept = self.keep(asked.rule, breaking.sql) if self.keep else None
+        base = asked.base
+        if base is not None and not withheld(self.table, asked.rule):
+            columns = [name for name in columns_of(asked.rule) if name in self.types]
+            source = breaking.sql if kept is None else kept.query
+            chosen = ", ".join(map(identifier, columns)) or "*"
+            rows = self.data.rows(f"SELECT {chosen} FROM ({source}) LIMIT {MAX_EXAMPLES}")  # noqa: S608
+            asked.values[base + _VALUES] = [
+                row[0] if len(columns) == 1 else dict(zip(columns, row, strict=True)) for row in rows
+            ]
+        return kept
 
-
-def _columns(rules: Sequence[Rule], schema: pa.Schema) -> list[str]:
-    for rule in rules:
-        about_all = not columns_of(rule) and rule.expectation_type not in _COUNTS_ROWS
-        if about_all or rule.kwargs.get("row_condition"):
-            return list(schema.names)
-    wanted = {name for rule in rules for name in columns_of(rule)}
-    return [name for name in schema.names if name in wanted]
-
-
-def _expectation(i: int, rule: Rule, kwargs: Mapping[str, Any]) -> Any:
-    import great_expectations  # noqa: F401  # fills the registry
-    from great_expectations.compatibility.pydantic import ValidationError
-    from great_expectations.exceptions import GreatExpectationsError
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-    # GX gives results back in an order of its own; the number in `meta` says whose they are.
-    meta = {"rule": i}
-    try:
-        return ExpectationConfiguration(str(rule.expectation_type), dict(kwargs), meta).to_domain_obj()
-    except ValidationError as error:
-        raise _UnusableError(readable(error.errors())) from error
-    except (GreatExpectationsError, TypeError, ValueError) as error:
-        raise _UnusableError(str(error)) from error
-
-
-def _judge(data: pd.DataFrame, expectations: Mapping[int, Any]) -> list[tuple[int, Any]]:
-    import great_expectations as gx
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("staged").add_dataframe_asset("staged")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": data})
-    try:
-        return _run(batch, expectations)
-    except Exception:  # GX builds the graph outside its own guard: one bad rule ends the suite
-        return [found for i, expectation in expectations.items() for found in _alone(batch, i, expectation)]
-
-
-def _alone(batch: Any, i: int, expectation: Any) -> list[tuple[int, Any]]:
-    try:
-        return _run(batch, {i: expectation})
-    except Exception as error:  # whatever GX raises is this rule's result
-        return [(i, error)]
-
-
-def _run(batch: Any, expectations: Mapping[int, Any]) -> list[tuple[int, Any]]:
-    from great_expectations import ExpectationSuite
-
-    suite = ExpectationSuite(name="staged", expectations=list(expectations.values()))
-    result_format = {"result_format": "BASIC", "partial_unexpected_count": _EXAMPLES_ASKED}
-    return [(r.expectation_config.meta["rule"], r) for r in batch.validate(suite, result_format=result_format).results]
-
-
-def _result(rule: Rule, found: Any, table: Table, types: Mapping[str, pa.DataType]) -> RuleResult:
-    hidden = withheld(table, rule)
-    raised = str(found) or type(found).__name__ if isinstance(found, Exception) else _raised(found.exception_info)
-    if raised is not None:
-        # What GX raises may quote the data.
-        return RuleResult.errored(rule, "it could not be evaluated; the reason is withheld" if hidden else raised)
-    detail: Mapping[str, Any] = found.result
-    observed = detail.get("observed_value")
-    if hidden and any(word in str(rule.expectation_type) for word in _REVEALING):
-        observed = None
-    examples = [] if hidden else _examples(detail.get("partial_unexpected_list") or (), columns_of(rule), types)
-    return RuleResult.of(
-        rule,
-        bool(found.success),
-        observed=_plain(observed, types.get(str(rule.kwargs.get("column")))),
-        unexpected_count=_count(detail.get("unexpected_count")),
-        element_count=_count(detail.get("element_count")),
-        unexpected_percent=detail.get("unexpected_percent"),
-        examples=tuple(examples),
-    )
-
-
-def _examples(values: Iterable[Any], columns: Sequence[str], types: Mapping[str, pa.DataType]) -> list[Any]:
-    """A few distinct values, as their columns hold them; of several columns, as an object by column."""
-    kinds = [types.get(name) for name in columns]
-    shown: list[Any] = []
-    for value in values:
-        if isinstance(value, dict):
-            example: Any = {name: _plain(item, types.get(name)) for name, item in value.items()}
-        elif isinstance(value, tuple):
-            named = zip(columns, value, kinds, strict=False)
-            example = {name: _plain(item, kind) for name, item, kind in named}
+    def settle(self, i: int, rule: Rule, error: Exception) -> None:
+        """A rule that was not compiled, or whose metrics failed: GX's own engine, or a result that says why."""
+        if isinstance(error, (BadArgumentError, UnusableError)):
+            why = str(error) if str(error).startswith("bad kwargs") else f"bad kwargs: {error}"
+            self.results[i] = errored(rule, why, self.table, None, quotes_data=False)
+        elif isinstance(error, SluiceError) and (error.code.startswith("SQL_") is comparisons.has_sql(rule)):
+            self.results[i] = errored(rule, error.message, self.table, DUCKDB, quotes_data=False)
         else:
-            example = _plain(value, kinds[0] if kinds else None)
-        if example not in shown:
-            shown.append(example)
-    return shown[:MAX_EXAMPLES]
+            self.stock(i, rule)
+
+    def stock(self, i: int, rule: Rule) -> None:
+        try:
+            found = stock.evaluate(rule, self.files, memory=self.memory, result_format=STOCK_FORMAT)
+        except UnusableError as error:
+            self.results[i] = errored(rule, str(error), self.table, None, quotes_data=False)
+        except stock.StockError as error:
+            self.results[i] = errored(rule, str(error), self.table, PANDAS, quotes_data=True)
+        else:
+            places = (found.result or {}).get("unexpected_index_list") or []
+            kept = None
+            if self.keep and places and all(isinstance(place, int) for place in places[:MAX_PLACES]):
+                kept = self.keep(rule, _at(self.staged, places[:MAX_PLACES]))
+            self.done(i, rule, found, PANDAS, kept)
+
+    def done(self, i: int, rule: Rule, found: Any, engine: str, kept: FailingRows | None) -> None:
+        self.seen(rule, found)
+        result = result_of(rule, found, self.table, self.types, engine)
+        self.results[i] = result if kept is None else kept.noted(result)
 
 
-def _plain(value: Any, kind: pa.DataType | None) -> Any:
-    import pandas as pd
-    import pyarrow as pa
-
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        return None
-    plain = jsonable(value)
-    # Integers beside nulls were read as doubles, dates as timestamps.
-    if isinstance(plain, str) and kind is not None and pa.types.is_date(kind):
-        return plain[:10]
-    if isinstance(plain, float) and plain.is_integer() and kind is not None and pa.types.is_integer(kind):
-        return int(plain)
-    return plain
+def _at(table: StagedTable, places: Sequence[int]) -> str:
+    """A query for the rows at these places of the files, counted from 0."""
+    number = identifier("sluice.place")
+    numbered = table.select(f"*, row_number() OVER () - 1 AS {number}")
+    return f"SELECT * EXCLUDE ({number}) FROM ({numbered}) WHERE {number} IN ({', '.join(map(str, places))})"  # noqa: S608
 
 
-def _count(value: Any) -> int | None:
-    return None if value is None else int(value)
+def _alone(query: Generator[Any, Any, Breaking]) -> Metric:
+    yield []
+    return (yield from query)
 
 
-def _raised(info: Any) -> str | None:
-    """What was raised, in one line: GX keeps it flat, or one per metric that could not be computed."""
-    if not isinstance(info, Mapping) or info.get("raised_exception") is False:
-        return None
-    for entry in (info, *info.values()):
-        message = (
-            entry.get("exception_message") if isinstance(entry, Mapping) else getattr(entry, "exception_message", None)
-        )
-        if message:
-            return str(message).strip().splitlines()[0]
-    return "it could not be evaluated"
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

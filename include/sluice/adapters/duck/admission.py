@@ -1,0 +1,89 @@
+"""What SQL of somebody else's may say: one SELECT over the tables it is given, and nothing that reaches further.
+
+This is the first of two walls; the second is the connection, which could not reach a file, change a setting or
+load anything if it were asked to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import duckdb
+
+from sluice.adapters.duck.connection import first_line
+from sluice.errors import BadInputError
+
+_TABLE_FUNCTIONS = {"range", "generate_series", "unnest"}
+_REFUSED_FUNCTIONS = {
+    "getenv", "current_setting", "getvariable", "write_log", "nextval", "currval", "query", "query_table",
+    "parse_duckdb_log_message", "current_database", "current_schemas", "current_user", "session_user", "user",
+}  # fmt: skip
+_HOME = {"", "main", "memory"}
+
+
+def admit(connection: duckdb.DuckDBPyConnection, sql: str, tables: Iterable[str]) -> str:
+    """The statement itself, if it is one SELECT over the tables alone.
+
+    Raises BadInputError SQL_INVALID (it does not parse) and SQL_REFUSED (it is more than that).
+    """
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as e:
+        raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise refusal(f"{len(statements)} statements" if len(statements) != 1 else "not a SELECT")
+    (text,) = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0]
+    tree = json.loads(text)
+    if tree["error"]:
+        raise refusal(str(tree.get("error_message")))
+    _check(tree, {table.lower() for table in tables})
+    return str(statements[0].query).strip().rstrip(";")
+
+
+def inspect(sql: str, tables: Iterable[str]) -> None:
+    """Raises what `admit` raises, without data: for SQL in a contract that nobody has run yet."""
+    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as connection:
+        admit(connection, sql, tables)
+
+
+def _check(tree: Any, allowed: set[str]) -> None:
+    nodes = list(_nodes(tree))
+    for node in nodes:
+        if "cte_map" in node:
+            allowed.update(str(entry["key"]).lower() for entry in node["cte_map"]["map"])
+    for node in nodes:
+        kind = node.get("type")
+        if kind == "BASE_TABLE":
+            name = str(node["table_name"])
+            if name.lower() not in allowed or not {node["schema_name"], node["catalog_name"]} <= _HOME:
+                raise refusal(f"no such table: {name!r}")
+        elif kind == "TABLE_FUNCTION":
+            name = str(node["function"].get("function_name"))
+            if name.lower() not in _TABLE_FUNCTIONS:
+                raise refusal(f"table function {name!r}")
+        elif kind == "SHOW_REF":
+            raise refusal("not a SELECT")
+        elif node.get("class") == "FUNCTION" and str(node["function_name"]).lower() in _REFUSED_FUNCTIONS:
+            raise refusal(f"function {node['function_name']!r}")
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+
+
+def refusal(why: str) -> BadInputError:
+    """The error for SQL that says more than it may."""
+    return BadInputError(
+        "SQL_REFUSED",
+        f"the query is refused: {why}",
+        mend="Write one SELECT over the contract's tables, and nothing else.",
+    )

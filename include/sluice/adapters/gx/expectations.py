@@ -1,0 +1,105 @@
+"""Great Expectations' expectation classes: found, instantiated, and those of `plugins/` loaded beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sluice.checks.rules import BadRuleError, Rule, did_you_mean
+from sluice.errors import BadInputError
+
+NOT_IMPLEMENTED = {
+    "expect_column_bootstrapped_ks_test_p_value_to_be_greater_than",
+    "expect_column_chisquare_test_p_value_to_be_greater_than",
+    "expect_column_pair_cramers_phi_value_to_be_less_than",
+    "expect_column_parameterized_distribution_ks_test_p_value_to_be_greater_than",
+    "expect_multicolumn_values_to_be_unique",
+}
+"""Names that GX 1.24 has files for, but whose classes it leaves unimplemented and unregistered."""
+
+_loaded: dict[Path, bytes] = {}
+
+
+class UnusableError(Exception):
+    """GX does not take an expectation as it is; the message is for the rule's author."""
+
+
+def expectation_of(rule: Rule, kwargs: Mapping[str, Any] | None = None) -> Any:
+    """The rule as GX's Expectation. Raises UnusableError."""
+    import great_expectations  # noqa: F401  # fills the registry
+    from great_expectations.compatibility.pydantic import ValidationError
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            configuration = ExpectationConfiguration(
+                str(rule.expectation_type), dict(rule.kwargs if kwargs is None else kwargs)
+            )
+            return configuration.to_domain_obj()
+    except ValidationError as error:
+        raise UnusableError(f"bad kwargs: {readable(error.errors())}") from error
+    except (GreatExpectationsError, TypeError, ValueError, AttributeError) as error:
+        raise UnusableError(f"bad kwargs: {error}") from error
+
+
+def check(rule: Rule) -> None:
+    """Raises BadRuleError unless GX knows the rule's expectation and takes its kwargs."""
+    import great_expectations  # noqa: F401  # fills the registry
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    kind = str(rule.expectation_type)
+    if kind in NOT_IMPLEMENTED:
+        raise BadRuleError(f"is {kind!r}, which Great Expectations does not implement", "Use another expectation.")
+    known = list_registered_expectation_implementations()
+    if kind not in known:
+        raise BadRuleError(f"is {kind!r}, which Great Expectations does not have", did_you_mean(kind, known))
+    try:
+        expectation_of(rule)
+    except UnusableError as error:
+        raise BadRuleError(f"({kind}) has {error}", "Correct the kwargs.") from error
+
+
+def load_custom(folder: Path) -> None:
+    """Import the modules of `folder`, whose expectation classes register themselves with GX; once per content.
+
+    Raises BadInputError (CUSTOM_EXPECTATION) when one cannot be imported.
+    """
+    for path in sorted(folder.glob("*.py")) if folder.is_dir() else []:
+        content = hashlib.sha256(path.read_bytes()).digest()
+        if path.name.startswith("_") or _loaded.get(path) == content:
+            continue
+        name = f"sluice_expectations_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            continue
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                spec.loader.exec_module(module)
+        except Exception as error:
+            raise BadInputError(
+                "CUSTOM_EXPECTATION", f"it cannot be imported: {type(error).__name__}: {error}", where=str(path),
+                mend="Correct the module, or take it out of the folder.",
+            ) from error  # fmt: skip
+        _loaded[path] = content
+
+
+def readable(errors: Iterable[Mapping[str, Any]]) -> str:
+    """pydantic's errors as one line: one clause per field, the alternatives of a union joined."""
+    clauses: dict[str, list[str]] = {}
+    for error in errors:
+        place = ".".join(str(part) for part in error["loc"] if part != "__root__")
+        said = str(error["msg"])
+        # GX's every field may also be a reference to a suite parameter, written as a dict: noise to a reader.
+        if "valid dict" not in said:
+            clauses.setdefault(place, []).append(said)
+    return "; ".join(f"{place}: {' or '.join(said)}" if place else " or ".join(said) for place, said in clauses.items())

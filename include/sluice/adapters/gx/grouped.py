@@ -1,0 +1,171 @@
+"""GX's metrics that need equal values brought together: uniqueness, distinct values, modes, value counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sluice.adapters.gx.aggregates import count_values
+from sluice.adapters.gx.fields import MOMENTS, NUMERIC, BadArgumentError, Family, Field, both, parsed_moment
+from sluice.adapters.gx.predicates import considered, membership
+from sluice.adapters.gx.requests import Metric, Rows, Table
+
+Domain = Mapping[str, Any]
+Kwargs = Mapping[str, Any]
+
+MAX_VALUES = 20
+"""How many distinct values a report may show (GX's MAX_DISTINCT_VALUES)."""
+MAX_CATEGORIES = 100_000
+_KEY = "sluice.key.0"
+_K, _N = f'"{_KEY}"', '"sluice.rows"'  # names that no column of the table is likely to have
+_COMPARED = NUMERIC | MOMENTS | {Family.TEXT}
+
+
+def _name(i: int) -> str:
+    return f'"sluice.key.{i}"'
+
+
+def _groups(table: Table, keys: Sequence[str], where: str) -> str:
+    """Each combination of values once, with its number of rows."""
+    return table.select(f"{', '.join(f'{key} AS {_name(i)}' for i, key in enumerate(keys))}, count(*) AS {_N}", where,
+                        f"GROUP BY {', '.join(keys)}")  # fmt: skip
+
+
+def _summary(table: Table, keys: Sequence[str], where: str) -> Metric:
+    """(rows whose combination repeats, combinations)"""
+    groups = _groups(table, keys, where)
+    (rows,) = yield [Rows(f"SELECT coalesce(sum({_N}) FILTER (WHERE {_N} > 1), 0)::BIGINT, count(*) FROM ({groups})")]  # noqa: S608
+    return rows[0]
+
+
+def _of_column(table: Table, domain: Domain) -> tuple[Field, str]:
+    field = table.field(domain["column"])
+    return field, table.where(domain, f"{field.sql} IS NOT NULL")
+
+
+def repeated(table: Table, domain: Domain, _: Kwargs) -> Metric:
+    """Rows whose value stands in another row too."""
+    field, where = _of_column(table, domain)
+    return (yield from _summary(table, [field.sql], where))[0]
+
+
+def repeated_compound(table: Table, domain: Domain, _: Kwargs) -> Metric:
+    """Rows whose combination of values stands in another row too; nulls equal each other."""
+    keys = [table.field(name).sql for name in domain["column_list"]]
+    where = table.where(domain, considered(table, domain))
+    return (yield from _summary(table, keys, where))[0]
+
+
+def repeating_rows(table: Table, domain: Domain) -> str:
+    """A query for the rows that `repeated` or `repeated_compound` counts."""
+    if "column_list" in domain:
+        names = list(domain["column_list"])
+        where = table.where(domain, considered(table, domain))
+    else:
+        field, where = _of_column(table, domain)
+        names = [field.name]
+    keys = [table.field(name).sql for name in names]
+    twice = f"{_groups(table, keys, where)} HAVING count(*) > 1"
+    same = " AND ".join(f"{key} IS NOT DISTINCT FROM d.{_name(i)}" for i, key in enumerate(keys))
+    return f"SELECT * FROM {table.sql} SEMI JOIN ({twice}) d ON {same}" + (f" WHERE {where}" if where else "")  # noqa: S608
+
+
+def distinct_count(table: Table, domain: Domain, _: Kwargs) -> Metric:
+    field, where = _of_column(table, domain)
+    return (yield from _summary(table, [field.sql], where))[1]
+
+
+def unique_proportion(table: Table, domain: Domain, _: Kwargs) -> Metric:
+    """Distinct values by values; 0 without values."""
+    field, where = _of_column(table, domain)
+    _, distinct = yield from _summary(table, [field.sql], where)
+    values = yield from count_values(table, domain, field)
+    return distinct / values if values else 0
+
+
+def not_in_set(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
+    """The distinct values outside the set, the least first, as many as a report shows."""
+    field, where = _of_column(table, domain)
+    field.need(_COMPARED)
+    outside = both(where, f"NOT {membership(field, kwargs['value_set'] or [])}")
+    (rows,) = yield [Rows(table.select(f"DISTINCT {field.sql} AS v", outside, f"ORDER BY v LIMIT {MAX_VALUES}"))]
+    return [row[0] for row in rows]
+
+
+def not_in_set_count(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
+    field, where = _of_column(table, domain)
+    field.need(_COMPARED)
+    outside = f"NOT {membership(_key(field), kwargs['value_set'] or [])}"
+    groups = _groups(table, [field.sql], where)
+    (rows,) = yield [Rows(f"SELECT count(*) FILTER (WHERE {outside}) FROM ({groups})")]  # noqa: S608
+    return rows[0][0]
+
+
+def _key(field: Field) -> Field:
+    return Field(_KEY, field.family, field.precision, field.scale)
+
+
+def missing(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
+    """The members of the set that the column does not have."""
+    field, where = _of_column(table, domain)
+    field.need(_COMPARED)
+    members = list(kwargs["value_set"] or [])
+    inside = both(where, membership(field, members))
+    (rows,) = yield [Rows(table.select(f"DISTINCT {field.sql}", inside))]
+    present = {_comparable(row[0], field) for row in rows}
+    try:
+        wanted = {_comparable(member, field): member for member in members}
+    except TypeError as error:
+        raise BadArgumentError(f"value_set holds {error}") from error
+    return [member for value, member in wanted.items() if value not in present]
+
+
+def _comparable(value: Any, field: Field) -> Any:
+    """A value of the set or of the column so that equal ones are equal in Python."""
+    if field.family in MOMENTS:
+        moment = parsed_moment(value)
+        if moment is None:
+            return value
+        return field.equal(moment)
+    if field.family in NUMERIC:
+        literal = field.equal(value)
+        return value if literal is None else literal
+    return value
+
+
+def missing_count(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
+    return len((yield from missing(table, domain, kwargs)))
+
+
+def missing_shown(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
+    return (yield from missing(table, domain, kwargs))[:MAX_VALUES]
+
+
+def most_common(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
+    """The most common values, least first. Of more than a report shows, those that `value_set` names come along:
+    the verdict asks only how many there are and which of them are expected."""
+    field, where = _of_column(table, domain)
+    field.need(_COMPARED)
+    groups = _groups(table, [field.sql], where)
+    modes = f"WITH g AS MATERIALIZED ({groups}) SELECT {_K} FROM g WHERE {_N} = (SELECT max({_N}) FROM g)"  # noqa: S608
+    expected = membership(_key(field), kwargs.get("value_set") or [])
+    first, named = yield [
+        Rows(f"{modes} ORDER BY {_K} LIMIT {MAX_VALUES}"),
+        Rows(f"{modes} AND {expected} ORDER BY {_K}"),
+    ]
+    return list(dict.fromkeys(row[0] for row in [*first, *named]))
+
+
+def value_counts(table: Table, domain: Domain, _: Kwargs) -> Metric:
+    """A pandas Series of rows by value, sorted by value: GX's verdict on distributions computes with it."""
+    import pandas as pd
+
+    field, where = _of_column(table, domain)
+    field.need(_COMPARED)
+    groups = _groups(table, [field.sql], where)
+    (rows,) = yield [Rows(f"SELECT {_K}, {_N} FROM ({groups}) ORDER BY {_K} LIMIT {MAX_CATEGORIES + 1}")]  # noqa: S608
+    if len(rows) > MAX_CATEGORIES:
+        raise BadArgumentError(f"has more than {MAX_CATEGORIES:,} distinct values: too many for categories")
+    series = pd.Series([row[1] for row in rows], index=[row[0] for row in rows], name="count", dtype="int64")
+    series.index.name = "value"
+    return series
