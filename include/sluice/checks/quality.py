@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -97,7 +98,7 @@ def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str,
         kwargs["column"] = column.field_name
     severity = quality.get("severity") or GX_SEVERITY.get(str(item.get("severity")))
     described = quality.get("description") or item.get("description")
-    return make_rule(
+    rule = make_rule(
         column,
         {**quality, "severity": severity, "description": described},
         kind="expectation",
@@ -105,3 +106,4 @@ def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str,
         expectation_type=kind,
         kwargs=bind_columns(table, kind, kwargs),
     )
+    return replace(rule, origin="custom")

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("demo:demo", "Onboard a real source, with demo users deciding."),
     "draft": ("draft:draft", "Draft a contract from data."),
     "lint": ("contracts:lint", "Validate contracts: schema, semantics, quality rules."),
+    "suite": ("suite:suite", "Print every rule that a contract is compiled to."),
     "try": ("trial:try_", "Try contracts on this machine: no Airflow, no AWS."),
     "request": ("requests:request", "Ask for a source to be onboarded."),
     "status": ("requests:status", "Where a request stands, and who is waited on."),

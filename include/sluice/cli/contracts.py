@@ -15,15 +15,19 @@ from sluice.errors import BadInputError, Finding, InvalidContractError
 @click.argument("contracts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def lint(contracts: tuple[Path, ...], as_json: bool) -> None:
-    """Validate contracts: ODCS schema, Sluice's semantics, quality rules. Exit 2 if one cannot be used."""
+    """Validate contracts: ODCS schema, Sluice's semantics, quality rules, suites. Exit 2 if one cannot be used."""
     from sluice.linting import usable_contract
+    from sluice.settings import load
+    from sluice.stream.suites import suite_findings
 
+    settings = load()
     bad = 0
     results = []
     for path in contracts:
         findings: list[Finding] = []
         try:
             contract = usable_contract(path)
+            findings = suite_findings(contract, settings)
         except InvalidContractError as error:
             findings = error.findings
         except BadInputError as error:

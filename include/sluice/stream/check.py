@@ -11,7 +11,6 @@ from pathlib import Path
 from sluice.checks.failing import Keeper
 from sluice.checks.report import CheckReport
 from sluice.checks.run import run_checks
-from sluice.checks.suite import compile_rules
 from sluice.contract.model import Contract, Table, digest_of
 from sluice.errors import ChecksFailedError
 from sluice.lake import Manifest
@@ -19,6 +18,7 @@ from sluice.ledger import Artifact
 from sluice.onboarding import begin, complete, contract_of, found
 from sluice.settings import Settings
 from sluice.stages import Stage
+from sluice.stream.suites import rules_of
 from sluice.stream.tools import Tools
 
 FAILED = "failed_rows"
@@ -62,8 +62,7 @@ def check_table(
     from sluice.adapters import gx
     from sluice.adapters.duck import Staged
 
-    gx.load_custom(settings.custom_expectations)
-    rules = compile_rules(table, contract.tables) + gx.load_suites(settings.expectations, contract.id, table)
+    rules = rules_of(contract, table, settings)
     shutil.rmtree(scratch / FAILED, ignore_errors=True)
     with Staged(
         files, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch,

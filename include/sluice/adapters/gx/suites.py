@@ -11,6 +11,7 @@ from typing import Any
 from sluice.adapters.gx.expectations import check
 from sluice.checks.quality import GX_SEVERITY
 from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean
+from sluice.checks.shared import SharedSuite
 from sluice.contract.model import Table
 from sluice.errors import BadInputError
 
@@ -19,19 +20,32 @@ _TOP_LEVEL = {"name", "expectations", "id", "meta", "notes", "suite_parameters",
               "data_asset_type", "expectation_suite_name", "ge_cloud_id"}  # fmt: skip
 
 
-def load_suites(folder: Path, source: str, table: Table) -> list[Rule]:
-    """The rules in `<folder>/<source>.<table>.json`; none when there is no such file.
+def load_suites(folder: Path, source: str, table: Table, shared: Iterable[SharedSuite] = ()) -> list[Rule]:
+    """The rules in `<folder>/<source>.<table>.json`, where there is such a file, and in the shared suites.
 
-    Raises BadInputError (EXPECTATIONS_FILE) naming every expectation that Great Expectations would not take.
+    Raises BadInputError EXPECTATIONS_FILE naming every expectation that Great Expectations would not take, and
+    SHARED_SUITE for a shared suite that is not there.
     """
-    path = folder / f"{source}.{table.name}.json"
-    if not path.exists():
-        return []
+    own = folder / f"{source}.{table.name}.json"
+    rules = _load(own, own.name, table, SharedSuite(own.stem)) if own.exists() else []
+    for reference in shared:
+        path = folder / f"{reference.name}.json"
+        if not path.exists():
+            known = sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.glob("*/**/*.json"))
+            raise BadInputError(
+                "SHARED_SUITE", f"there is no shared suite {reference.name!r}", where=str(path),
+                mend=did_you_mean(reference.name, known) if known else "Write the file, or take the reference out.",
+            )  # fmt: skip
+        rules += _load(path, f"{reference.name}.json", table, reference)
+    return list(_named_apart(rules))
+
+
+def _load(path: Path, origin: str, table: Table, reference: SharedSuite) -> list[Rule]:
     rules: list[Rule] = []
     problems: list[str] = []
     for i, item in enumerate(_expectations(path)):
         try:
-            rule = _rule(table, item)
+            rule = _rule(table, reference.filled(item), origin)
             check(rule)
         except BadRuleError as error:
             problems.append(f"expectations[{i}] {error.message}. {error.mend}")
@@ -40,7 +54,7 @@ def load_suites(folder: Path, source: str, table: Table) -> list[Rule]:
     if problems:
         message = problems[0] if len(problems) == 1 else "\n".join([f"{len(problems)} problems:", *problems])
         raise BadInputError(CODE, message, where=str(path), mend="Correct the file.")
-    return list(_named_apart(rules))
+    return rules
 
 
 def verify(rules: Iterable[Rule]) -> None:
@@ -74,7 +88,7 @@ def _expectations(path: Path) -> list[Any]:
     return expectations
 
 
-def _rule(table: Table, item: Any) -> Rule:
+def _rule(table: Table, item: Any, origin: str) -> Rule:
     mend = 'Write {"type": "expect_…", "kwargs": {…}}.'
     if not isinstance(item, dict):
         raise BadRuleError("is not an object", mend)
@@ -97,7 +111,8 @@ def _rule(table: Table, item: Any) -> Rule:
         dimension=meta.get("dimension"),
         column=column,
         description=str(item.get("description") or meta.get("description") or ""),
-        origin="file",
+        origin=origin,
+        meta=dict(meta),
     )
 
 

@@ -1,0 +1,70 @@
+"""A contract's suites: every rule that its tables are checked by, from wherever it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sluice.checks.rules import BadRuleError, Rule
+from sluice.checks.shared import shared_suites
+from sluice.checks.suite import compile_rules
+from sluice.contract.model import Contract, Table
+from sluice.errors import BadInputError, Finding, InvalidContractError
+from sluice.settings import Settings
+
+SQL_KWARGS = ("query", "unexpected_rows_query", "base_query", "comparison_query")
+WRITTEN = "custom"
+"""Origin of an expectation that somebody wrote in the contract; those that Sluice derives are right as they are."""
+
+
+def rules_of(contract: Contract, table: Table, settings: Settings) -> list[Rule]:
+    """The table's rules: the contract's own, its suite file's, its shared suites'.
+
+    Raises BadInputError for what cannot be understood, and CUSTOM_EXPECTATION for a broken module.
+    """
+    from sluice.adapters import gx
+
+    gx.load_custom(settings.custom_expectations)
+    try:
+        shared = shared_suites(contract, table)
+    except BadRuleError as error:
+        raise BadInputError(
+            "SHARED_SUITE", error.message, where=f"{contract.id}.{table.name}", mend=error.mend
+        ) from error
+    return compile_rules(table, contract.tables) + gx.load_suites(settings.expectations, contract.id, table, shared)
+
+
+def suite_findings(contract: Contract, settings: Settings) -> list[Finding]:
+    """What is wrong with a contract's rules beyond their form: unknown expectations, bad arguments, absent columns,
+    missing suite files, SQL that would be refused."""
+    from sluice.adapters import gx
+    from sluice.adapters.duck.admission import inspect
+
+    found: list[Finding] = []
+    tables = [table.name for table in contract.tables]
+    for table in contract.tables:
+        try:
+            rules = rules_of(contract, table, settings)
+        except InvalidContractError as error:
+            found += error.findings
+            continue
+        except BadInputError as error:
+            found.append(Finding(error.code, error.message, error.where or contract.file, 0, table.name, error.mend))
+            continue
+        for rule in rules:
+            place = f"{table.name}.{rule.name}"
+            try:
+                if rule.origin == WRITTEN:
+                    gx.verify([rule])
+                for sql in _sql(rule):
+                    inspect(sql, tables)
+            except BadInputError as error:
+                where = contract.file if rule.origin in ("contract", WRITTEN) else rule.origin
+                found.append(Finding(error.code, error.message, where, 0, place, error.mend))
+    return found
+
+
+def _sql(rule: Rule) -> Iterable[str]:
+    if rule.kind in ("sql", "expectation"):
+        for key in SQL_KWARGS:
+            if isinstance(rule.kwargs.get(key), str):
+                yield str(rule.kwargs[key]).replace("{batch}", "(SELECT 1)")
