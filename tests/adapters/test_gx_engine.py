@@ -1,0 +1,287 @@
+"""The compiled engine beyond the oracle: deliberate differences from GX on pandas, failing rows, SQL that
+expectations bring along, custom classes, extremes of shape."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sluice.adapters import gx
+from sluice.adapters.duck import Staged
+from sluice.adapters.gx import requests
+from sluice.adapters.gx.patterns import translate
+from sluice.checks.failing import Keeper
+from sluice.checks.report import RuleResult
+from sluice.checks.rules import Rule
+from sluice.contract.model import Column, Table
+from sluice.contract.types import ColumnType, Kind
+from sluice.errors import BadInputError
+
+
+def run(
+    folder: Path, data: Any, *asked: tuple[str, dict[str, Any]], limit: int = 100, **options: Any
+) -> list[RuleResult]:
+    arrow = data if isinstance(data, pa.Table) else pa.table(data)
+    path = folder / "part.parquet"
+    pq.write_table(arrow, path)
+    classification = options.pop("classification", "internal")
+    columns = tuple(Column(n, n, ColumnType(Kind.STRING), classification=classification) for n in arrow.column_names)
+    rules = [
+        Rule(f"rule {i}", "expectation", kind, kwargs, column=kwargs.get("column"))
+        for i, (kind, kwargs) in enumerate(asked)
+    ]
+    with Staged(
+        {"t": [path], "other": [path]}, scratch=folder / "scratch", seconds=options.pop("seconds", 60)
+    ) as staged:
+        keep = Keeper(folder / "scratch" / "failed_rows", staged, limit)
+        return gx.validate(rules, [path], Table("t", "t", "x", columns), staged, keep=keep, **options)
+
+
+BETWEEN = "expect_column_values_to_be_between"
+LONG = Decimal("12345678901234567890.01")
+
+
+class TestDecimalsAreExact:
+    """GX turns limits into doubles and cannot compute with Decimal; here a limit is what was written."""
+
+    data: ClassVar = {"d": pa.array([LONG, LONG + Decimal("0.01"), None], pa.decimal128(38, 2))}
+
+    @pytest.mark.parametrize(
+        ("limits", "unexpected"),
+        [({"max_value": str(LONG)}, 1), ({"min_value": str(LONG), "strict_min": True}, 1), ({"max_value": "1e30"}, 0)],
+    )
+    def test_values(self, tmp_path: Path, limits: dict[str, Any], unexpected: int) -> None:
+        [result] = run(tmp_path, self.data, (BETWEEN, {"column": "d", **limits}))
+        assert (result.error, result.unexpected_count) == (None, unexpected)
+
+    @pytest.mark.parametrize(("limit", "held"), [(str(LONG), False), (str(LONG + Decimal("0.01")), True)])
+    def test_extremes(self, tmp_path: Path, limit: str, held: bool) -> None:
+        [result] = run(tmp_path, self.data, ("expect_column_max_to_be_between", {"column": "d", "max_value": limit}))
+        assert (result.error, result.success, result.observed) == (None, held, "12345678901234567890.02")
+
+    def test_a_sum_of_columns(self, tmp_path: Path) -> None:
+        data = {name: pa.array([Decimal(cents)], pa.decimal128(5, 2)) for name, cents in (("a", "0.10"), ("b", "0.20"))}
+        [result] = run(
+            tmp_path, data, ("expect_multicolumn_sum_to_equal", {"column_list": ["a", "b"], "sum_total": 0.3})
+        )
+        assert result.success
+
+    def test_large_integers(self, tmp_path: Path) -> None:
+        data = {"n": [2**53, 2**53 + 1]}
+        [maximum, between] = run(
+            tmp_path, data, ("expect_column_max_to_be_between", {"column": "n", "max_value": 2**53}),
+            (BETWEEN, {"column": "n", "max_value": 2**53}),
+        )  # fmt: skip
+        assert (maximum.success, maximum.observed, between.unexpected_count) == (False, 2**53 + 1, 1)
+
+    def test_a_sum_beyond_64_bits(self, tmp_path: Path) -> None:
+        [result] = run(
+            tmp_path, {"n": [2**62] * 4}, ("expect_column_sum_to_be_between", {"column": "n", "min_value": 2**63})
+        )
+        assert (result.success, str(result.observed)) == (True, str(2**64))
+
+
+class TestLikePatterns:
+    """GX has them on SQL only, case-sensitive as in PostgreSQL."""
+
+    @pytest.mark.parametrize(
+        ("kwargs", "unexpected"),
+        [({"like_pattern": "a%"}, 3), ({"like_pattern": "a_b"}, 3), ({"like_pattern": "a!%b", "escape": "!"}, 4)],
+    )
+    def test_like(self, tmp_path: Path, kwargs: dict[str, Any], unexpected: int) -> None:
+        data = {"s": ["a%b", "axb", "Ab", "b", "%", None]}
+        kind = "expect_column_values_to_match_like_pattern"
+        [result, negated] = run(
+            tmp_path, data, (kind, {"column": "s", **kwargs}), (kind.replace("to_match", "to_not_match"), {"column": "s", **kwargs})
+        )  # fmt: skip
+        assert (result.error, result.unexpected_count) == (None, unexpected)
+        assert negated.unexpected_count == 5 - unexpected
+
+    def test_lists(self, tmp_path: Path) -> None:
+        kind = "expect_column_values_to_match_like_pattern_list"
+        asked = {"column": "s", "like_pattern_list": ["a%", "%b"]}
+        both, one, none = run(
+            tmp_path, {"s": ["ab", "ax", "xb", "x"]}, (kind, {**asked, "match_on": "all"}), (kind, asked),
+            ("expect_column_values_to_not_match_like_pattern_list", asked),
+        )  # fmt: skip
+        assert [r.unexpected_count for r in (both, one, none)] == [3, 1, 3]
+
+
+class TestFailingRows:
+    def test_whole_rows_up_to_a_stated_number(self, tmp_path: Path) -> None:
+        data = {"n": list(range(50)), "s": ["x"] * 50}
+        some, all_ = run(
+            tmp_path, data, (BETWEEN, {"column": "n", "max_value": 9}), (BETWEEN, {"column": "n", "max_value": 44}), limit=10
+        )  # fmt: skip
+        assert some.failed_rows == {"file": "rule_0.parquet", "rows": 10, "complete": False}
+        assert all_.failed_rows == {"file": "rule_1.parquet", "rows": 5, "complete": True}
+        kept = pq.read_table(tmp_path / "scratch" / "failed_rows" / "rule_1.parquet")
+        assert kept.to_pylist() == [{"n": n, "s": "x"} for n in range(45, 50)]
+        assert some.examples == tuple(range(10, 20))
+
+    @pytest.mark.parametrize(
+        ("kind", "kwargs", "rows"),
+        [
+            ("expect_column_values_to_be_unique", {"column": "n"}, [1, 1]),
+            ("expect_compound_columns_to_be_unique", {"column_list": ["n", "s"]}, [1, 1]),
+            ("expect_column_values_to_be_increasing", {"column": "n"}, [1]),
+            ("expect_column_values_to_match_regex", {"column": "s", "regex": "(?!y)b"}, [1, 2, 1]),
+            ("unexpected_rows_expectation", {"unexpected_rows_query": "SELECT * FROM {batch} WHERE n = 2"}, [2]),
+        ],
+    )
+    def test_of_every_sort_of_rule(self, tmp_path: Path, kind: str, kwargs: dict[str, Any], rows: list[int]) -> None:
+        [result] = run(tmp_path, {"n": [1, 2, 1], "s": ["a", "a", "a"]}, (kind, kwargs))
+        assert result.failed_rows is not None, result.error
+        kept = pq.read_table(tmp_path / "scratch" / "failed_rows" / result.failed_rows["file"])
+        assert kept.column("n").to_pylist() == rows
+
+    def test_values_of_classified_columns_stay_out_of_the_report(self, tmp_path: Path) -> None:
+        [result] = run(tmp_path, {"n": [1, 2]}, (BETWEEN, {"column": "n", "max_value": 1}), classification="restricted")
+        assert (result.unexpected_count, result.examples) == (1, ())
+
+
+class TestSqlInExpectations:
+    @pytest.mark.parametrize(
+        ("query", "code"),
+        [
+            ("SELECT * FROM read_csv('/etc/passwd')", "refused"),
+            ("SELECT 1; DROP TABLE {batch}", "refused"),
+            ("COPY t TO '/tmp/x'", "refused"),
+            ("SELECT * FROM 'https://example.com/x.parquet'", "refused"),
+            ("SELECT nope FROM {batch}", "nope"),
+        ],
+    )
+    def test_refused(self, tmp_path: Path, query: str, code: str) -> None:
+        asked = ("unexpected_rows_expectation", {"unexpected_rows_query": query})
+        [bad, good] = run(tmp_path, {"n": [1]}, asked, ("expect_table_row_count_to_equal", {"value": 1}))
+        assert bad.success is False
+        assert code in str(bad.error)
+        assert good.success
+
+    def test_endless(self, tmp_path: Path) -> None:
+        query = "SELECT count(*) FROM range(1000000) a, range(1000000) b, {batch} HAVING count(*) = 7"
+        started = time.monotonic()
+        [result] = run(
+            tmp_path, {"n": [1]}, ("unexpected_rows_expectation", {"unexpected_rows_query": query}), seconds=0.5
+        )
+        assert "longer than 0.5 seconds" in str(result.error)
+        assert time.monotonic() - started < 30
+
+    def test_two_queries_compared(self, tmp_path: Path) -> None:
+        kind = "expect_query_results_to_match_comparison"
+        asked = {"base_query": "SELECT n FROM {batch}", "comparison_data_source_name": "contract"}
+        same, less, far = run(
+            tmp_path, {"n": [1, 2]}, (kind, {**asked, "comparison_query": "SELECT n FROM other"}),
+            (kind, {**asked, "comparison_query": "SELECT n FROM other WHERE n = 1"}),
+            (kind, {**asked, "comparison_data_source_name": "warehouse", "comparison_query": "SELECT 1"}),
+        )  # fmt: skip
+        assert (same.success, less.success, less.unexpected_count) == (True, False, 1)
+        assert "warehouse" in str(far.error)
+
+    def test_rows_of_another_table(self, tmp_path: Path) -> None:
+        kind = "expect_table_row_count_to_equal_other_table"
+        same, unknown = run(
+            tmp_path, {"n": [1]}, (kind, {"other_table_name": "other"}), (kind, {"other_table_name": "zz"})
+        )
+        assert (same.success, unknown.success) == (True, False)
+        assert "'zz'" in str(unknown.error)
+
+
+CUSTOM = """
+import great_expectations.expectations as gxe
+from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
+
+
+class ExpectSluicePercentage(gxe.ExpectColumnValuesToBeBetween):
+    min_value: float = 0
+    max_value: float = 100
+
+
+class SluiceEven(ColumnMapMetricProvider):
+    condition_metric_name = "column_values.sluice_even"
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column, **kwargs):
+        return column % 2 == 0
+
+
+class ExpectSluiceEven(ColumnMapExpectation):
+    map_metric = "column_values.sluice_even"
+"""
+
+
+class TestCustomExpectations:
+    def test_fixed_arguments_and_own_metrics(self, tmp_path: Path) -> None:
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "plugins" / "mine.py").write_text(textwrap.dedent(CUSTOM))
+        gx.load_custom(tmp_path / "plugins")
+        fixed, own = run(
+            tmp_path,
+            {"n": [2, 101, 4]},
+            ("expect_sluice_percentage", {"column": "n"}),
+            ("expect_sluice_even", {"column": "n"}),
+        )
+        assert (fixed.engine, fixed.unexpected_count, fixed.examples) == ("duckdb", 1, (101,))
+        assert (own.engine, own.unexpected_count, own.examples) == ("pandas", 1, (101,))
+        assert own.failed_rows == {"file": "rule_1.parquet", "rows": 1, "complete": True}
+
+    def test_a_module_that_cannot_be_imported(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.py").write_text("import nothing_of_this_name")
+        with pytest.raises(BadInputError, match="nothing_of_this_name") as caught:
+            gx.load_custom(tmp_path)
+        assert caught.value.code == "CUSTOM_EXPECTATION"
+
+    def test_what_does_not_fit_into_memory_is_said(self, tmp_path: Path) -> None:
+        kind = "expect_column_kl_divergence_to_be_less_than"
+        [result] = run(tmp_path, {"n": list(range(1000))}, (kind, {"column": "n", "threshold": 1}), memory=1000)
+        assert "SLUICE_MEMORY_LIMIT" in str(result.error)
+
+
+def test_many_columns(tmp_path: Path) -> None:
+    data = pa.table({f"column {i}": [i, None] for i in range(600)})
+    rules = [("expect_column_values_to_not_be_null", {"column": f"column {i}", "mostly": 0.5}) for i in range(600)]
+    assert all(result.success for result in run(tmp_path, data, *rules))
+
+
+def test_a_quantile_of_more_values_than_fit_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"n": [(i * 7919) % 1009 for i in range(1009)] + [None]}
+    ranges = {"quantiles": [0.1, 0.5, 0.999], "value_ranges": [[0, 1], [0, 1], [0, 1]]}
+    asked = ("expect_column_quantile_values_to_be_between", {"column": "n", "quantile_ranges": ranges})
+    [held] = run(tmp_path, data, asked)
+    monkeypatch.setattr(requests.Table, "in_memory", property(lambda _: 10, lambda *_: None), raising=False)
+    [sorted_] = run(tmp_path, data, asked)
+    assert held.observed == sorted_.observed == {"quantiles": [0.1, 0.5, 0.999], "values": [101, 504, 1007]}
+
+
+def test_a_failing_scan_leaves_its_neighbours(tmp_path: Path) -> None:
+    data = {"s": ["{", "{}"]}
+    bad, good = run(
+        tmp_path, data, ("expect_column_values_to_match_json_schema", {"column": "s", "json_schema": {}}),
+        ("expect_column_values_to_not_be_null", {"column": "s"}),
+    )  # fmt: skip
+    assert (bad.success, bool(bad.error), good.success) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(?=a)", r"(a)\1", r"a$\n", r"(?m)^a", "a{2000}", r"(?<=x)y", "(?i)é", r"(?i:a)b"]
+)
+def test_what_re2_cannot_search_is_left_to_python(pattern: str) -> None:
+    assert translate(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "everywhere"), [("^[A-Z]{2}$", True), (r"\d+", False), (r"^\w", False), ("é.", True)]
+)
+def test_what_re2_can_search(pattern: str, everywhere: bool) -> None:
+    found = translate(pattern)
+    assert found is not None
+    assert found.everywhere is everywhere
