@@ -359,7 +359,7 @@ class TestSuiteFiles:
             "s",
             "completeness",
             "needed",
-            "file",
+            "shop.orders.json",
         )
         assert third.column is None
 

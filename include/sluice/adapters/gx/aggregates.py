@@ -70,10 +70,13 @@ def total(table: Table, domain: Domain, _: Kwargs) -> Metric:
     return 0 if value is None else steady(value)
 
 
+def _sum(field: Field) -> str:
+    return f"{'fsum' if field.family is Family.FLOAT else 'sum'}({field.number})"
+
+
 def added(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, Any]:
     """The sum; None without values."""
-    function = "fsum" if field.family is Family.FLOAT else "sum"
-    (value,) = yield [Scan(filtered(f"{function}({field.number})", table.where(domain)))]
+    (value,) = yield [Scan(filtered(_sum(field), table.where(domain)))]
     if isinstance(value, float) and not math.isfinite(value):
         # Compensation turns a sum of infinities into no number.
         (value,) = yield [Scan(filtered(f"sum({field.number})", table.where(domain)))]
@@ -83,7 +86,8 @@ def added(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, Any
 def mean(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, float | None]:
     """The arithmetic mean as a double; None without values."""
     where = table.where(domain)
-    (count,) = yield [Scan(filtered(f"count({field.sql})", where))]
+    # Asked for together, so that a sum and a mean are of one scan.
+    count, _ = yield [Scan(filtered(f"count({field.sql})", where)), Scan(filtered(_sum(field), where))]
     whole = yield from added(table, field, domain)
     if not count:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.adapters.gx import aggregates, grouped
-from sluice.adapters.gx.fields import MOMENTS, NUMERIC, Family, NotCompiledError
+from sluice.adapters.gx.fields import FALSE, MOMENTS, NUMERIC, TRUE, Family, NotCompiledError
 from sluice.adapters.gx.predicates import COLUMN, MEASURED, ROWS, considered
 from sluice.adapters.gx.requests import Metric, Rows, Scan, Table, filtered
 from sluice.checks.rules import identifier
@@ -80,6 +80,9 @@ class Compiler:
         return self._counted(base, domain, kwargs)
 
     def _counted(self, base: str, domain: Domain, kwargs: Kwargs) -> Metric:
+        if base == "column_values.nonnull" and not domain.get("row_condition"):
+            (missing,) = yield [Scan(f"count(*) - count({self.table.field(domain['column']).sql})")]
+            return missing
         where = yield from self._where(base, domain, kwargs)
         (count,) = yield [Scan(filtered("count(*)", where))]
         return count
@@ -111,7 +114,9 @@ class Compiler:
             meets = COLUMN[base](table, field, kwargs)
         else:
             raise NotCompiledError(f"the metric {base}")
-        return table.where(domain, f"{field.sql} IS NOT NULL", f"NOT ({meets})")
+        # A predicate on a null is NULL itself, and so is its negation, unless it does not look at the value at all.
+        blind = meets.removeprefix("NOT ") in (TRUE, FALSE)
+        return table.where(domain, f"{field.sql} IS NOT NULL" if blind else "", f"NOT ({meets})")
 
     def _ordered(self, base: str, domain: Domain, kwargs: Kwargs, what: str) -> str:
         field = self.table.field(domain["column"])

@@ -155,7 +155,7 @@ class Field:
         return self._always(operator.startswith("<") is (scaled > 0))
 
     def _always(self, held: bool) -> str:
-        return f"({self.sql} IS NOT NULL)" if held else f"(CASE WHEN {self.sql} IS NOT NULL THEN FALSE END)"
+        return f"(CASE WHEN {self.sql} IS NOT NULL THEN {TRUE if held else FALSE} END)"
 
     def _moment(self, value: Any) -> str:
         moment = parsed_moment(value)
@@ -166,8 +166,10 @@ class Field:
         elif moment.tzinfo:
             moment = moment.astimezone(UTC).replace(tzinfo=None)
         # A date is compared with a moment as its midnight.
-        kind = "TIMESTAMP" if self.family is Family.DATE else _SQL_TYPE[self.family]
-        return f"CAST('{moment.isoformat(sep=' ')}' AS {kind})"
+        if self.family is Family.DATE and moment.time() != time():
+            return f"CAST('{moment.isoformat(sep=' ')}' AS TIMESTAMP)"
+        written_out = moment.date().isoformat() if self.family is Family.DATE else moment.isoformat(sep=" ")
+        return f"CAST('{written_out}' AS {_SQL_TYPE[self.family]})"
 
 
 def field_of(name: str, kind: pa.DataType) -> Field:
