@@ -70,7 +70,12 @@ def rule(column: Column, text: str, name: str, nulls: Sequence[str]) -> Rule:
         return Rule(text, None)
     value, good = _rules(kind)(column, text, name)
     quoted_null = f" OR ({_one_of(text, nulls)} AND {name} IS NULL)" if nulls else ""
-    return Rule(value, f"({text} IS NULL OR ({good}){quoted_null})")
+    return Rule(value, either(good, f"{text} IS NULL{quoted_null}"))
+
+
+def either(usual: str, rare: str) -> str:
+    """`usual OR rare`, the second never asked where the first holds. Of an OR, DuckDB tries both orders."""
+    return f"CASE WHEN {usual} THEN true ELSE {rare} END"
 
 
 def _rules(kind: Kind) -> Callable[[Column, str, str], tuple[str, str]]:
@@ -93,7 +98,7 @@ def _shape(text: str, pattern: str) -> str:
 
 def _exact(column: Column, text: str, name: str, pattern: str) -> tuple[str, str]:
     same = f"CAST({name} AS VARCHAR) = {text}"
-    return _cast(column, text), f"{same} OR ({name} IS NOT NULL AND {_shape(text, pattern)})"
+    return _cast(column, text), either(same, f"{name} IS NOT NULL AND {_shape(text, pattern)}")
 
 
 def _cast(column: Column, text: str) -> str:
@@ -114,9 +119,9 @@ def _decimal(column: Column, text: str, name: str) -> tuple[str, str]:
 
 
 def _float(column: Column, text: str, name: str) -> tuple[str, str]:
-    finite = f"isfinite({name}) AND ({name} <> 0 OR {text} = '0' OR {text} = '0.0') AND NOT contains({text}, '_')"
+    finite = f"isfinite({name}) AND {name} <> 0 AND NOT contains({text}, '_')"
     other = f"{name} IS NOT NULL AND {_shape(text, f'{_ZERO}|{_NOT_FINITE}')}"
-    return _cast(column, text), f"({finite}) OR ({other})"
+    return _cast(column, text), either(finite, either(f"{text} = '0' OR {text} = '0.0'", other))
 
 
 def _boolean(column: Column, text: str, name: str) -> tuple[str, str]:
@@ -152,9 +157,9 @@ def _moment(column: Column, text: str, name: str) -> tuple[str, str]:
     if kind is Kind.TIME:
         limit = f"{name} < TIME '24:00:00'"
     if kind is Kind.TIMESTAMP:
-        same = f"{same} OR CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')"
-    good = f"({same} OR ({name} IS NOT NULL AND {_shape(text, shape)})) AND {limit}"
-    return value, f"{_USUAL_DATE.format(text=text, name=name)} OR ({good})" if kind is Kind.DATE else good
+        same = either(same, f"CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')")
+    good = f"{either(same, f'{name} IS NOT NULL AND {_shape(text, shape)}')} AND {limit}"
+    return value, either(_USUAL_DATE.format(text=text, name=name), good) if kind is Kind.DATE else good
 
 
 _UTC = "'UTC'"
