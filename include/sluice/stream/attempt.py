@@ -93,6 +93,7 @@ class Attempt:
         converted = convert(
             plain, self.table, server_format, dialect, out=self.scratch / f"{prefix}staged", quarantine=quarantine,
             memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / f"{prefix}work",
+            limits=self.settings.limits,
         )  # fmt: skip
         self.disk.require(0, "what was staged")
         self._count(converted)
