@@ -101,3 +101,13 @@ def test_more_bad_rows_than_are_caught_need_a_second_scan(run: Convert, monkeypa
     lines = [b"%d,a" % i if i % 3 else b"x%d,a" % i for i in range(3000)]
     found = run(b"\n".join([b"n,s", *lines]), table_of(n="int64", s="string"))
     assert [q["raw"] for q in found.quarantine] == lines[::3] and len(found.rows) == 2000
+
+
+def test_in_many_files_that_hold_the_same_rows(run: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults.Faults, "_scan_again", _no_second_scan)
+    contents = [b"n,s\n1,a\nx,b\n2\n", b"s,n\nb,x\nc,3\n", b"n,s\r\nx,b\r\n", b"n,s\n4,d\n"]
+    found = run(contents, table_of(n="int64", s="string"))
+    assert found.rows == [(1, "a"), (3, "c"), (4, "d")]
+    assert [(q["file"], q["line"], q["raw"]) for q in found.quarantine] == [
+        ("file-0", 3, b"x,b"), ("file-0", 4, b"2"), ("file-1", 2, b"b,x"), ("file-2", 2, b"x,b"),
+    ]  # fmt: skip

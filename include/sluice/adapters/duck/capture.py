@@ -50,5 +50,7 @@ def catching(good: str, order: Sequence[int]) -> str:
 
 def caught(connection: duckdb.DuckDBPyConnection) -> list[Caught]:
     """What was caught since `prepare`, LIMIT rows at most."""
-    rows = connection.execute("SELECT message FROM duckdb_logs WHERE type = ''").fetchall()
+    rows = connection.execute(
+        "SELECT message FROM duckdb_logs WHERE type = '' AND starts_with(message, '[[')"
+    ).fetchall()
     return [Caught(*map(tuple, json.loads(message))) for (message,) in rows]

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.capture import LIMIT, Caught, caught
+from sluice.adapters.duck.capture import LIMIT, caught
 from sluice.adapters.duck.connection import text_sql
-from sluice.adapters.duck.locate import Found, candidates, keys_of
+from sluice.adapters.duck.locate import Found, Keys, candidates, keys_of
 from sluice.adapters.duck.parts import Bad, Part
 from sluice.adapters.duck.reading import Reading
 from sluice.adapters.duck.spans import IrregularError, find_spans
@@ -66,18 +66,22 @@ class Faults:
         if len(rows) + sum(map(len, rejected.values())) != missing:
             return None
         found = []
+        keys: dict[object, Keys] = {}
         for part in parts:
-            bad = self._among_candidates(part, rows, rejected.get(str(part.text.utf8), {}))
+            alike = part.spelling, part.order, part.trailing
+            if alike not in keys:
+                keys[alike] = keys_of(rows, part, self.reading.nulls)
+            bad = self._among_candidates(part, keys[alike], rejected.get(str(part.text.utf8), {}))
             if bad is None:
                 return None
             found.append(bad)
         return found if sum(map(len, found)) == missing else None
 
-    def _among_candidates(self, part: Part, rows: list[Caught], rejected: dict[int, str]) -> list[Bad] | None:
+    def _among_candidates(self, part: Part, keys: Keys, rejected: dict[int, str]) -> list[Bad] | None:
         offsets = np.fromiter(rejected, np.int64, len(rejected))
         found: list[Bad] = []
         asked: list[Found] = []
-        for record in candidates(part, keys_of(rows, part, self.reading.nulls), offsets):
+        for record in candidates(part, keys, offsets):
             # In files with CRLF, DuckDB 2.0 sometimes points at the LF before the record.
             code = rejected.get(record.begin) or rejected.get(record.begin - 1)
             if code:
