@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sluice.contract.types import ColumnType, Kind
 from sluice.draft.evidence import TextColumn, Tried
-from sluice.draft.guess import NOT_A_NUMBER, is_uuid
+from sluice.draft.guess import NOT_A_NUMBER, is_uuid, only_thousands
 
 TOLERANCE = 0.01
 ENOUGH = 100
@@ -117,6 +117,17 @@ def _text(column: TextColumn) -> Choice:
 
 
 def _number(column: TextColumn, tested: Mapping[Kind, Tried], values: int) -> Choice:
+    found = _number_type(column, tested, values)
+    options = tested[Kind.FLOAT64].guess.options
+    mark = "," if options.get("groupChar") == "," or options == {"decimalChar": ","} else "."
+    if found.type == STRING or options.get("groupChar") == "." or not only_thousands(column.sample, mark):
+        return found
+    read = "a thousands mark" if options.get("groupChar") == mark else "the decimal mark"
+    note = f"TODO: {mark!r} was taken for {read}, and could be the other. Ask the source."
+    return replace(found, notes=(*found.notes, note))
+
+
+def _number_type(column: TextColumn, tested: Mapping[Kind, Tried], values: int) -> Choice:
     if column.leading_zeros:
         return Choice(STRING, notes=("TODO: digits with leading zeros, kept as text.",))
     if not column.dotted:
@@ -129,7 +140,8 @@ def _number(column: TextColumn, tested: Mapping[Kind, Tried], values: int) -> Ch
     options = tested[Kind.FLOAT64].guess.options
     if whole_digits and digits <= 38 and _exact(column):
         precision = 18 if digits + 3 <= 18 else 38
-        exact = ColumnType(Kind.DECIMAL, precision, column.scale)
+        scale = max(column.scale, 2) if column.dotted and _is_money(column) else column.scale
+        exact = ColumnType(Kind.DECIMAL, precision, scale)
         return Choice(
             exact, options, nulls=tuple(column.null_words), bad=values - column.plain,
             misfits=tested[Kind.FLOAT64].misfits,
@@ -142,10 +154,14 @@ def _number(column: TextColumn, tested: Mapping[Kind, Tried], values: int) -> Ch
     return _text(column)
 
 
+def _is_money(column: TextColumn) -> bool:
+    return _MONEY.search(_CAMEL.sub("_", column.name)) is not None
+
+
 def _exact(column: TextColumn) -> bool:
     if not column.dotted or column.digits > _DOUBLE_DIGITS:
         return True  # integers too long for 64 bits, and what a double would cut
-    if column.scale <= 6 and _MONEY.search(_CAMEL.sub("_", column.name)):
+    if column.scale <= 6 and _is_money(column):
         return True
     return 2 <= column.scale <= 4 and column.scale == column.least_scale and column.dotted == column.plain
 

@@ -51,11 +51,18 @@ class Guess:
         return self.type.kind in (Kind.INT32, Kind.INT64, Kind.DECIMAL, Kind.FLOAT32, Kind.FLOAT64)
 
 
-def guesses(sample: Sequence[str]) -> list[Guess]:
-    """The types that most of the sample's values have; an empty list means text. The order is not a preference."""
+def guesses(sample: Sequence[str], *, decimal_comma: bool = False) -> list[Guess]:
+    """The types that most of the sample's values have; an empty list means text. The order is not a preference.
+
+    `decimal_comma` says that other columns have one: then 1.234 and 1,234 are read as there.
+    """
     values = [v.strip() for v in sample if v.strip() and v.strip() not in NULL_WORDS]
     if not values:
         return []
+    if decimal_comma:
+        for mark, options in ((".", {"decimalChar": ",", "groupChar": "."}), (",", {"decimalChar": ","})):
+            if only_thousands(values, mark):
+                return _number_guesses(options)
     return _numbers(values) or _booleans(values) or _moments(values) or _documents(values)
 
 
@@ -73,16 +80,16 @@ def _numbers(values: Sequence[str]) -> list[Guess]:
         # 007 is a code and +49301234567 a telephone; but 01012024 may still be a date.
         return []
     if _most(values, _NUMBER):
-        found = [Guess(ColumnType(k)) for k in (Kind.INT32, Kind.INT64, Kind.FLOAT64)]
-        found.append(Guess(ColumnType(Kind.DECIMAL, 38, 0)))
-        return [*found, *(m for m in _moments(values) if m.options.get("format") == "yyyyMMdd")]
+        return [*_number_guesses({}), *(m for m in _moments(values) if m.options.get("format") == "yyyyMMdd")]
     for decimal, group in _spellings(values):
         options: dict[str, Any] = {"decimalChar": decimal} if decimal != "." else {}
-        options |= {"groupChar": group} if group else {}
-        return [Guess(ColumnType(k), options) for k in (Kind.INT32, Kind.INT64, Kind.FLOAT64)] + [
-            Guess(ColumnType(Kind.DECIMAL, 38, 0), options)
-        ]
+        return _number_guesses(options | ({"groupChar": group} if group else {}))
     return []
+
+
+def _number_guesses(options: Mapping[str, Any]) -> list[Guess]:
+    types = [*map(ColumnType, (Kind.INT32, Kind.INT64, Kind.FLOAT64)), ColumnType(Kind.DECIMAL, 38, 0)]
+    return [Guess(t, options) for t in types]
 
 
 def _spellings(values: Sequence[str]) -> list[tuple[str, str]]:
@@ -94,15 +101,17 @@ def _spellings(values: Sequence[str]) -> list[tuple[str, str]]:
             shape = re.compile(rf"[+-]?(?:(?:{whole})(?:{re.escape(decimal)}[0-9]*)?|{re.escape(decimal)}[0-9]+)")
             if not _most(values, shape) or (group and not any(group in v for v in values)):
                 continue
-            if decimal == "," and not group and _only_thousands(values):
+            if decimal == "," and not group and only_thousands(values, ","):
                 continue  # 1,234 and 12,345 and nothing else: a thousands mark
             found.append((decimal, group))
     return found
 
 
-def _only_thousands(values: Sequence[str]) -> bool:
-    commas = [v for v in values if "," in v]
-    return bool(commas) and all(re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+", v) for v in commas)
+def only_thousands(values: Sequence[str], mark: str) -> bool:
+    """Whether the mark stands in numbers, and only where a thousands mark would: 1,234 and 12,345,678."""
+    marked = [v for v in values if mark in v]
+    shape = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+")
+    return bool(marked) and all(shape.fullmatch(v) for v in marked)
 
 
 def _booleans(values: Sequence[str]) -> list[Guess]:

@@ -18,6 +18,7 @@ _KEYED = INTEGERS | {Kind.STRING, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 _MOST_COLUMNS = 12
 _MOMENTS = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 _LONG = 100
+_MANY_ROWS = 1_000
 _IDENTIFIER = re.compile(r"(?:^|_)(?:id|ids|key|code|no|nr|num|number|uuid|guid|iata|faa|isbn|sku|ean|pk)$")
 _MEASURE = re.compile(r"(?:^|_)(?:amount|price|cost|total|count|sum|avg|mean|rate|score|weight|height|value|qty|quantity|lat|lon|latitude|longitude|population|description|comment|note|notes)(?:$|_)")  # fmt: skip
 
@@ -36,6 +37,13 @@ def is_key_like(column: Column, facts: ColumnFacts) -> bool:
 def is_unique(facts: ColumnFacts, rows: int) -> bool:
     """Whether no value stands twice, by an exact count; of so few rows it would say nothing."""
     return rows >= 2 and facts.distinct is not None and facts.distinct == rows - facts.nulls and not facts.nulls
+
+
+def is_kept_unique(name: str, kind: Kind, facts: ColumnFacts, rows: int) -> bool:
+    """Whether a column that is unique now looks meant to stay so: an identifier, or unique among very many."""
+    if kind not in _KEYED or _MEASURE.search(_words(name)) or (facts.longest or 0) > _LONG:
+        return False
+    return rows >= _MANY_ROWS or (rows >= 10 and (kind is Kind.STRING or bool(_IDENTIFIER.search(_words(name)))))
 
 
 def single_key(table: Table, facts: Sequence[ColumnFacts], rows: int) -> Column | None:

@@ -365,14 +365,15 @@ class _Drafting:
             terms={**look.terms, **({"nullSequence": ["", *work.null_words]} if work.null_words else {})},
             relationships=tuple(r for r in work.links if len(r.columns) > 1),
             remarks=(*self._remarks(work), *look.remarks, *work.remarks),
-            properties={} if rows or not work.facts else {"allowEmpty": True},
+            properties={} if any(t.rows for t in work.texts) or not work.texts else {"allowEmpty": True},
         )
 
     def _is_unique(self, work: _Work, i: int, rows: int) -> bool:
         facts, choice = work.facts[i], work.choices[i]
-        named = work.key == () or work.key[0].name == work.group.look.names[i]
-        small = rows < 10 and not named
-        return key_rules.is_unique(facts, rows) and choice.type.kind is not Kind.DECIMAL and not small
+        if not key_rules.is_unique(facts, rows):
+            return False
+        is_key = len(work.key) == 1 and work.key[0].name == work.group.look.names[i]
+        return is_key or key_rules.is_kept_unique(work.group.look.names[i], choice.type.kind, facts, rows)
 
     def _remarks(self, work: _Work) -> list[str]:
         report = work.report

