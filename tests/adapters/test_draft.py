@@ -61,7 +61,7 @@ REAL = [
     "statsmodels/datasets/macrodata/src/unemp.csv",
     "statsmodels/datasets/scotland/src/scotland_population.csv",
     "statsmodels/regression/tests/results/dietox.csv",
-    "statsmodels/tsa/tests/results/arima212_forecast.csv",
+    "statsmodels/tsa/tests/results/bds_results.csv",
 ]
 """A sample; docs/draft.md says how the full list fared."""
 

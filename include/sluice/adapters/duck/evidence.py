@@ -99,7 +99,9 @@ class Measure:
         for c in columns:
             field = name_sql(c.field_name)
             longest = f"max(length({field}))" if c.type.kind is Kind.STRING else "NULL"
-            measures += [f"count({field})", f"approx_count_distinct({field})", longest]
+            # NaN is no value to those who require one.
+            there = f" FILTER (NOT isnan({field}))" if c.type.kind in (Kind.FLOAT32, Kind.FLOAT64) else ""
+            measures += [f"count({field}){there}", f"approx_count_distinct({field})", longest]
         (row,) = self.connection.execute(f"SELECT {', '.join(measures)} FROM {source}").fetchall()
         rows, found = int(row[0]), []
         for i, column in enumerate(columns):
