@@ -184,9 +184,10 @@ def test_what_is_no_table_is_refused_with_its_reason(
     name: str, content: bytes, code: str, why: str, settings: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(SourceError, match=why) as refused:
+    with pytest.raises(SourceError) as refused:
         draft(tmp_path / name, settings)
     assert refused.value.code == code
+    assert why in refused.value.message
     assert refused.value.mend
 
 

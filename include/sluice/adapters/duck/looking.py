@@ -98,12 +98,13 @@ def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
 def _encoding(path: Path) -> str | None:
     """None where a mark or the bytes themselves say UTF; else the Western encoding that knows all of them."""
     with path.open("rb") as file:
-        head = file.read(4)
+        head = file.read(1 << 12)
         file.seek(0)
         if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
             return None
-        if head[1:2] == b"\0" or head[:1] == b"\0":
-            return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        for name, high, low in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+            if high.count(0) > 0.7 * len(high) and not low.count(0):
+                return name
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             while block := file.read(1 << 20):
