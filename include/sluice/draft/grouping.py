@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
+from sluice.contract.types import ColumnType, Kind
 from sluice.draft.look import Look
 from sluice.draft.naming import distinct, identifier, stem
 from sluice.patterns import matcher
@@ -40,6 +42,20 @@ class Group:
             k: v for k, v in first.terms.items() if all(e.look.terms.get(k) == v for e in self.entries)
         }
         return Look(first.format, first.names, terms, first.types, first.remarks)
+
+
+def with_partitions(look: Look, display: str) -> Look:
+    """The look with the columns that Hive-style folders of its path name: `year=2024/sales.csv` has a year."""
+    pairs = [p.partition("=")[::2] for p in re.split(r"[/!]", display)[:-1] if "=" in p]
+    known = {n.casefold() for n in look.names}
+    found = {unquote(k): unquote(v) for k, v in pairs if k and unquote(k).casefold() not in known}
+    if not found:
+        return look
+    types = look.types
+    if types is not None:
+        # Only texts can be told from others by one path; a number may be made of them by whoever knows it is one.
+        types = (*types, *(ColumnType(Kind.STRING) for _ in found))
+    return replace(look, names=(*look.names, *found), types=types)
 
 
 def group(entries: Sequence[Entry], folder: str) -> list[Group]:

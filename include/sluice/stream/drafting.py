@@ -17,7 +17,7 @@ from sluice.draft import keys as key_rules
 from sluice.draft.choice import Choice, choose_all, null_words_of_texts, shared_null_words
 from sluice.draft.document import DraftColumn, DraftServer, DraftTable, contract_document
 from sluice.draft.evidence import ColumnFacts, TextColumn
-from sluice.draft.grouping import Entry, Group, group
+from sluice.draft.grouping import Entry, Group, group, with_partitions
 from sluice.draft.naming import catalog_names
 from sluice.draft.yaml_text import write
 from sluice.errors import InvalidContractError, SourceError, TerminalError
@@ -167,7 +167,7 @@ class _Drafting:
 
         local = file.fetch(scratch)
         found = unpack(local, scratch / "plain", name=file.location, limits=self.settings.limits)
-        looks = [(display, look(display, path, scratch), path) for display, path in found]
+        looks = [(display, with_partitions(look(display, path, scratch), display), path) for display, path in found]
         if len({lk.signature for _, lk, _ in looks}) == 1:
             return [(file.location, looks[0][1], [(d, p) for d, _, p in looks])]
         return [(d, lk, [(d, p)]) for d, lk, p in looks]

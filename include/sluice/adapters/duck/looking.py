@@ -8,13 +8,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from sluice.adapters.duck.connection import connect, text_sql
 from sluice.adapters.duck.encoding import open_text
 from sluice.adapters.duck.sniffing import SAMPLE, Sniffed, sniff
-from sluice.contract.types import ColumnType, Kind
+from sluice.adapters.duck.typed_looks import no_table, typed_look
 from sluice.draft.look import Look
 from sluice.errors import SourceError
 
@@ -30,22 +27,17 @@ _NO_TABLE = {
 _PROSE = {"md", "rst", "py", "r", "sql", "yaml", "yml", "toml", "ini", "cfg", "html", "htm", "xml", "log", "tex", "sh", "js", "css", "ipynb"}  # fmt: skip
 
 
-def no_table(where: str, why: str, mend: str = "Leave it out, or deliver the table in it as CSV.") -> SourceError:
-    """The error for a file that holds no table."""
-    return SourceError("NOT_A_TABLE", f"the file holds no table that can be read: {why}", where=where, mend=mend)
-
-
 def look(display: str, path: Path, scratch: Path) -> Look:
     """What the plain file at `path` holds, known to people as `display`.
 
-    Raises SourceError NOT_A_TABLE saying why, EMPTY_FILE, CORRUPT_PARQUET.
+    Raises SourceError NOT_A_TABLE saying why, EMPTY_FILE, CORRUPT_PARQUET and its like.
     """
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if not head.strip():
         raise SourceError("EMPTY_FILE", "there is nothing in the file", where=display, mend="Deliver it again.")
-    if head.startswith(b"PAR1"):
-        return _parquet(display, path)
+    if (typed := typed_look(display, path, head)) is not None:
+        return typed
     for magic, why in _NO_TABLE.items():
         if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic):
             raise no_table(display, why)
@@ -155,39 +147,6 @@ def _remarks(found: Sniffed) -> tuple[str, ...]:
     elif not found.header_rows:
         remarks.append("TODO: the file has no header. Name its columns, from left to right.")
     return tuple(remarks)
-
-
-def _parquet(display: str, path: Path) -> Look:
-    try:
-        schema = pq.ParquetFile(path).schema_arrow
-    except (pa.ArrowException, OSError) as e:
-        raise SourceError(
-            "CORRUPT_PARQUET", f"the Parquet file cannot be read: {e}", where=display, mend="Deliver the file again."
-        ) from e
-    return Look("parquet", tuple(schema.names), types=tuple(arrow_type(f, display) for f in schema))
-
-
-def arrow_type(field: pa.Field, display: str) -> ColumnType:
-    """The contract's type for an Arrow field. Raises SourceError NOT_A_TABLE for what no contract can hold."""
-    found, types = field.type, pa.types
-    if types.is_dictionary(found):
-        found = found.value_type
-    if types.is_decimal(found) and found.precision <= 38:
-        return ColumnType(Kind.DECIMAL, found.precision, max(found.scale, 0))
-    if types.is_timestamp(found):
-        return ColumnType(Kind.TIMESTAMPTZ if found.tz else Kind.TIMESTAMP)
-    if types.is_integer(found):
-        bits = found.bit_width + types.is_unsigned_integer(found)
-        return ColumnType(Kind.INT32 if bits <= 32 else Kind.INT64) if bits <= 64 else ColumnType(Kind.DECIMAL, 20, 0)
-    for test, kind in (
-        (types.is_boolean, Kind.BOOLEAN), (types.is_float64, Kind.FLOAT64), (types.is_floating, Kind.FLOAT32),
-        (types.is_date, Kind.DATE), (types.is_time, Kind.TIME), (types.is_nested, Kind.JSON), (types.is_null, Kind.STRING),
-        (types.is_binary, Kind.BINARY), (types.is_large_binary, Kind.BINARY), (types.is_fixed_size_binary, Kind.BINARY),
-        (types.is_string, Kind.STRING), (types.is_large_string, Kind.STRING), (types.is_string_view, Kind.STRING),
-    ):  # fmt: skip
-        if test(found):
-            return ColumnType(kind)
-    raise no_table(display, f"the column {field.name!r} is of the type {found}, which a contract cannot hold")
 
 
 def _json(display: str, path: Path, scratch: Path, *, array: bool) -> Look:
