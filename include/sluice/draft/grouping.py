@@ -76,7 +76,7 @@ def _shape(location: str) -> str:
 
 def _name(members: Sequence[Entry], folder: str) -> str:
     location = members[0].location.rsplit("!", 1)[-1]
-    plain = stem(location)
+    plain = str(members[0].look.terms.get("sheetName") or stem(location))
     if len(members) > 1:
         plain = _NUMBER.sub("", _UUID.sub("", plain)).strip("-_. ")
         if plain in ("", "part", "data", "file", "chunk"):

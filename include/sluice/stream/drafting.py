@@ -163,10 +163,13 @@ class _Drafting:
     def _look(self, file: SourceFile, scratch: Path) -> list[tuple[str, Any, list[tuple[str, Path]]]]:
         """(location, look, plain files) of what is in a file: one, or the unlike members of an archive."""
         from sluice.adapters.duck.looking import look
+        from sluice.adapters.duck.sheets import is_workbook, sheet_looks
         from sluice.adapters.duck.unpack import unpack
 
         local = file.fetch(scratch)
         found = unpack(local, scratch / "plain", name=file.location, limits=self.settings.limits)
+        if len(found) == 1 and is_workbook(found[0][1]):
+            return [(file.location, sheet, found) for sheet in sheet_looks(*found[0])]
         looks = [(display, with_partitions(look(display, path, scratch), display), path) for display, path in found]
         if len({lk.signature for _, lk, _ in looks}) == 1:
             return [(file.location, looks[0][1], [(d, p) for d, _, p in looks])]
