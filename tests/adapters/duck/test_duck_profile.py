@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sluice.adapters.duck.profile import ColumnProfile, TopValue, profile
+from sluice.adapters.duck.distribution import distributions
+from sluice.adapters.duck.profile import profile
 from sluice.contract.model import Column, Table
 from sluice.contract.types import ColumnType, Kind
+from sluice.profiles import ColumnProfile, Pattern, TopValue
 
 
 def profile_of(
@@ -98,3 +104,68 @@ def test_the_same_every_time(tmp_path: Path) -> None:
     array = pa.array([(i * 7919 % 104729) / 7 * 10 ** (i % 17 - 8) for i in range(500_000)])
     found = [profile_of(tmp_path, array, Kind.FLOAT64, threads=t) for t in (1, 2, 4, 4)]
     assert all(f == found[0] for f in found)
+
+
+def test_quantiles_and_histogram_of_numbers(tmp_path: Path) -> None:
+    found = profile_of(tmp_path, pa.array([*range(1001), None]), Kind.INT64)
+    assert found.quantiles == tuple(float(50 * i) for i in range(21)) and found.quantiles_exact
+    assert found.stddev == pytest.approx(288.96366553599)
+    histogram = found.histogram
+    assert histogram is not None and (histogram.low, histogram.high) == (0.0, 1000.0)
+    assert sum(histogram.counts) == 1001 and histogram.counts == (51, *[50] * 19)
+
+
+@pytest.mark.parametrize(
+    ("array", "kind", "low", "median"),
+    [
+        (pa.array([date(2024, 1, d) for d in range(1, 32)]), Kind.DATE, "2024-01-01", "2024-01-16"),
+        (pa.array([datetime(2024, 1, 1, h, tzinfo=UTC) for h in range(23)], pa.timestamp("us", "UTC")), Kind.TIMESTAMPTZ,
+         "2024-01-01T00:00:00.000000Z", "2024-01-01T11:00:00.000000Z"),
+        (pa.array([time(h) for h in range(23)], pa.time64("us")), Kind.TIME, "00:00:00", "11:00:00"),
+        (pa.array(["1.10", "2.20", "3.30"]).cast(pa.decimal128(30, 2)), Kind.DECIMAL, 1.1, 2.2),
+    ],
+)  # fmt: skip
+def test_days_times_and_decimals_have_quantiles_too(
+    tmp_path: Path, array: pa.Array, kind: Kind, low: object, median: object
+) -> None:
+    found = profile_of(tmp_path, array, kind)
+    assert (found.quantiles[0], found.quantiles[10]) == (low, median)
+    assert found.histogram is not None and sum(found.histogram.counts) == len(array)
+
+
+@given(st.lists(st.floats(-1e12, 1e12, allow_subnormal=False), min_size=1, max_size=300))
+@settings(max_examples=30, deadline=None)
+def test_beyond_memory_quantiles_are_within_one_percent(values: list[float]) -> None:
+    column = Column("c", "c", ColumnType(Kind.FLOAT64))
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE staged AS SELECT unnest($1::DOUBLE[]) AS c", [values])
+        basic = [{"present": len(values), "min": min(values), "mean": sum(values) / len(values)}]
+        exact = distributions(connection, [column], basic)[0]
+        rough = distributions(connection, [column], basic, exact_rows=0)[0]
+    assert exact.exact and not rough.exact
+    for q, r in zip(exact.quantiles, rough.quantiles, strict=True):
+        assert r == pytest.approx(q, rel=0.0101, abs=1e-8)
+
+
+def test_rows_that_repeat_another_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1, 1, 1, None, None], "b": ["x", "x", "y", None, None]}), path)
+    columns = (Column("a", "a", ColumnType(Kind.INT64)), Column("b", "b", ColumnType(Kind.STRING)))
+    found = profile([path], Table("t", "t", "", columns), memory_limit="300MB", threads=2, scratch=tmp_path / "s")
+    assert found.duplicate_rows == 2
+
+
+def test_patterns_of_codes_and_none_of_prose(tmp_path: Path) -> None:
+    codes = [f"AB-{i:03d}" for i in range(90)] + [f"x{i}" for i in range(10)]
+    found = profile_of(tmp_path, pa.array(codes), Kind.STRING)
+    assert found.patterns[0] == Pattern("[A-Z]{2}-[0-9]{3}", 0.9)
+    prose = [f"the {i} quick brown foxes jump over {i} lazy dogs and run away, again and again" for i in range(50)]
+    assert profile_of(tmp_path, pa.array(prose), Kind.STRING).patterns == ()
+
+
+def test_many_columns(tmp_path: Path) -> None:
+    path = tmp_path / "wide.parquet"
+    pq.write_table(pa.table({f"c{i}": [i, i + 1] for i in range(1500)}), path)
+    columns = tuple(Column(f"c{i}", f"c{i}", ColumnType(Kind.INT64)) for i in range(1500))
+    found = profile([path], Table("t", "t", "", columns), memory_limit="1GB", threads=2, scratch=tmp_path / "s")
+    assert [c.max for c in found.columns] == list(range(1, 1501))

@@ -6,7 +6,7 @@ read it. Names of public functions are stable; the modules they rest on are not 
 
 from sluice.adapters.duck.connection import share_done
 from sluice.adapters.duck.convert import Converted, convert
-from sluice.adapters.duck.profile import TableProfile, profile
+from sluice.adapters.duck.profile import profile
 from sluice.adapters.duck.published import query_arrow
 from sluice.adapters.duck.quarantined import read_quarantine, without_values
 from sluice.adapters.duck.query import Staged
@@ -19,7 +19,6 @@ __all__ = [
     "RejectedRow",
     "Rejection",
     "Staged",
-    "TableProfile",
     "column_statistics",
     "convert",
     "profile",

@@ -1,104 +1,214 @@
-"""Statistics of staged files, column by column: evidence for who decides, and nothing that betrays a person."""
+"""Measures staged files, column by column: evidence for who decides, and nothing that betrays a person.
+
+A few queries for all columns together: counts and bounds first, then what rests on them. Everything that is counted is
+independent of the order of rows and threads, so that the same rows give the same profile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from sluice.adapters.duck.connection import connect, list_sql, name_sql
+from sluice.adapters.duck.distribution import Distribution, distributions
 from sluice.contract.model import Column, Table
 from sluice.contract.types import INTEGERS, NUMBERS, Kind
-from sluice.pii import Finding, find
-
-Scalar = str | int | float | None
+from sluice.pii import find
+from sluice.profiles import ColumnProfile, Scalar, TableProfile, TopValue, patterns_of
 
 _OPEN = ("public", "internal")
 _FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
-_TOP_DISTINCT, _TOP = 50, 5
-_PII_SAMPLE = 10_000
+_ORDERED = NUMBERS | {Kind.STRING, Kind.BOOLEAN, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+
+_COUNTED = 1_000
+"""Columns of about so many distinct values are counted value by value, which costs next to nothing."""
+
+_TOP, _CATEGORIES = 5, 50
+"""The frequent values that are kept, twice as frequent as the average; of a column with few values all of them."""
+
+_EXACT_ROWS = 1_000_000
+"""Up to here every distinct count is exact; beyond, those of columns that the contract calls unique."""
+
+_SAMPLE = 10_000
 _SHORTEST_IDENTIFIER = 10_000_000
 """No identifier Sluice knows has fewer digits."""
+
 _SHOWN = 200
 _EXACT_IN_JSON = 2**53
-
-
-@dataclass(frozen=True)
-class TopValue:
-    """A frequent value and how many rows have it."""
-
-    value: Scalar
-    count: int
-
-
-@dataclass(frozen=True)
-class ColumnProfile:
-    """One column. `distinct` is exact and leaves nulls out; `not_finite` counts NaN and infinities, which no other
-    number here includes. `min`, `max`, `mean` and `top` are withheld (None, empty) where values are sensitive: the
-    contract says confidential or restricted, or personal data was found. `pii` tells what of it, examples masked.
-    """
-
-    name: str
-    field_name: str
-    type: str
-    classification: str
-    nulls: int
-    distinct: int
-    min: Scalar = None
-    max: Scalar = None
-    mean: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    not_finite: int = 0
-    top: tuple[TopValue, ...] = ()
-    pii: tuple[Finding, ...] = ()
-    withheld: bool = False
-
-
-@dataclass(frozen=True)
-class TableProfile:
-    """A table: its rows and its columns in the contract's order."""
-
-    name: str
-    rows: int
-    columns: tuple[ColumnProfile, ...]
-
-    @property
-    def pii(self) -> dict[str, tuple[str, ...]]:
-        """The kinds of personal data found, by column name; columns without any are left out."""
-        return {c.name: tuple(f.kind for f in c.pii) for c in self.columns if c.pii}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain, strict JSON data."""
-        return asdict(self)
+_TOGETHER = 100
+"""Columns asked about in one query of many parts."""
 
 
 def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: int, scratch: Path) -> TableProfile:
-    """Profile staged `files` (at least one) of `table`. The same files give the same profile.
+    """Profile staged `files` (at least one) of `table`. The same rows give the same profile.
 
-    Personal data is looked for in at most 10,000 distinct values of a column, chosen by their hash.
+    Personal data and patterns are looked for in about 10,000 distinct values of a column, chosen by their hash.
     """
     with connect(memory_limit, threads, scratch, paths=files) as connection:
         connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet({list_sql(map(str, files))})")
-        measures = [(c, _measures(c)) for c in table.columns]
-        expressions = ["count(*)", *(e for _, of_column in measures for e in of_column.values())]
-        (row,) = connection.execute(f"SELECT {', '.join(expressions)} FROM staged").fetchall()
-        values = iter(row)
-        rows = int(next(values))
+        return _Profiler(connection, table).profile()
+
+
+class _Profiler:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        self.connection = connection
+        self.table = table
+        self.rows = 0
+        self.basic: list[dict[str, Any]] = []
+
+    def profile(self) -> TableProfile:
+        self._measure()
+        counted = self._count_values()
+        distinct = self._count_distinct({i: len_ for i, (len_, _) in counted.items()})
+        samples = self._sample()
+        spread = distributions(self.connection, self.table.columns, self.basic)
         columns = tuple(
-            _column(connection, c, rows, {name: next(values) for name in of_column}) for c, of_column in measures
+            self._column(i, column, distinct[i], counted.get(i, (0, ()))[1], samples.get(i, []), spread.get(i))
+            for i, column in enumerate(self.table.columns)
         )
-    return TableProfile(table.name, rows, columns)
+        return TableProfile(self.table.name, self.rows, self._duplicates(distinct), columns)
+
+    def _measure(self) -> None:
+        """Counts, bounds and lengths of every column, in one scan."""
+        for some in _groups(range(len(self.table.columns))):
+            measures = [_measures(self.table.columns[i]) for i in some]
+            expressions = ["count(*)", *(e for of_column in measures for e in of_column.values())]
+            (row,) = self.connection.execute(f"SELECT {', '.join(expressions)} FROM staged").fetchall()
+            values = iter(row)
+            self.rows = int(next(values))
+            self.basic += [{name: next(values) for name in of_column} for of_column in measures]
+
+    def _count_values(self) -> dict[int, tuple[int, tuple[TopValue, ...]]]:
+        """The exact distinct count and the most frequent values of columns with few values."""
+        found: dict[int, tuple[int, tuple[TopValue, ...]]] = {}
+        few = [
+            i
+            for i, c in enumerate(self.table.columns)
+            if c.type.kind in _ORDERED and 0 < self.basic[i]["about"] <= _COUNTED
+        ]
+        for some in _groups(few):
+            expressions = [e for i in some for e in self._frequencies(i)]
+            (row,) = self.connection.execute(f"SELECT {', '.join(expressions)} FROM staged").fetchall()
+            for i, values, counts in zip(some, row[::2], row[1::2], strict=True):
+                found[i] = self._most_frequent(i, values or [], counts or [])
+        return found
+
+    def _frequencies(self, i: int) -> tuple[str, str]:
+        column = self.table.columns[i]
+        name, kind = name_sql(column.field_name), column.type.kind
+        finite = f" FILTER (isfinite({name}))" if kind in _FLOATS else ""
+        counts = f"histogram({name}){finite}"
+        return f"list_transform(map_keys({counts}), lambda v: {_readable('v', kind)})", f"map_values({counts})"
+
+    def _most_frequent(
+        self, i: int, values: Sequence[Scalar], counts: Sequence[int]
+    ) -> tuple[int, tuple[TopValue, ...]]:
+        ordered = sorted(map(TopValue, values, map(int, counts)), key=lambda t: (-t.count, str(t.value)))
+        if len(ordered) <= _CATEGORIES:
+            return len(ordered), tuple(ordered)
+        frequent = max(2, 2 * int(self.basic[i]["present"]) // len(ordered))
+        return len(ordered), tuple(t for t in ordered[:_TOP] if t.count >= frequent)
+
+    def _count_distinct(self, counted: dict[int, int]) -> dict[int, tuple[int, bool]]:
+        """Distinct values of every column, and whether they were counted exactly."""
+        found: dict[int, tuple[int, bool]] = {}
+        asked = []
+        for i, column in enumerate(self.table.columns):
+            decides = column.unique or (column.key_position and len(self.table.key) == 1)
+            if i in counted:
+                found[i] = (counted[i], True)
+            elif not self.basic[i]["present"]:
+                found[i] = (0, True)
+            elif self.rows <= _EXACT_ROWS or decides:
+                asked.append(i)
+            else:
+                found[i] = (min(int(self.basic[i]["about"]), int(self.basic[i]["present"])), False)
+        for some in _groups(asked):
+            names = ", ".join(f"count(DISTINCT {name_sql(self.table.columns[i].field_name)})" for i in some)
+            (row,) = self.connection.execute(f"SELECT {names} FROM staged").fetchall()
+            found |= {i: (int(n), True) for i, n in zip(some, row, strict=True)}
+        return found
+
+    def _duplicates(self, distinct: dict[int, tuple[int, bool]]) -> int:
+        """Rows beyond the first of their kind; none where a column never repeats a value."""
+        if any(exact and n == self.rows for n, exact in distinct.values()):
+            return 0
+        names = ", ".join(name_sql(c.field_name) for c in self.table.columns)
+        (row,) = self.connection.execute(f"SELECT count(*) - count(DISTINCT hash({names})) FROM staged").fetchall()
+        return int(row[0])
+
+    def _sample(self) -> dict[int, list[str]]:
+        """Distinct values as text of the columns in which somebody may be told of, in an order of no meaning."""
+        found: dict[int, list[str]] = {}
+        asked = [i for i, c in enumerate(self.table.columns) if _may_tell(c.type.kind, self.basic[i])]
+        for some in _groups(asked):
+            (row,) = self.connection.execute(f"SELECT {', '.join(map(self._sample_of, some))} FROM staged").fetchall()
+            for i, values in zip(some, row, strict=True):
+                found[i] = sorted(values or [])
+                random.Random(0).shuffle(found[i])  # noqa: S311 - the same sample every time is what is wanted
+                del found[i][_SAMPLE:]
+        return found
+
+    def _sample_of(self, i: int) -> str:
+        name = name_sql(self.table.columns[i].field_name)
+        # By hash, and so many hashes that enough values come: the whole column need not be made distinct.
+        share = min(1.0, 1.2 * _SAMPLE / max(1, int(self.basic[i]["about"])))
+        some = f"hash({name}) <= {int(share * (2**64 - 1))}" if share < 1 else "true"
+        return f"CAST(list(DISTINCT {name}) FILTER ({some} AND {name} IS NOT NULL) AS VARCHAR[])"
+
+    def _column(
+        self,
+        i: int,
+        column: Column,
+        distinct: tuple[int, bool],
+        top: tuple[TopValue, ...],
+        sample: list[str],
+        spread: Distribution | None,
+    ) -> ColumnProfile:
+        basic, kind = self.basic[i], column.type.kind
+        pii = find(sample, name=column.name)
+        withheld = column.classification not in _OPEN or bool(pii)
+        shown: dict[str, Any] = {} if withheld or spread is None else {
+            "stddev": _rounded(spread.stddev), "quantiles": spread.quantiles, "quantiles_exact": spread.exact,
+            "histogram": spread.histogram,
+        }  # fmt: skip
+        if not withheld:
+            shown |= {
+                "min": _plain(basic.get("min")), "max": _plain(basic.get("max")), "mean": _rounded(basic.get("mean")),
+                "top": tuple(TopValue(_plain(t.value), t.count) for t in top),
+                "patterns": patterns_of(sample) if kind is Kind.STRING else (),
+            }  # fmt: skip
+        return ColumnProfile(
+            name=column.name,
+            field_name=column.field_name,
+            type=str(column.type),
+            classification=column.classification,
+            nulls=self.rows - int(basic["present"]),
+            distinct=distinct[0],
+            distinct_exact=distinct[1],
+            min_length=basic.get("min_length"),
+            max_length=basic.get("max_length"),
+            mean_length=_rounded(basic.get("mean_length")),
+            not_finite=int(basic.get("not_finite") or 0),
+            pii=pii,
+            withheld=withheld,
+            **shown,
+        )
+
+
+def _groups(columns: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (columns[at : at + _TOGETHER] for at in range(0, len(columns), _TOGETHER))
 
 
 def _measures(column: Column) -> dict[str, str]:
     name, kind = name_sql(column.field_name), column.type.kind
-    measures = {"present": f"count({name})"}
+    measures = {"present": f"count({name})", "about": f"approx_count_distinct({name})"}
     finite = f" FILTER (isfinite({name}))" if kind in _FLOATS else ""
-    if kind not in (Kind.BINARY, Kind.JSON):
+    if kind in _ORDERED:
         measures["min"] = _readable(f"min({name}){finite}", kind)
         measures["max"] = _readable(f"max({name}){finite}", kind)
     if kind in NUMBERS:
@@ -108,6 +218,7 @@ def _measures(column: Column) -> dict[str, str]:
     if kind in (Kind.STRING, Kind.JSON):
         measures["min_length"] = f"min(length({name}))"
         measures["max_length"] = f"max(length({name}))"
+        measures["mean_length"] = f"avg(length({name}))"
     if kind in _FLOATS:
         measures["not_finite"] = f"count(*) FILTER (NOT isfinite({name}))"
     return measures
@@ -132,56 +243,15 @@ def _plain(value: Any) -> Scalar:
     return value  # type: ignore[no-any-return]
 
 
-def _column(connection: duckdb.DuckDBPyConnection, column: Column, rows: int, found: dict[str, Any]) -> ColumnProfile:
-    name, kind = name_sql(column.field_name), column.type.kind
-    (counted,) = connection.execute(
-        f"SELECT count(*) FROM (SELECT DISTINCT {name} FROM staged WHERE {name} IS NOT NULL)"
-    ).fetchall()
-    distinct = int(counted[0])
-    pii = find(_sample(connection, name), name=column.name) if _may_hold_pii(kind, found.get("max")) else ()
-    withheld = column.classification not in _OPEN or bool(pii)
-    top: tuple[TopValue, ...] = ()
-    if not withheld and 0 < distinct <= _TOP_DISTINCT and kind not in (Kind.BINARY, Kind.JSON):
-        top = _top(connection, name, kind)
-    mean = found.get("mean")
-    return ColumnProfile(
-        name=column.name,
-        field_name=column.field_name,
-        type=str(column.type),
-        classification=column.classification,
-        nulls=rows - int(found["present"]),
-        distinct=distinct,
-        min=None if withheld else _plain(found.get("min")),
-        max=None if withheld else _plain(found.get("max")),
-        mean=None if withheld or mean is None else float(f"{mean:.12g}"),
-        min_length=found.get("min_length"),
-        max_length=found.get("max_length"),
-        not_finite=int(found.get("not_finite") or 0),
-        top=top,
-        pii=pii,
-        withheld=withheld,
-    )
+def _rounded(value: Any) -> float | None:
+    """To 12 digits: beyond, the order of additions shows."""
+    return None if value is None else float(f"{value:.12g}")
 
 
-def _top(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind) -> tuple[TopValue, ...]:
-    finite = f" AND isfinite({name})" if kind in _FLOATS else ""
-    rows = connection.execute(
-        f"SELECT {_readable(name, kind)}, count(*) AS n FROM staged WHERE {name} IS NOT NULL{finite}"
-        f" GROUP BY {name} ORDER BY n DESC, {name} LIMIT {_TOP}"
-    ).fetchall()
-    return tuple(TopValue(_plain(value), int(count)) for value, count in rows)
-
-
-def _may_hold_pii(kind: Kind, largest: Scalar) -> bool:
+def _may_tell(kind: Kind, basic: dict[str, Any]) -> bool:
     """Texts, days (of birth), and numbers long enough to be somebody's."""
+    if not basic["present"]:
+        return False
     if kind in INTEGERS:
-        return isinstance(largest, int) and largest >= _SHORTEST_IDENTIFIER
+        return bool(basic["max"] >= _SHORTEST_IDENTIFIER)
     return kind in (Kind.STRING, Kind.DATE)
-
-
-def _sample(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
-    rows = connection.execute(
-        f"SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT {name} AS v FROM staged WHERE {name} IS NOT NULL)"
-        f" ORDER BY hash(v), v LIMIT {_PII_SAMPLE}"
-    ).fetchall()
-    return [value for (value,) in rows]
