@@ -12,10 +12,12 @@ import codecs
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sluice.contract.document import Document, Path
-from sluice.contract.model import Dialect
+from sluice.contract.model import Column, Dialect, Table
+from sluice.contract.types import NUMBERS, Kind
 from sluice.errors import Finding
 
 COMPRESSIONS = ("none", "gz", "gzip", "bz2", "bzip2", "zst", "zstd", "zip", "tar")
@@ -77,6 +79,29 @@ def _contradictions(dialect: Dialect) -> Iterator[str]:
         yield f"{', '.join(sorted(both))} is in both trueValues and falseValues"
     if dialect.header is False and dialect.header_rows:
         yield "header is false, and headerRows names rows"
+
+
+def apply_to_columns(table: Table, dialect: Dialect, *, marks: bool) -> Table:
+    """`table` with what the dialect says about values among the options of the columns that it is meant for.
+
+    A column's own option stays. Without `marks`, for formats whose numbers are all written in one way, neither
+    dialect nor column has a decimal or a group mark.
+    """
+    moments = {Kind.DATE: dialect.date_format, Kind.TIME: dialect.time_format,
+               Kind.TIMESTAMP: dialect.timestamp_format, Kind.TIMESTAMPTZ: dialect.timestamp_format}  # fmt: skip
+
+    def options(column: Column) -> dict[str, Any]:
+        kind = column.type.kind
+        said: dict[str, Any] = {"format": moments.get(kind)}
+        if kind in NUMBERS:
+            said = {"decimalChar": dialect.decimal_char, "groupChar": dialect.group_char}
+        elif kind is Kind.BOOLEAN:
+            said = {"trueValues": dialect.true_values, "falseValues": dialect.false_values}
+        together = {**said, **column.options}
+        hidden = () if marks else ("decimalChar", "groupChar")
+        return {name: value for name, value in together.items() if value is not None and name not in hidden}
+
+    return replace(table, columns=tuple(replace(c, options=options(c)) for c in table.columns))
 
 
 def _read(

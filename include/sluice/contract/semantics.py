@@ -89,7 +89,10 @@ class _Reader:
             **read_options(self.document, data, path, self.findings),
         }
         try:
-            column_type = resolve(data.get("logicalType"), data.get("physicalType"), zoned=options.get("timezone"))
+            column_type = resolve(
+                data.get("logicalType"), data.get("physicalType"), zoned=options.get("timezone"),
+                form=options.get("format"),
+            )  # fmt: skip
         except UnknownTypeError as error:
             known = "physical" if "physicalType" in str(error) else "logical"
             names = PHYSICAL_TYPES if known == "physical" else LOGICAL_TYPES

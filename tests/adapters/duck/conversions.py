@@ -16,10 +16,10 @@ from sluice.contract.types import ColumnType, Kind
 
 
 def column_type(text: str) -> ColumnType:
-    """`decimal(5,2)` or a kind's name."""
-    kind, _, rest = text.partition("(")
-    numbers = [int(n) for n in rest.rstrip(")").split(",")] if rest else []
-    return ColumnType(Kind(kind), *numbers)
+    """A kind's name, or a physicalType such as `decimal(5,2)`, `smallint` or `varchar(3)`."""
+    from sluice.contract.types import resolve
+
+    return ColumnType(Kind(text)) if text in list(Kind) else resolve(None, text)
 
 
 def table_of(_allow_empty: bool = False, /, **columns: str | tuple[str, dict[str, Any]]) -> Table:

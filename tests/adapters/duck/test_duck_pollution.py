@@ -250,6 +250,11 @@ def test_blank_and_spaced_out(run: Convert) -> None:
         assert came_out(run(spaced.encode(), TABLE, dialect=Dialect(skip_initial_space=skip))) == ALL
 
 
+def test_spaces_around_names_and_values(run: Convert) -> None:
+    found = run(b" n , s \n 1 , x \n", table_of(n="int32", s="string"))
+    assert found.rows == [(1, "x ")] and found.converted.dialect["delimiter"] == ","
+
+
 def test_a_delimiter_after_every_row(run: Convert) -> None:
     lines = lines_of(ROWS)
     for header in (lines[0], lines[0] + ","):

@@ -72,8 +72,11 @@ def test_booleans_are_the_agreed_words(run: Convert) -> None:
     check(
         run,
         "boolean",
-        {**dict.fromkeys(("true", "T", "1", "Yes", " TRUE "), True), **dict.fromkeys(("false", "f", "0", "no"), False)},
-        dict.fromkeys(("y", "n", "on", "off", "2", "-1", "vrai"), "CAST"),
+        {
+            **dict.fromkeys(("true", "T", "1", "Yes", "Y", " TRUE "), True),
+            **dict.fromkeys(("false", "f", "0", "no", "n"), False),
+        },
+        dict.fromkeys(("on", "off", "2", "-1", "vrai"), "CAST"),
     )
 
 

@@ -16,6 +16,7 @@ from sluice.adapters.duck.jsonlines import json_part
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.quarantine import write_quarantine
 from sluice.adapters.duck.staging import Staging
+from sluice.contract.dialect import apply_to_columns
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
@@ -85,6 +86,7 @@ def convert(
     OUT_OF_MEMORY, DISK_FULL, DISK.
     """
     server_format = server_format.lower()
+    table = apply_to_columns(table, dialect, marks=server_format in DELIMITED)
     if server_format not in FORMATS:
         raise SourceError(
             "UNKNOWN_FORMAT", f"format {server_format!r} is not known", where=table.name,

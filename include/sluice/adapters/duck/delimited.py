@@ -36,7 +36,7 @@ def delimited_part(
     Raises SourceError (EMPTY_FILE, BAD_HEADER, MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, COLUMN_LIMIT),
     BadInputError.
     """
-    text = open_text(display, path, dialect.encoding, utf8)
+    text = open_text(display, path, dialect.encoding, utf8, [c.name for c in table.columns])
     begin = _after_lines(text, dialect)
     with text.utf8.open("rb") as file:
         file.seek(begin)
@@ -44,7 +44,7 @@ def delimited_part(
     spelling = resolve(dialect, server_format, sample, [c.name for c in table.columns], display)
     _check_columns(max(len(table.columns), _columns_at_most(sample, spelling)), display, limits)
     heading = find_heading(text, spelling, dialect, table, begin)
-    used = report(spelling, dialect, sample) | {"encoding": text.encoding}
+    used = report(spelling, dialect, sample) | {"encoding": text.encoding, "encodingConfidence": text.confidence}
     if heading is None:
         if table.allow_empty:
             return None, used

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from sluice.adapters.duck.charset import byte_order_mark, detect
 from sluice.errors import BadInputError
 
 _BLOCK = 1 << 20
 _LF = 10
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+_STATEFUL = ("iso2022", "hz", "utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined")
+"""Codecs in which a byte's meaning depends on what came long before: no record of theirs stands for itself."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +31,35 @@ class TextFile:
     encoding: str
     start: int
     bom: int
+    confidence: str = "certain"
+    """How sure the encoding is: declared, certain, likely or guess."""
 
     @property
     def transcoded(self) -> bool:
         return self.utf8 != self.original
 
 
-def open_text(display: str, path: Path, declared: str | None, utf8: Path) -> TextFile:
-    """The file as UTF-8; `utf8` is where to write it if it has to be transcoded.
+def open_text(display: str, path: Path, declared: str | None, utf8: Path, names: Sequence[str] = ()) -> TextFile:
+    """The file as UTF-8; `utf8` is where to write it if it has to be transcoded. `names` should stand in its header.
 
     A byte that the encoding does not know becomes a byte that UTF-8 does not know either, so that
     its record is found out later as INVALID_ENCODING. Raises BadInputError UNKNOWN_ENCODING.
     """
-    with path.open("rb") as file:
-        head = file.read(4)
-    mark, marked = next(((bom, name) for bom, name in _BOMS if head.startswith(bom)), (b"", ""))
-    encoding = _canonical(declared or marked or "utf-8", display)
+    mark, marked = byte_order_mark(path)
+    encoding, confidence = (declared, "declared") if declared else (marked, "certain")
+    if not encoding:
+        encoding, confidence = detect(path, names)
+    encoding = _canonical(encoding, display)
     if encoding == "utf-8" and not marked.startswith(("utf-16", "utf-32")):
-        return TextFile(display, path, path, "utf-8", len(mark), len(mark))
+        return TextFile(display, path, path, "utf-8", len(mark), len(mark), confidence)
     if encoding in ("utf-16", "utf-32"):
-        encoding = marked if marked.startswith(encoding) else f"{encoding}-le"
+        found, _ = (marked, "") if marked else detect(path)
+        encoding = found if found.startswith(encoding) else f"{encoding}-le"
     elif encoding == "utf-8":
         encoding = marked
     bom = len(mark) if marked == encoding else 0
     _transcode(path, encoding, bom, utf8)
-    return TextFile(display, path, utf8, encoding, 0, bom)
+    return TextFile(display, path, utf8, encoding, 0, bom, confidence)
 
 
 def _canonical(encoding: str, display: str) -> str:
@@ -70,6 +71,11 @@ def _canonical(encoding: str, display: str) -> str:
         raise BadInputError(
             "UNKNOWN_ENCODING", f"encoding {encoding!r} is not known", where=display,
             mend="Use a name such as utf-8, latin-1, cp1252 or utf-16.",
+        )  # fmt: skip
+    if name.startswith(_STATEFUL):
+        raise BadInputError(
+            "UNKNOWN_ENCODING", f"encoding {encoding!r} cannot be read record by record", where=display,
+            mend="Deliver the file in UTF-8.",
         )  # fmt: skip
     return {"utf-8-sig": "utf-8", "ascii": "utf-8"}.get(name, name)
 

@@ -55,6 +55,16 @@ def strptime_format(pattern: str) -> DateFormat:
             parts.append(part.group(1).replace("''", "'").replace("%", "%%") or "'")
         elif text == "'":
             raise BadInputError("DATE_FORMAT", f"the format {pattern!r} has an apostrophe that is never closed")
+        elif reserved := set(text) & set("[]{}#"):
+            raise BadInputError(
+                "DATE_FORMAT", f"{min(reserved)!r} in the format {pattern!r} is not supported",
+                mend="Put it between apostrophes if it is text; optional parts cannot be declared.",
+            )  # fmt: skip
         else:
             parts.append(text.replace("%", "%%"))
+    if any(p in ("%I", "%-I") for p in parts) and "%p" not in parts:
+        raise BadInputError(
+            "DATE_FORMAT", f"the format {pattern!r} has hours up to 12 and does not say of which half of the day",
+            mend="Write HH for hours up to 23, or add an `a` for AM and PM.",
+        )  # fmt: skip
     return DateFormat("".join(parts), zoned)

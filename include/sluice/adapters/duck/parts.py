@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.adapters.duck.encoding import TextFile
+from sluice.adapters.duck.reasons import explain
 from sluice.adapters.duck.records import MAX_LINE
 from sluice.adapters.duck.spans import Shape
 from sluice.adapters.duck.spelling import Spelling
-from sluice.adapters.duck.values import explain
 from sluice.contract.model import Column
 
 STRUCTURE = {

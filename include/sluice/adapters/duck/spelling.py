@@ -168,8 +168,8 @@ def gap_between(line: bytes, quote: bytes, names: list[str]) -> bytes:
     gap = gaps.pop() if len(gaps) == 1 else b""
     if not gap or len(gap) > 8 or re.search(rb"[\w\r\n\0]", gap):
         return b""
-    # A space after the mark is no part of it: `skipInitialSpace` takes care of that.
-    return gap.rstrip(b" ") or gap
+    # Spaces around the mark are no part of it: `skipInitialSpace` takes care of those after it.
+    return gap.strip(b" ") or gap
 
 
 def _spaced(sample: bytes, delimiter: bytes, quote: bytes) -> bool:

@@ -1,0 +1,112 @@
+"""Encodings, declared and detected: texts come back exactly, and what cannot be read is kept byte by byte."""
+
+from __future__ import annotations
+
+import codecs
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.duck.conversions import Convert, convert_bytes, table_of
+from sluice.contract.model import Dialect
+from sluice.errors import BadInputError
+
+TABLE = table_of(n="int32", s="string")
+GERMAN = ["Größe", "Müller", "Straße 5", "Äpfel", "Öl"]
+FRENCH = ["café", "naïve", "don’t", "5 €", "« œuvre »", "17 °C"]
+
+
+def text(words: list[str]) -> str:
+    return "n,s\n" + "".join(f"{n},{w}\n" for n, w in enumerate(words))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "confidence"),
+    [
+        ("utf-8", b"", "certain"), ("utf-8", codecs.BOM_UTF8, "certain"),
+        ("utf-16-le", codecs.BOM_UTF16_LE, "certain"), ("utf-16-be", codecs.BOM_UTF16_BE, "certain"),
+        ("utf-32-le", codecs.BOM_UTF32_LE, "certain"), ("utf-32-be", codecs.BOM_UTF32_BE, "certain"),
+        ("utf-16-le", b"", "likely"), ("utf-16-be", b"", "likely"), ("utf-32-le", b"", "likely"),
+        ("utf-32-be", b"", "likely"), ("cp1252", b"", "likely"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("words", [GERMAN, FRENCH])
+def test_detected(run: Convert, encoding: str, mark: bytes, confidence: str, words: list[str]) -> None:
+    found = run(mark + text(words).encode(encoding), TABLE)
+    assert [s for _, s in found.rows] == words and not found.quarantine
+    used = found.converted.dialect
+    assert (used["encoding"], used["encodingConfidence"]) == (encoding, confidence) and "encoding" in used["detected"]
+
+
+def test_detected_after_a_million_plain_bytes(run: Convert) -> None:
+    words = ["plain"] * 200_000 + GERMAN
+    assert [s for _, s in run(text(words).encode("cp1252"), TABLE).rows] == words
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp1250", "cp932", "gb18030", "koi8-r"])
+def test_detected_by_the_contracts_names(run: Convert, encoding: str) -> None:
+    name, word = {"cp1250": ("wielkość", "żółć")}.get(encoding) or {
+        "cp932": ("名前", "日本"),
+        "gb18030": ("姓名", "北京"),
+    }.get(encoding, ("имя", "Привет"))
+    found = run(f"n,{name}\n1,{word}\n".encode(encoding), table_of(n="int32", **{name: "string"}))
+    assert found.rows == [(1, word)] and found.converted.dialect["encodingConfidence"] == "certain"
+
+
+@pytest.mark.parametrize("words", [["Привет", "мир"], ["żółć", "gęś"]])
+def test_what_cannot_be_told_is_not_guessed(run: Convert, words: list[str]) -> None:
+    raw = text(["plain", *words]).encode("cp1251" if words[0] == "Привет" else "cp1250")
+    found = run(raw, TABLE)
+    assert found.rows == [(0, "plain")] and found.codes == ["INVALID_ENCODING"] * 2
+    assert [q["raw"] for q in found.quarantine] == raw.splitlines()[2:]
+
+
+def test_a_few_bad_bytes_do_not_make_it_another_encoding(run: Convert) -> None:
+    raw = text(GERMAN).encode() + b"7,M\xfcller\n8,ok\n"
+    found = run(raw, TABLE)
+    assert [s for _, s in found.rows] == [*GERMAN, "ok"] and [q["raw"] for q in found.quarantine] == [b"7,M\xfcller"]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["latin-1", "cp1252", "cp437", "cp1251", "utf-16", "utf-32-be", "cp932", "mac-roman"]
+)
+def test_declared(run: Convert, encoding: str) -> None:
+    words = ["Привет"] if encoding == "cp1251" else ["日本", "ok"] if encoding == "cp932" else ["é", "Größe"]
+    found = run(text(words).encode(encoding), TABLE, dialect=Dialect(encoding=encoding))
+    assert [s for _, s in found.rows] == words
+    assert found.converted.dialect["encodingConfidence"] == "declared"
+
+
+def test_bytes_that_the_declared_encoding_does_not_know(run: Convert) -> None:
+    for encoding, bad in (("cp1252", b"\x81"), ("utf-8", b"\xff"), ("cp932", b"\x81\xff"), ("ascii", b"\xe9")):
+        raw = b"n,s\n1,a\n2,x" + bad + b"y\n3,b\n"
+        found = run(raw, TABLE, dialect=Dialect(encoding=encoding))
+        assert found.rows == [(1, "a"), (3, "b")], encoding
+        (row,) = found.quarantine
+        assert (row["reason_code"], row["raw"], row["line"]) == ("INVALID_ENCODING", b"2,x" + bad + b"y", 3)
+        assert raw[row["byte_offset"] :].startswith(row["raw"])
+    raw = "n,s\n1,a\n".encode("utf-16-le") + "2,x".encode("utf-16-le") + b"\x00\xd8" + "\n3,b\n".encode("utf-16-le")
+    found = run(raw, TABLE, dialect=Dialect(encoding="utf-16-le"))
+    assert found.rows == [(1, "a"), (3, "b")] and found.codes == ["INVALID_ENCODING"]
+
+
+@pytest.mark.parametrize("encoding", ["iso2022_jp", "utf-7", "punycode", "hz", "nonsense"])
+def test_encodings_that_cannot_be_used_are_named(run: Convert, encoding: str) -> None:
+    with pytest.raises(BadInputError, match="UNKNOWN_ENCODING"):
+        run(b"n,s\n1,a\n", TABLE, dialect=Dialect(encoding=encoding))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    words=st.lists(st.text(st.characters(codec="cp1252", exclude_characters="\0\r\n\",", min_codepoint=32), max_size=8),
+                   min_size=1, max_size=12),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]),
+)  # fmt: skip
+def test_any_text_comes_back_from_any_declared_encoding(words, encoding) -> None:
+    quoted = [f'"{w}"' for w in words]
+    with tempfile.TemporaryDirectory() as folder:
+        found = convert_bytes(Path(folder), text(quoted).encode(encoding), TABLE, dialect=Dialect(encoding=encoding))
+    assert [s for _, s in found.rows] == words
