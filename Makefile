@@ -7,11 +7,16 @@ UV := $(VENV)/.uv/bin/uv
 # Compiled once here, so that no task pays for it later.
 INSTALL := $(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python
 EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header pyproject.toml
+COMPILE_GROUP := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header
+COMPILE := $(COMPILE_GROUP) pyproject.toml
 
 TEST_ORDER := tests/unit tests/adapters tests/stack tests/dags tests/e2e
 
-.PHONY: help setup demo up down doctor test test-fast lint lock clean
+# Rows of the measured data: 1M (five minutes), 10M, 50M.
+ROWS ?= 1M
+BENCH := .venv-bench
+
+.PHONY: help setup demo up down doctor test test-fast lint bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,13 +44,17 @@ test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
 lint: $(VENV)/.ready-dev ## Ruff, mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+bench: $(VENV)/.ready $(BENCH)/.ready ## Measure against DuckDB, pyarrow, polars, pandas, dlt (ROWS=10M)
+	@PYTHONPATH=include:tests $(BIN)/python -m bench --rows $(ROWS)
+
 lock: $(UV) ## Renew the locks from pyproject.toml
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) --extra production -c requirements.txt -o requirements-production.txt
+	$(COMPILE_GROUP) --group pyproject.toml:bench -o requirements-bench.txt
 
 clean: ## Remove the environment and the local stack's state (run `make down` first)
-	rm -rf $(VENV) .sluice
+	rm -rf $(VENV) $(BENCH) .sluice .bench
 
 # uv lives beside the environment it fills: `pip sync` would otherwise remove it.
 $(UV):
@@ -62,4 +71,10 @@ $(VENV)/.ready: requirements.txt pyproject.toml $(UV)
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	@$(INSTALL) requirements-dev.txt
 	@$(EDITABLE)
+	@touch $@
+
+$(BENCH)/.ready: requirements-bench.txt $(UV)
+	@echo "Making the environment in $(BENCH) (once)"
+	@$(PYTHON) -m venv $(BENCH)
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BENCH)/bin/python requirements-bench.txt
 	@touch $@

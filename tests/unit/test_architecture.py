@@ -109,6 +109,6 @@ def test_every_top_level_entry_is_agreed() -> None:
     files = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
     agreed = {
         "dags", "plugins", "expectations", "include", "tests", "docs", "docker-compose.yaml", "requirements.txt", "requirements-dev.txt",
-        "requirements-production.txt", "README.md", "pyproject.toml", "Makefile", "Dockerfile", "LICENSE", ".ci", ".gitignore", ".dockerignore",
+        "requirements-production.txt", "requirements-bench.txt", "README.md", "pyproject.toml", "Makefile", "Dockerfile", "LICENSE", ".ci", ".gitignore", ".dockerignore",
     }  # fmt: skip
     assert {f.split("/")[0] for f in files} <= agreed
