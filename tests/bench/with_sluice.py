@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.data import COLUMNS
@@ -57,15 +58,18 @@ def land(source: Path, work: Path) -> Run:
     from sluice.lake import Layout
     from sluice.settings import load
     from sluice.stream.land import land_table
+    from sluice.stream.replay import Fate, Replays
 
     contract = read_contract(contract_text(source))
     settings = load({"SLUICE_MEMORY_LIMIT": MEMORY, "SLUICE_THREADS": str(THREADS)})
+    layout, store = Layout((work / "lake").as_uri()), FileStore()
+    replays = Replays(store, layout, "measured", lambda load, offer: Fate.OVER, lambda: datetime.now(UTC))
     (work / "scratch").mkdir()
 
     def run() -> int:
         return land_table(
-            contract, contract.tables[0], str(source.parent), settings, origin=FileStore(), store=FileStore(),
-            layout=Layout((work / "lake").as_uri()), scratch=work / "scratch",
+            contract, contract.tables[0], str(source.parent), settings, origin=store, store=store, layout=layout,
+            scratch=work / "scratch", replays=replays,
         ).rows_read  # fmt: skip
 
     return run

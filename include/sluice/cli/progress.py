@@ -95,6 +95,6 @@ def _share(size: int, scratch: Path) -> tuple[str, float | None]:
     from sluice.adapters.duck import share_done
 
     copied = sum(f.stat().st_size for f in scratch.glob("attempt-*/source-*/*")) if size else 0
-    if copied < size:
+    if 0 < copied < size:
         return " (copying)", copied / size
     return "", share_done()
