@@ -55,5 +55,5 @@ def test_targets_are_judged_round_by_round() -> None:
     }
     (verdict,) = measure.verdicts(found, 1_000_000)
     assert (verdict.wall, verdict.cpu, verdict.low, verdict.high) == (2.0, 2.0, 1.0, 4.0)
-    assert not verdict.target.met(verdict.wall)
+    assert not verdict.met
     assert not measure.verdicts(found, 20_000)

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         picture = given.out / "images" / f"bench-{report.size_name(rows)}.svg"
         subprocess.run([python, Path(__file__).with_name("plot.py"), results, picture], check=True)
     for verdict in judged:
-        mark = "met   " if verdict.target.met(verdict.wall) else "MISSED"
+        mark = "met   " if verdict.met else "MISSED"
         print(
             f"{mark} {verdict.target.what}: {verdict.wall:.2f} (CPU {verdict.cpu:.2f}), limit {verdict.target.limit:.2f}"
         )

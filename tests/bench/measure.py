@@ -88,6 +88,11 @@ class Verdict:
     low: float
     high: float
 
+    @property
+    def met(self) -> bool:
+        """By both: a busy machine blurs wall time, and CPU time does not see a core that idles."""
+        return self.target.met(self.wall) and self.target.met(self.cpu)
+
 
 def verdicts(found: Mapping[str, Measured], rows: int) -> list[Verdict]:
     """The targets whose cases were measured. A ratio is taken within a round, then the median over rounds."""
