@@ -192,6 +192,7 @@ def test_ctrl_c_leaves_the_earlier_results_and_nothing_half_written(shop: Path) 
     running = subprocess.Popen(
         [SLUICE, "try", str(shop / "shop.odcs.yaml"), "--out", str(shop / "out")],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # in the background it is ignored
     )  # fmt: skip
     folder = shop / "out/shop"
     deadline = time.monotonic() + 30
