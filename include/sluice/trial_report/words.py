@@ -97,11 +97,11 @@ def failed_rules(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
 def dialect_words(dialect: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     """How a table's files were written: (term, value, whether it was detected). Empty for binary formats."""
     detected = set(dialect.get("detected") or ())
-    skipped = ("detected", "files")
+    skipped = ("detected", "files", "columns")
     return [
         (term, _visible(value), term in detected)
         for term, value in dialect.items()
-        if term not in skipped and value not in (None, "", [])
+        if term not in skipped and (value is False or value not in (None, "", [], 0))
     ]
 
 
