@@ -89,7 +89,7 @@ def versions(elsewhere: Path) -> dict[str, str]:
         for places in (None, [str(elsewhere)]):
             options = {"path": places} if places else {}
             match = next(iter(metadata.distributions(name=tool, **options)), None)
-            if match is not None and match.metadata["Name"].lower() == tool:
+            if match is not None and match.metadata["Name"].lower().replace("_", "-") == tool:
                 found[tool] = match.version
     return found
 
