@@ -76,13 +76,19 @@ def sluice(source: Path, work: Path) -> Run:
     """Sluice: the suite is Great Expectations', and so is the verdict."""
     from bench.with_sluice import contract_text
     from sluice.adapters import gx
+    from sluice.adapters.duck import Staged
     from sluice.checks.rules import Rule
     from sluice.contract.reading import read_contract
 
     table = read_contract(contract_text(source)).tables[0]
     rules = [Rule(f"r{i}", "expectation", kind, kwargs) for i, (kind, kwargs) in enumerate(EXPECTATIONS)]
     gx.verify(rules)  # imports Great Expectations
-    return lambda: sum(r.success is True for r in gx.validate(rules, [source], table, scratch=work))
+
+    def run() -> int:
+        with Staged({table.name: [source]}, memory_limit=MEMORY, threads=THREADS, scratch=work) as data:
+            return sum(r.success is True for r in gx.validate(rules, [source], table, data))
+
+    return run
 
 
 def gx_pandas(source: Path, work: Path) -> Run:
