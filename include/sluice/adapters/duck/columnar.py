@@ -1,139 +1,180 @@
-"""Parquet in, Parquet out: a file that fits the contract without loss is written anew in the contract's form."""
+"""Opens files with types: Parquet as it lies where DuckDB reads it right, everything else written plainly first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
-from sluice.adapters.duck.header import match_names
-from sluice.adapters.duck.values import STRICT_JSON, duck_type, is_strict_json
-from sluice.contract.model import Column, Table
-from sluice.contract.types import NUMBERS, ColumnType, Kind
-from sluice.errors import SourceError, TerminalError
+from sluice.adapters.duck.arrow_files import has_int96, open_source
+from sluice.adapters.duck.avro import open_avro
+from sluice.adapters.duck.excel import open_sheet
+from sluice.adapters.duck.forms import Form, Shape, form_of, mismatch
+from sluice.adapters.duck.partitions import match_columns, partition_values
+from sluice.adapters.duck.plain import plain_form, write_plain
+from sluice.adapters.duck.quarantine import write_rows
+from sluice.adapters.duck.readable import Field, Readable, corrupt
+from sluice.adapters.duck.typed import OddValueError, TypedStaging
+from sluice.contract.model import Dialect, Table
+from sluice.errors import SourceError
+from sluice.limits import Limits
 
-_INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
+PARQUET, ORC, ARROW, AVRO, EXCEL = "parquet", "orc", "arrow", "avro", "excel"
+FAMILIES = {
+    "parquet": PARQUET, "orc": ORC, "arrow": ARROW, "feather": ARROW, "avro": AVRO, "excel": EXCEL, "xlsx": EXCEL,
+    "xls": EXCEL, "xlsb": EXCEL, "ods": EXCEL,
+}  # fmt: skip
+"""Format → the family that reads it."""
 
 
-def convert_parquet(
-    files: Sequence[tuple[str, Path]], table: Table, out: Path, *, memory_limit: str, threads: int, scratch: Path
-) -> int:
-    """Write `out` from Parquet files; the number of rows.
+@dataclass(frozen=True)
+class Staged:
+    """What became of typed files: staged files with their rows, quarantined rows by reason, what was used to read each."""
 
-    Raises SourceError CORRUPT_PARQUET, TYPE_MISMATCH (schema, or values that would lose something), and those
-    of `match_names`; TerminalError ROW_COUNT.
+    read: int
+    staged: list[tuple[Path, int]]
+    reasons: dict[str, int]
+    dialects: dict[str, dict[str, Any]]
+
+
+def stage_typed(
+    files: Sequence[tuple[str, Path]],
+    table: Table,
+    server_format: str,
+    dialect: Dialect,
+    limits: Limits,
+    *,
+    out: Path,
+    quarantine: Path,
+    memory_limit: str,
+    threads: int,
+    scratch: Path,
+) -> Staged:
+    """Stage the files into the folder `out`, and what does not fit into the file `quarantine`.
+
+    Raises SourceError EMPTY_FILE, those of `open_typed` and of TypedStaging.
     """
-    selects = []
-    expected = 0
-    for display, path in files:
-        schema, rows = _footer(display, path)
-        match_names(schema.names, table, display)
-        expected += rows
-        selects.append(_select(path, schema, table, display))
-    threads = max(threads, MIN_THREADS)
-    paths = [p for _, p in files]
-    with connect(memory_limit, threads, scratch, paths=paths, folders=[out.parent]) as connection:
-        if any(c.type.kind is Kind.JSON for c in table.columns):
-            connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
-        try:
-            (row,) = connection.execute(
-                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({COPY_OPTIONS})"
-            ).fetchall()
-        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as e:
-            message = str(e).split("\n", 1)[0]
-            raise SourceError(
-                "TYPE_MISMATCH", f"a value does not fit the contract: {message}", where=files[0][0],
-                mend="Correct the column's type in the contract, or the file.",
-            ) from e  # fmt: skip
-        except (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException) as e:
-            message = str(e).split("\n", 1)[0]
-            raise _corrupt(files[0][0], message) from e
-    if row[0] != expected:
-        raise TerminalError("ROW_COUNT", f"the files say {expected} rows, {row[0]} came out", where=table.name)
-    return expected
-
-
-def _footer(display: str, path: Path) -> tuple[pa.Schema, int]:
-    try:
-        with pq.ParquetFile(path) as file:
-            return file.schema_arrow, file.metadata.num_rows
-    except (pa.ArrowException, OSError) as e:
-        raise _corrupt(display, str(e)) from e
-
-
-def _corrupt(display: str, message: str) -> SourceError:
-    return SourceError(
-        "CORRUPT_PARQUET", f"the Parquet file cannot be read: {message}", where=display, mend="Deliver the file again."
-    )
-
-
-def _select(path: Path, schema: pa.Schema, table: Table, display: str) -> str:
-    values = []
-    for column in table.columns:
-        found = schema.field(column.name).type
-        if not _fits(found, column.type):
-            raise SourceError(
-                "TYPE_MISMATCH",
-                f"column {column.name!r} is {found} in the file and {column.type} in the contract",
-                where=display,
-                mend="Correct the column's type in the contract, or the file.",
+    family = FAMILIES[server_format]
+    for plainly in (False, True):
+        readables, dialects = [], {}
+        for number, (display, path) in enumerate(files):
+            if not path.stat().st_size:
+                if not table.allow_empty:
+                    raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver it again.")
+                dialects[display] = dict[str, Any]()
+                continue
+            target = scratch / f"plain-{number}.parquet"
+            readable, dialects[display] = open_typed(
+                display, path, table, family, dialect, limits, target=target, plainly=plainly
             )
-        values.append(f"{_value(column, found)} AS {name_sql(column.field_name)}")
-    return f"SELECT {', '.join(values)} FROM read_parquet({list_sql([str(path)])})"
+            readables.append(readable)
+        staging = TypedStaging(readables, table, dialect.null_sequence, scratch)
+        try:
+            staged = staging.write(out, memory_limit=memory_limit, threads=threads)
+        except OddValueError:
+            continue  # DuckDB gives up on the whole file; written plainly, only the rows are lost that it meant
+        break
+    reasons = write_rows(staging.bad_rows(memory_limit=memory_limit, threads=threads), quarantine)
+    staging.check(sum(rows for _, rows in staged), sum(reasons.values()))
+    return Staged(sum(r.rows for r in readables), staged, reasons, dialects)
 
 
-def _value(column: Column, found: pa.DataType) -> str:
-    source = name_sql(column.name)
-    value = f"CAST({source} AS {duck_type(column.type)})"
-    if column.type.kind is Kind.JSON:
-        valid = f"{source} IS NULL OR (json_valid({source}) AND {STRICT_JSON}({source}))"
-        no_json = text_sql(f"{column.name!r} holds text that is no JSON")
-        return f"CASE WHEN {valid} THEN {source} ELSE error({no_json}) END"
-    if (pa.types.is_timestamp(found) or pa.types.is_time64(found)) and found.unit == "ns":
-        lossy = text_sql(f"{column.name!r} has nanoseconds, which would be cut off")
-        exact = f"{source} IS NULL OR epoch_ns({source}) % 1000 = 0"
-        return f"CASE WHEN {exact} THEN {value} ELSE error({lossy}) END"
-    return value
+def open_typed(
+    display: str,
+    path: Path,
+    table: Table,
+    family: str,
+    dialect: Dialect,
+    limits: Limits,
+    *,
+    target: Path,
+    plainly: bool = False,
+) -> tuple[Readable, dict[str, Any]]:
+    """The file, readable by DuckDB (at `target` where it had to be written anew), and what was detected on the way.
+
+    `plainly`: write it anew in any case. Raises SourceError CORRUPT_PARQUET, CORRUPT_ORC ..., TOO_MANY_COLUMNS, TYPE_MISMATCH, SHEET,
+    and those of `match_names`.
+    """
+    used: dict[str, Any] = {}
+    case_blind = dialect.case_sensitive_header is False
+    if family == EXCEL:
+        readable, used = open_sheet(display, path, table, dialect, limits, target)
+    elif family == AVRO:
+        readable = open_avro(display, path, table, limits, target, case_blind=case_blind)
+    else:
+        readable = _columnar(display, path, table, family, limits, target, case_blind=case_blind, plainly=plainly)
+    _check_types(readable, table)
+    both = {i: v for i, v in partition_values(display, table).items() if i in readable.fields}
+    return replace(readable, constants={**readable.constants, **both}), used
 
 
-def _fits(found: pa.DataType, expected: ColumnType) -> bool:
-    """Whether every value of `found` is one of `expected`, or (nanoseconds, JSON) can be checked one by one."""
-    types = pa.types
-    if types.is_dictionary(found):
-        found = found.value_type
-    if types.is_null(found):
-        return True
-    kind = expected.kind
-    if kind in NUMBERS:
-        return _number_fits(found, expected)
-    if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
-        return bool(types.is_timestamp(found)) and (found.tz is not None) == (kind is Kind.TIMESTAMPTZ)
-    same = {
-        Kind.STRING: (types.is_string, types.is_large_string, types.is_string_view),
-        Kind.JSON: (types.is_string, types.is_large_string, types.is_string_view),
-        Kind.BINARY: (types.is_binary, types.is_large_binary, types.is_fixed_size_binary),
-        Kind.BOOLEAN: (types.is_boolean,),
-        Kind.DATE: (types.is_date32,),
-        Kind.TIME: (types.is_time,),
-    }[kind]
-    return any(test(found) for test in same)
+def _columnar(
+    display: str,
+    path: Path,
+    table: Table,
+    family: str,
+    limits: Limits,
+    target: Path,
+    *,
+    case_blind: bool,
+    plainly: bool,
+) -> Readable:
+    with open_source(display, path, family) as source:
+        names = source.schema.names
+        check_columns(len(names), display, limits)
+        order, absent = match_columns(names, table, display, case_blind=case_blind)
+        if family == PARQUET and not plainly and _is_direct(path, source.schema):
+            fields: dict[int, tuple[Field, ...]] = {
+                p: (Field(n, form_of(source.schema.field(i).type)),)
+                for i, (n, p) in enumerate(zip(names, order, strict=True))
+            }
+            return Readable(display, path, source.rows or 0, fields, absent)
+        for i, position in enumerate(order):
+            _, form = plain_form(source.schema.field(i).type)
+            if why := _mismatch(table, position, form):
+                raise _type_mismatch(table, position, form.name, display, why)
+        rows, fields = write_plain(source.schema, source.batches(), order, target, set(order))
+        if source.rows is not None and rows != source.rows:
+            raise corrupt(display, family, f"it says {source.rows} rows and has {rows}")
+    return Readable(display, target, rows, fields, absent)
 
 
-def _number_fits(found: pa.DataType, expected: ColumnType) -> bool:
-    types = pa.types
-    kind = expected.kind
-    if types.is_integer(found):
-        bits = found.bit_width + (1 if types.is_unsigned_integer(found) else 0)
-        if kind is Kind.DECIMAL:
-            return _INTEGER_DIGITS[found.bit_width] <= expected.precision - expected.scale
-        return bool(bits <= {Kind.INT32: 32, Kind.INT64: 64, Kind.FLOAT32: 24, Kind.FLOAT64: 53}[kind])
-    if types.is_decimal(found):
-        wide = expected.precision - expected.scale >= found.precision - found.scale
-        return bool(kind is Kind.DECIMAL and wide and expected.scale >= found.scale)
-    if types.is_floating(found):
-        return bool(found.bit_width <= {Kind.FLOAT32: 32, Kind.FLOAT64: 64}.get(kind, 0))
-    return False
+def _is_direct(path: Path, schema: pa.Schema) -> bool:
+    """Whether DuckDB reads every column as what it is."""
+    if any(form_of(f.type).shape is Shape.OTHER for f in schema) or "file_row_number" in schema.names:
+        return False
+    with pq.ParquetFile(path) as file:
+        return not has_int96(file)
+
+
+def check_columns(count: int, display: str, limits: Limits) -> None:
+    """Raises SourceError TOO_MANY_COLUMNS beyond the limit."""
+    if count > limits.columns:
+        raise SourceError(
+            "TOO_MANY_COLUMNS", f"the file has {count:,} columns, {limits.columns:,} are allowed", where=display,
+            mend="Split the table, or raise SLUICE_MAX_COLUMNS.",
+        )  # fmt: skip
+
+
+def _check_types(readable: Readable, table: Table) -> None:
+    for position, fields in readable.fields.items():
+        for field in fields:
+            if why := _mismatch(table, position, field.form):
+                raise _type_mismatch(table, position, field.form.name, readable.display, why)
+
+
+def _mismatch(table: Table, position: int, form: Form) -> str | None:
+    column = table.columns[position]
+    return mismatch(form, column.type, zone_declared=bool(column.options.get("defaultTimezone")))
+
+
+def _type_mismatch(table: Table, position: int, found: str, display: str, why: str) -> SourceError:
+    column = table.columns[position]
+    return SourceError(
+        "TYPE_MISMATCH", f"column {column.name!r} is {found} in the file and {column.type} in the contract",
+        where=display, mend=why,
+    )  # fmt: skip

@@ -9,7 +9,6 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sluice.adapters.duck.columnar import convert_parquet
 from sluice.adapters.duck.connection import DISK_FULL, disk_full
 from sluice.adapters.duck.delimited import delimited_part
 from sluice.adapters.duck.jsonlines import json_part
@@ -18,12 +17,12 @@ from sluice.adapters.duck.quarantine import write_quarantine
 from sluice.adapters.duck.staging import Staging
 from sluice.contract.dialect import apply_to_columns
 from sluice.contract.model import Dialect, Table
+from sluice.contract.server import FORMATS
 from sluice.errors import SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
 JSON_LINES = ("json", "jsonl", "ndjson")
-FORMATS = (*DELIMITED, *JSON_LINES, "parquet")
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ def convert(
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
     MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY,
-    CORRUPT_PARQUET, TYPE_MISMATCH, NO_FILES), BadInputError when the contract asks for what cannot be done
-    (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for,
+    CORRUPT_PARQUET and its like, TYPE_MISMATCH, PARTITION, SHEET, TOO_MANY_COLUMNS, NO_FILES), BadInputError when
+    the contract asks for what cannot be done (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for,
     OUT_OF_MEMORY, DISK_FULL, DISK.
     """
     server_format = server_format.lower()
@@ -101,8 +100,8 @@ def convert(
     try:
         with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
             engine = _Engine(memory_limit, threads, Path(folder), limits)
-            if server_format == "parquet":
-                converted = _parquet(files, table, out, engine)
+            if server_format not in (*DELIMITED, *JSON_LINES):
+                converted = _typed(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
             else:
                 converted = _text(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
     except BaseException as e:
@@ -114,13 +113,35 @@ def convert(
     return converted
 
 
-def _parquet(files: Sequence[tuple[str, Path]], table: Table, out: Path, engine: _Engine) -> Converted:
-    staged = out / "part-0.parquet"
-    rows = convert_parquet(
-        files, table, staged, memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch
+def _typed(
+    files: Sequence[tuple[str, Path]],
+    table: Table,
+    server_format: str,
+    dialect: Dialect,
+    *,
+    out: Path,
+    quarantine: Path,
+    engine: _Engine,
+) -> Converted:
+    from sluice.adapters.duck.columnar import stage_typed
+
+    found = stage_typed(
+        files, table, server_format, dialect, engine.limits, out=out, quarantine=quarantine,
+        memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch,
+    )  # fmt: skip
+    _refuse_empty(found.read, files, table)
+    staged = tuple(StagedPart(path, rows) for path, rows in found.staged)
+    rows, bad = sum(part.rows for part in staged), sum(found.reasons.values())
+    return Converted(
+        staged, quarantine if bad else None, found.read, rows, bad, found.reasons, _dialects(found.dialects)
     )
-    _refuse_empty(rows, files, table)
-    return Converted((StagedPart(staged, rows),), None, rows, rows, 0, {}, {})
+
+
+def _dialects(used: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The first file's, and under `files` those that differ from it."""
+    first = next(iter(used.values()), {})
+    others = {display: dialect for display, dialect in used.items() if dialect != first}
+    return {**first, "files": others} if others else first
 
 
 def _text(
@@ -153,8 +174,6 @@ def _text(
     read, staged = staging.write(out / "part-0.parquet", memory_limit=engine.memory_limit, threads=engine.threads)
     _refuse_empty(read, files, table)
     reasons = write_quarantine(staging.bad_records(), table, quarantine)
-    first = next(iter(dialects.values()))
-    others = {display: used for display, used in dialects.items() if used != first}
     return Converted(
         staged=(StagedPart(out / "part-0.parquet", staged),),
         quarantine=quarantine if reasons else None,
@@ -162,7 +181,7 @@ def _text(
         rows_staged=staged,
         rows_quarantined=sum(reasons.values()),
         reasons=reasons,
-        dialect={**first, "files": others} if others else first,
+        dialect=_dialects(dialects),
     )
 
 
