@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.convert import Converted, convert
+from sluice.adapters.duck.convert import convert
+from sluice.adapters.duck.outcome import Converted
 from sluice.contract.model import Column, Dialect, Table
 from sluice.contract.types import ColumnType, Kind
 

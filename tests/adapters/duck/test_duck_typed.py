@@ -321,9 +321,32 @@ class TestPartitions:
             (1, 2023, "New York/USA"), (2, 2023, "New York/USA"), (1, 2024, None), (2, 2024, None), (3, 2025, "é"),
         ]  # fmt: skip
 
-    def test_a_partition_that_is_no_value_quarantines_its_rows(self, tmp_path: Path) -> None:
-        done = self.land(tmp_path, {"year=x/place=a/a": parquet(pa.table({"v": [1]}))}, self.TABLE, "parquet")
-        assert done.reasons == {"CAST": 1}
+    def test_a_partition_that_is_no_value_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match=r"PARTITION.*'x'"):
+            self.land(tmp_path, {"year=x/place=a/a": parquet(pa.table({"v": [1]}))}, self.TABLE, "parquet")
+
+    @pytest.mark.parametrize(("server_format", "row"), [("csv", "v\n{}\n"), ("jsonl", '{{"v":{}}}\n')])
+    def test_text_files(self, tmp_path: Path, server_format: str, row: str) -> None:
+        files = {
+            "in/year=2023/place=a%2Fb/1": row.format(1).encode()
+            + row.format("x").split("\n", server_format == "csv")[-1].encode(),
+            "in/year=2023/place=a%2Fb/2": row.format(2).encode(),
+            "in/year=2024/place=__HIVE_DEFAULT_PARTITION__/1": row.format(3).encode(),
+        }
+        done = self.land(tmp_path, files, self.TABLE, server_format)
+        rows = [tuple(r.values()) for part in done.staged for r in pq.read_table(part.path).to_pylist()]
+        assert rows == [(1, 2023, "a/b"), (2, 2023, "a/b"), (3, 2024, None)]
+        assert done.rows_read == 4 and done.rows_quarantined == 1 and done.quarantine is not None
+        assert pq.read_table(done.quarantine)["file"].to_pylist() == ["in/year=2023/place=a%2Fb/1"]
+        with pytest.raises(SourceError, match=r"PARTITION.*'x'"):
+            self.land(tmp_path, {"year=x/place=a/1": row.format(1).encode()}, self.TABLE, server_format)
+
+    def test_text_files_that_have_the_column_too(self, tmp_path: Path) -> None:
+        table = table_of(v="int64", year="int32")
+        done = self.land(tmp_path, {"year=2024/a": b"year,v\n2024,1\n"}, table, "csv")
+        assert pq.read_table(done.staged[0].path).to_pylist() == [{"v": 1, "year": 2024}]
+        with pytest.raises(SourceError, match=r"PARTITION.*'year'"):
+            self.land(tmp_path, {"year=2024/a": b"year,v\n2024,1\n2025,1\n"}, table, "csv")
 
     def test_a_file_that_contradicts_its_path_is_refused(self, tmp_path: Path) -> None:
         content = parquet(pa.table({"v": [1, 2], "year": [2024, 2025], "place": ["a", "a"]}))

@@ -5,7 +5,8 @@ read it. Names of public functions are stable; the modules they rest on are not 
 """
 
 from sluice.adapters.duck.connection import share_done
-from sluice.adapters.duck.convert import Converted, convert
+from sluice.adapters.duck.convert import convert
+from sluice.adapters.duck.outcome import Converted
 from sluice.adapters.duck.profile import profile
 from sluice.adapters.duck.published import query_arrow
 from sluice.adapters.duck.quarantined import read_quarantine, without_values

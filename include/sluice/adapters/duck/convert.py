@@ -12,6 +12,8 @@ from typing import Any
 from sluice.adapters.duck.connection import DISK_FULL, disk_full
 from sluice.adapters.duck.delimited import delimited_part
 from sluice.adapters.duck.jsonlines import json_part
+from sluice.adapters.duck.outcome import Converted, StagedPart, dialects_of
+from sluice.adapters.duck.partitioned import convert_partitions, is_partitioned
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.quarantine import write_quarantine
 from sluice.adapters.duck.staging import Staging
@@ -23,33 +25,6 @@ from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
 JSON_LINES = ("json", "jsonl", "ndjson")
-
-
-@dataclass(frozen=True)
-class StagedPart:
-    """One staged Parquet file and its rows."""
-
-    path: Path
-    rows: int
-
-
-@dataclass(frozen=True)
-class Converted:
-    """What a conversion made. Invariant, proven: rows_read = rows_staged + rows_quarantined + rows_dropped.
-
-    `staged` has at least one file, if need be with no rows; `quarantine` is None when every row was staged. `dialect`
-    is what was used to read the first file, `detected` naming what the contract left open; files that were
-    read differently are under `files`.
-    """
-
-    staged: tuple[StagedPart, ...]
-    quarantine: Path | None
-    rows_read: int
-    rows_staged: int
-    rows_quarantined: int
-    reasons: dict[str, int]
-    dialect: dict[str, Any]
-    rows_dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +77,10 @@ def convert(
             engine = _Engine(memory_limit, threads, Path(folder), limits)
             if server_format not in (*DELIMITED, *JSON_LINES):
                 converted = _typed(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
+            elif is_partitioned(files, table):
+                converted = _partitions(
+                    files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine
+                )
             else:
                 converted = _text(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
     except BaseException as e:
@@ -133,15 +112,32 @@ def _typed(
     staged = tuple(StagedPart(path, rows) for path, rows in found.staged)
     rows, bad = sum(part.rows for part in staged), sum(found.reasons.values())
     return Converted(
-        staged, quarantine if bad else None, found.read, rows, bad, found.reasons, _dialects(found.dialects)
+        staged, quarantine if bad else None, found.read, rows, bad, found.reasons, dialects_of(found.dialects)
     )
 
 
-def _dialects(used: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The first file's, and under `files` those that differ from it."""
-    first = next(iter(used.values()), {})
-    others = {display: dialect for display, dialect in used.items() if dialect != first}
-    return {**first, "files": others} if others else first
+def _partitions(
+    files: Sequence[tuple[str, Path]],
+    table: Table,
+    server_format: str,
+    dialect: Dialect,
+    *,
+    out: Path,
+    quarantine: Path,
+    engine: _Engine,
+) -> Converted:
+    for display, path in files:
+        _refuse_no_bytes(display, path, table)
+
+    def convert_text(chosen: Sequence[tuple[str, Path]], narrow: Table, folder: Path, bad: Path) -> Converted:
+        return _text(chosen, narrow, server_format, dialect, out=folder, quarantine=bad, engine=engine)
+
+    converted = convert_partitions(
+        files, table, dialect, convert_text, out=out, quarantine=quarantine,
+        memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch,
+    )  # fmt: skip
+    _refuse_empty(converted.rows_read, files, table)
+    return converted
 
 
 def _text(
@@ -157,8 +153,7 @@ def _text(
     parts: list[Part] = []
     dialects: dict[str, dict[str, Any]] = {}
     for number, (display, path) in enumerate(files):
-        if not path.stat().st_size and not table.allow_empty:
-            raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver the file again.")
+        _refuse_no_bytes(display, path, table)
         utf8 = engine.scratch / f"utf8-{number}"
         part: Part | None
         if server_format in JSON_LINES:
@@ -181,8 +176,13 @@ def _text(
         rows_staged=staged,
         rows_quarantined=sum(reasons.values()),
         reasons=reasons,
-        dialect=_dialects(dialects),
+        dialect=dialects_of(dialects),
     )
+
+
+def _refuse_no_bytes(display: str, path: Path, table: Table) -> None:
+    if not path.stat().st_size and not table.allow_empty:
+        raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver the file again.")
 
 
 def _refuse_empty(rows: int, files: Sequence[tuple[str, Path]], table: Table) -> None:

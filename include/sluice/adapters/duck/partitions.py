@@ -11,8 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
+import duckdb
+
+from sluice.adapters.duck.connection import text_sql
 from sluice.adapters.duck.header import match_names
-from sluice.contract.model import Table
+from sluice.adapters.duck.values import duck_type, explain, rule
+from sluice.contract.model import Column, Table
 from sluice.errors import SourceError
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -59,6 +63,23 @@ def match_columns(
     kept = without(table, absent)
     positions = [i for i in range(len(table.columns)) if i not in absent]
     return [positions[i] for i in match_names(found, kept, display, case_blind=case_blind)], absent
+
+
+def constant_sql(
+    connection: duckdb.DuckDBPyConnection, column: Column, text: str | None, nulls: Sequence[str], display: str
+) -> str:
+    """A path's value of `column` as SQL, proven like any other text. Raises SourceError PARTITION when it is none."""
+    if text is None:
+        return f"CAST(NULL AS {duck_type(column.type)})"
+    proven = rule(column, "t", "v", nulls)
+    value = f"SELECT t, CAST({proven.value} AS {duck_type(column.type)}) AS v FROM (SELECT {text_sql(text)} AS t)"
+    (row,) = connection.execute(f"SELECT {proven.good or 'true'} FROM ({value})").fetchall()
+    if not row[0]:
+        raise SourceError(
+            "PARTITION", f"the path says {column.name!r} is {text!r}: {explain(column, text)[1]}", where=display,
+            mend="Name the folder anew, or correct the column's type in the contract.",
+        )  # fmt: skip
+    return f"(SELECT v FROM ({value}))"
 
 
 def without(table: Table, absent: Collection[int]) -> Table:

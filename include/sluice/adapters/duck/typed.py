@@ -19,6 +19,7 @@ import duckdb
 from sluice.adapters.duck.arrow_files import open_source
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
 from sluice.adapters.duck.forms import Form, Shape
+from sluice.adapters.duck.partitions import constant_sql
 from sluice.adapters.duck.proofs import explain_value, proof
 from sluice.adapters.duck.readable import Field, Readable, corrupt
 from sluice.adapters.duck.rows import to_json
@@ -155,21 +156,17 @@ class TypedStaging:
 
     def _check_constants(self, connection: duckdb.DuckDBPyConnection, file: Readable) -> None:
         """A file in `year=2024/` whose own `year` says otherwise cannot be believed."""
-        both = [i for i in file.constants if i in file.fields]
-        if not both:
-            return
-        for i in both:
-            value = file.constants[i]
+        for i, text in file.constants.items():
             column = self.table.columns[i]
-            text = f"CAST({'NULL' if value is None else text_sql(value)} AS VARCHAR)"
-            said = proof(column, _CONSTANT, "t", "v", self.nulls)
-            path_value = f"(SELECT CAST({said.value} AS {duck_type(column.type)}) FROM (SELECT {text} AS t))"
-            (wrong,) = connection.execute(
-                f"SELECT count(*) FROM {self._typed([file])} WHERE v{i} IS DISTINCT FROM {path_value}"
+            value = constant_sql(connection, column, text, self.nulls, file.display)
+            if i not in file.fields:
+                continue
+            (row,) = connection.execute(
+                f"SELECT count(*) FROM {self._typed([file])} WHERE v{i} IS DISTINCT FROM {value}"
             ).fetchall()
-            if wrong[0]:
+            if row[0]:
                 raise SourceError(
-                    "PARTITION", f"the path says {column.name!r} is {value!r}, {wrong[0]:,} rows say otherwise",
+                    "PARTITION", f"the path says {column.name!r} is {text!r}, {row[0]:,} rows say otherwise",
                     where=file.display, mend="Deliver the file in the partition it belongs to.",
                 )  # fmt: skip
 
