@@ -20,7 +20,7 @@ from sluice.contract.model import Column, Dialect, Table
 from sluice.contract.types import NUMBERS, Kind
 from sluice.errors import Finding
 
-COMPRESSIONS = ("none", "gz", "gzip", "bz2", "bzip2", "zst", "zstd", "zip", "tar")
+COMPRESSIONS = ("none", "gz", "gzip", "bz2", "bzip2", "xz", "zst", "zstd", "zip", "tar")
 
 Terms = dict[str, Any]
 """Field of Dialect → value, for what is declared."""
