@@ -321,6 +321,12 @@ class TestPartitions:
             (1, 2023, "New York/USA"), (2, 2023, "New York/USA"), (1, 2024, None), (2, 2024, None), (3, 2025, "é"),
         ]  # fmt: skip
 
+    def test_a_quarantined_row_keeps_what_its_path_says(self, tmp_path: Path) -> None:
+        done = self.land(tmp_path, {"year=2024/place=a/a": parquet(pa.table({"v": ["x"]}))}, self.TABLE, "parquet")
+        assert done.quarantine is not None
+        (raw,) = pq.read_table(done.quarantine)["raw"].to_pylist()
+        assert json.loads(raw) == {"v": "x", "year": 2024, "place": "a"}
+
     def test_a_partition_that_is_no_value_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"PARTITION.*'x'"):
             self.land(tmp_path, {"year=x/place=a/a": parquet(pa.table({"v": [1]}))}, self.TABLE, "parquet")

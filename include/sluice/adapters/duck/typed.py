@@ -31,6 +31,7 @@ from sluice.errors import SourceError, TerminalError
 _GROUPS = 200
 """Selects of one COPY; beyond that another staged file is begun."""
 
+_PLAIN_NUMBER = Form(Shape.TEXT, "text of the path", canonical=True)
 _CONSTANT = Form(Shape.TEXT, "text of the path")
 _ROW_FAULTS = {
     "CELL_ERROR": "the cell holds an error of Excel's, not a value",
@@ -205,8 +206,9 @@ class TypedStaging:
             n = next((n for n in range(len(fields)) if row[f"s{i}_{n}"] is not None), 0)
             form, value = fields[n].form, row[f"s{i}_{n}"]
             at[i] = form, value
-            if i in file.fields:
-                raw[column.name] = to_json(value) if not _is_number_text(form, column.type.kind, value) else value
+            # What the path says is part of the row too: a repaired row is replayed without its folder.
+            written = _is_number_text(form if i in file.fields else _PLAIN_NUMBER, column.type.kind, value)
+            raw[column.name] = value if written else to_json(value)
         if row["fault"] is not None:
             code, _, position = str(row["fault"]).partition(":")
             reason = _ROW_FAULTS[code]
