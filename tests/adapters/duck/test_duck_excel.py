@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import tempfile
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
+from python_calamine import CalamineWorkbook
 
 from adapters.duck.conversions import Convert, convert_bytes, table_of
 from sluice.adapters.duck.convert import convert
@@ -45,6 +47,7 @@ def ods(*rows: list[str]) -> bytes:
     """A spreadsheet of OpenDocument, its cells given as XML."""
     table = "".join(f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
     names = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in ("office", "table", "text"))
+    names += ' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
     content = f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="one">{table}</table:table></office:spreadsheet></office:body></office:document-content>'
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -218,6 +221,30 @@ def test_open_document(run: Convert) -> None:
     )
     found = run(content, AB, "ods")
     assert found.rows == [("x", 1)] and found.codes == ["PRECISION_LOSS"]
+
+
+def test_errors_of_open_document(run: Convert) -> None:
+    number = '<table:table-cell office:value-type="float" office:value="1"/>'
+    error = '<table:table-cell office:value-type="string" office:string-value="" calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
+    found = run(ods([text_cell("a"), text_cell("b")], [text_cell("x"), number], [text_cell("y"), error]), AB, "ods")
+    assert found.rows == [("x", 1)]
+    assert [(q["line"], q["column"], q["reason_code"]) for q in found.quarantine] == [(3, "b", "CELL_ERROR")]
+
+
+def test_an_old_workbook_and_its_errors(run: Convert) -> None:
+    spec = importlib.util.find_spec("statsmodels")
+    assert spec is not None and spec.submodule_search_locations
+    nowcast = Path(spec.submodule_search_locations[0]) / "tsa/statespace/tests/results/frbny_nowcast/Nowcasting/data/US"
+    content = (nowcast / "2016-07-29.xls").read_bytes()
+    names = [str(c) for c in CalamineWorkbook.from_object(io.BytesIO(content)).get_sheet_by_index(0).to_python()[0]]
+    table = table_of(**{n: "date" if n == "Date" else "float64" for n in names})
+    whole = run(content, table, "xls")
+    assert len(whole.rows) > 100
+    damaged = bytearray(content)
+    at = content.index(b"\x03\x02\x0e\x00")  # the first number becomes #N/A
+    damaged[at], damaged[at + 10], damaged[at + 11] = 5, 0x2A, 1
+    found = run(bytes(damaged), table, "xls")
+    assert "CELL_ERROR" in found.codes and len(found.rows) == len(whole.rows) - 1
 
 
 def test_no_workbook(run: Convert) -> None:

@@ -1,13 +1,13 @@
 """Finds the cells of a workbook that hold an error (#N/A, #DIV/0!), which its reader gives as empty ones.
 
-Sources: ECMA-376 part 1, 18.3.1.4 (`c`, `t="e"`); [MS-XLSB] 2.4.32 BrtCellError, 2.4.672 BrtFmlaError, 2.1.4 records;
-[MS-XLS] 2.4.24 BoolErr, 2.4.127 Formula; [MS-CFB].
+Sources: ECMA-376 part 1, 18.3.1.4 (`c`, `t="e"`); [MS-XLSB] 2.4.32 BrtCellError, 2.4.672 BrtFmlaError, 2.1.4 records.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
 
+from sluice.adapters.duck.binary_workbook import MAGIC, xls_errors
 from sluice.adapters.duck.readable import corrupt
 from sluice.errors import SourceError
 from sluice.limits import Limits
@@ -35,12 +36,15 @@ def error_cells(path: Path, display: str, limits: Limits) -> Callable[[int, str]
     Raises SourceError CORRUPT_EXCEL, ARCHIVE_LIMIT (the workbook unfolds beyond the limits).
     """
     with path.open("rb") as file:
-        zipped = file.read(2) == b"PK"
-    if not zipped:
-        return lambda position, name: set()
+        magic = file.read(len(MAGIC))
+    if magic[:2] != b"PK":
+        return _of_xls(path, display)
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path.stat().st_size, display, limits)
+            if "content.xml" in archive.namelist():
+                sheets = _in_open_document(archive)
+                return lambda position, name: sheets[position] if position < len(sheets) else set()
             found = {
                 name: cells
                 for name in archive.namelist()
@@ -52,6 +56,14 @@ def error_cells(path: Path, display: str, limits: Limits) -> Callable[[int, str]
             ElementTree.ParseError) as e:  # fmt: skip
         raise corrupt(display, "Excel", e) from e
     return lambda position, name: found.get(paths.get(name, ""), set())
+
+
+def _of_xls(path: Path, display: str) -> Callable[[int, str], Cells]:
+    try:
+        sheets = xls_errors(path.read_bytes())
+    except (ValueError, struct.error) as e:
+        raise corrupt(display, "Excel", e) from e
+    return lambda position, name: sheets[position] if position < len(sheets) else set()
 
 
 def _check_size(archive: zipfile.ZipFile, packed: int, display: str, limits: Limits) -> None:
@@ -84,6 +96,30 @@ def _in_xml(file: IO[bytes]) -> Iterator[tuple[int, int]]:
                 column = column * 26 + letter - 64
             yield int(row), column - 1
         rest = text[end:]
+
+
+def _in_open_document(archive: zipfile.ZipFile) -> list[Cells]:
+    """For every sheet of an .ods in its order; LibreOffice marks errors, and gives them an empty text as value."""
+    sheets: list[Cells] = []
+    row = column = 0
+    with archive.open("content.xml") as file:
+        for event, item in ElementTree.iterparse(file, ("start", "end")):  # noqa: S314 (bounded, and nothing is fetched)
+            kind = item.tag.rpartition("}")[2]
+            said = {key.rpartition("}")[2]: value for key, value in item.attrib.items()} if event == "start" else {}
+            if kind == "table" and event == "start":
+                sheets.append(set())
+                row = 0
+            elif kind == "table-row" and event == "start":
+                row, column = row + 1, 0
+                repeated = int(said.get("number-rows-repeated", 1))
+            elif kind == "table-row":
+                row += repeated - 1
+                item.clear()
+            elif kind in ("table-cell", "covered-table-cell") and event == "start":
+                if any(k.endswith("}value-type") and v == "error" for k, v in item.attrib.items()) and sheets:
+                    sheets[-1].add((row, column))
+                column += int(said.get("number-columns-repeated", 1))
+    return sheets
 
 
 def _in_binary(file: IO[bytes]) -> Iterator[tuple[int, int]]:
