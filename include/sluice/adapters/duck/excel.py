@@ -190,6 +190,8 @@ def _write_rows(
             for at, position in layout.columns.items():
                 column = table.columns[position]
                 cells = [cells[at] if at < len(cells) else "" for _, cells in batch]
+                if column.options.get("format") == "excel":  # days are declared to be numbers
+                    cells = [_typed(c, column.type.kind) if isinstance(c, (int, float)) else c for c in cells]
                 textual = column.type.kind is Kind.STRING  # elsewhere the rule for the column's texts knows the nulls
                 arrays.append(pa.array([_text(c, nulls if textual else ()) for c in cells], text))
                 arrays.append(

@@ -59,7 +59,8 @@ def _text(column: Column, form: Form, source: str, name: str, nulls: tuple[str, 
         return rule(neutral(column), source, name, ())
     found = rule(column, source, name, nulls)
     if column.type.kind is Kind.STRING:
-        return Rule(found.value, f"({source} IS NULL OR NOT contains({source}, chr(0)))")
+        more = "" if found.good is None else f" AND {found.good}"
+        return Rule(found.value, f"({source} IS NULL OR NOT contains({source}, chr(0))){more}")
     return found
 
 
