@@ -20,7 +20,8 @@ from pyarrow import ipc, orc
 
 from adapters.duck.conversions import Convert, table_of
 from sluice.adapters.duck.convert import convert
-from sluice.contract.model import Dialect, Table
+from sluice.contract.model import Column, Dialect, Table
+from sluice.contract.types import resolve
 from sluice.errors import SourceError
 from sluice.limits import Limits
 
@@ -220,6 +221,22 @@ def test_what_loses_nothing_fits(run: Convert, array: pa.Array, kind: str, expec
 def test_a_type_that_cannot_be_is_refused(run: Convert, array: pa.Array, kind: str, server_format: str) -> None:
     error = refused(run, WRITERS[server_format][1](pa.table({"v": array})), table_of(v=kind), server_format)
     assert error.code == "TYPE_MISMATCH" and "'v'" in error.message and kind in error.message
+
+
+def test_declared_widths_hold_for_typed_columns_too(run: Convert) -> None:
+    table = Table(
+        "t", "t", "",
+        tuple(Column(n, n, resolve(None, kind)) for n, kind in (("a", "tinyint"), ("b", "varchar(2)"), ("c", "varbinary(2)"))),
+    )  # fmt: skip
+    columns = {
+        "a": pa.array([1, 200, 1, 1]),
+        "b": ["xy", "x", "xyz", "x"],
+        "c": pa.array([b"\xff\xff", b"", b"", b"\xff\xff\xff"]),
+    }
+    found = run(parquet(pa.table(columns)), table, "parquet")
+    assert found.rows == [(1, "xy", b"\xff\xff")]
+    assert [(q["column"], q["line"]) for q in found.quarantine] == [("a", 2), ("b", 3), ("c", 4)]
+    assert found.codes[0] == "OVERFLOW" and "INVALID_ENCODING" not in found.codes
 
 
 def test_local_times_need_a_declared_zone(run: Convert) -> None:

@@ -24,6 +24,7 @@ from sluice.errors import SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
+WORKBOOKS = ("excel", "xlsx", "xls", "xlsb", "ods")
 JSON_LINES = ("json", "jsonl", "ndjson")
 
 
@@ -60,7 +61,7 @@ def convert(
     OUT_OF_MEMORY, DISK_FULL, DISK.
     """
     server_format = server_format.lower()
-    table = apply_to_columns(table, dialect, marks=server_format in DELIMITED)
+    table = apply_to_columns(table, dialect, marks=server_format in (*DELIMITED, *WORKBOOKS))
     if server_format not in FORMATS:
         raise SourceError(
             "UNKNOWN_FORMAT", f"format {server_format!r} is not known", where=table.name,

@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from sluice.adapters.duck.forms import Form, Shape
-from sluice.adapters.duck.values import Rule, duck_type, explain, in_range, in_zone, rule
+from sluice.adapters.duck.values import Rule, duck_type, explain, in_range, in_zone, rule, within
 from sluice.contract.model import Column
 from sluice.contract.types import INTEGERS, NUMBERS, Kind
 
@@ -38,15 +38,16 @@ def proof(column: Column, form: Form, source: str, name: str, nulls: tuple[str, 
         inner = _text(column, form, decoded, name, nulls)
         text_is_good = "true" if inner.good is None else inner.good
         return Rule(inner.value, f"({source} IS NULL OR ({decoded} IS NOT NULL AND {text_is_good}))")
-    if shape in (Shape.JSON, Shape.BYTES):
-        return Rule(source, None)
-    if shape is Shape.UUID:
-        return Rule(f"CAST({source} AS {duck_type(column.type)})", None)
+    declared = within(column, name)
+    if shape in (Shape.JSON, Shape.BYTES, Shape.UUID):
+        value = f"CAST({source} AS {duck_type(column.type)})" if shape is Shape.UUID else source
+        return Rule(value, f"({source} IS NULL OR ({declared}))" if declared else None)
     value, good = {
         Shape.BOOLEAN: _boolean, Shape.INTEGER: _integer, Shape.FLOAT: _float, Shape.DECIMAL: _decimal,
         Shape.DATE: _date, Shape.TIME: _time, Shape.TIMESTAMP: _timestamp,
     }[shape](column, form, source, name)  # fmt: skip
-    return Rule(value, None if good is None else f"({source} IS NULL OR ({good}))")
+    tests = " AND ".join(f"({test})" for test in (good, declared) if test)
+    return Rule(value, f"({source} IS NULL OR ({tests}))" if tests else None)
 
 
 def neutral(column: Column) -> Column:
@@ -148,6 +149,8 @@ _UTC = "'UTC'"
 
 def explain_value(column: Column, form: Form, value: Any) -> tuple[str, str]:
     """Reason code and reason why `value` is no value of `column`. Moments come as ISO text, the rest as they are."""
+    if isinstance(value, bytes) and column.type.kind is Kind.BINARY and not form.textual:
+        return explain(column, value.decode("latin-1"))
     if isinstance(value, bytes):
         try:
             value = value.decode()
@@ -163,6 +166,8 @@ def explain_value(column: Column, form: Form, value: Any) -> tuple[str, str]:
         return _explain_number(column, value)
     if form.shape is Shape.TIMESTAMP or form.shape is Shape.TIME:
         return _explain_moment(column, form, str(value))
+    if form.shape is not Shape.DATE:
+        return explain(neutral(column), str(value))
     return "OVERFLOW", f"{_shown(value)} is outside the years 1 to 9999"
 
 
