@@ -1,0 +1,123 @@
+"""Suites from every place where they are written: what `sluice lint`, `suite` and `try` make of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from sluice.checks.rules import BadRuleError
+from sluice.checks.shared import SharedSuite
+from sluice.cli.contracts import lint
+from sluice.cli.suite import suite
+from sluice.linting import usable_contract
+from sluice.settings import load
+from sluice.stream.trial import try_contract
+
+COMMON = {
+    "name": "shared.common_ids",
+    "expectations": [
+        {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "${id}"}, "severity": "warning"}
+    ],
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("SLUICE_EXPECTATIONS", str(tmp_path / "expectations"))
+    (tmp_path / "expectations" / "shared").mkdir(parents=True)
+    (tmp_path / "expectations" / "shared" / "common_ids.json").write_text(json.dumps(COMMON))
+    (tmp_path / "orders.csv").write_text("id,qty\n1,5\n2,-1\n2,7\n")
+
+    def write(quality: list[dict[str, Any]] | None = None, suites: Any = None) -> Path:
+        table: dict[str, Any] = {
+            "name": "orders",
+            "properties": [
+                {"name": "id", "logicalType": "integer", "required": True},
+                {"name": "qty", "logicalType": "integer", "logicalTypeOptions": {"minimum": 0}},
+            ],
+        }
+        if quality:
+            table["quality"] = quality
+        if suites:
+            table["customProperties"] = [{"property": "suites", "value": suites}]
+        contract = {
+            "apiVersion": "v3.1.0", "kind": "DataContract", "id": "shop", "version": "1.0.0", "status": "active",
+            "name": "Shop", "domain": "sales", "description": {"purpose": "Orders."},
+            "servers": [{"server": "files", "type": "local", "path": ".", "format": "csv"}],
+            "team": [{"username": "owner@example.com", "role": "owner"}], "schema": [table],
+        }  # fmt: skip
+        path = tmp_path / "shop.odcs.yaml"
+        path.write_text(yaml.safe_dump(contract, sort_keys=False))
+        return path
+
+    return write
+
+
+REFERENCE = [{"suite": "shared/common_ids", "with": {"id": "id"}}]
+
+
+def linted(path: Path) -> list[dict[str, Any]]:
+    done = CliRunner().invoke(lint, [str(path), "--json"])
+    return list(json.loads(done.output)[0]["findings"])
+
+
+def test_a_shared_suite_joins_the_table_s_rules(shop: Any) -> None:
+    done = CliRunner().invoke(suite, [str(shop(suites=REFERENCE)), "--json"])
+    [printed] = json.loads(done.output)
+    found = {(e["type"], e["kwargs"]["column"], e["severity"], e["meta"]["origin"]) for e in printed["expectations"]}
+    assert ("expect_column_values_to_be_unique", "id", "warning", "shared/common_ids.json") in found
+    assert ("expect_column_values_to_be_between", "qty", "critical", "contract") in found
+
+
+@pytest.mark.parametrize(
+    ("suites", "said"),
+    [
+        ("shared/common_id", "Did you mean 'shared/common_ids'?"),
+        ("shared/common_ids", "needs the parameter 'id'"),
+        ("../secrets", "refers to the suite"),
+        ([{"suite": "shared/common_ids", "with": {"id": "zz"}}], "names the column 'zz'"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_told_early(shop: Any, suites: Any, said: str) -> None:
+    [finding] = linted(shop(suites=suites))
+    assert said in finding["message"] + finding["mend"]
+
+
+@pytest.mark.parametrize(
+    ("quality", "said"),
+    [
+        ({"type": "custom", "engine": "greatExpectations", "implementation": {"type": "expect_table_row_count_to_be_betwen", "kwargs": {"min_value": 1}}},
+         "Did you mean 'expect_table_row_count_to_be_between'?"),
+        ({"type": "custom", "engine": "greatExpectations", "implementation": {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "qty", "value_set": 5}}},
+         "value_set"),
+        ({"type": "sql", "query": "SELECT count(*) FROM read_csv('/etc/passwd')", "mustBe": 0}, "refused"),
+        ({"type": "sql", "query": "SELECT 1; DROP TABLE orders", "mustBe": 0}, "2 statements"),
+    ],
+)  # fmt: skip
+def test_a_wrong_rule_is_told_early(shop: Any, quality: dict[str, Any], said: str) -> None:
+    [finding] = linted(shop(quality=[quality]))
+    assert said in finding["message"] + finding["mend"]
+
+
+def test_a_trial_keeps_the_rows_that_break_a_rule(shop: Any, tmp_path: Path) -> None:
+    contract = usable_contract(shop(suites=REFERENCE))
+    trial = try_contract(contract, str(tmp_path), tmp_path / "out", load())
+    results = {r["name"]: r for r in trial.evidence["quality"]["results"]}
+    broken = results["qty.range"]
+    assert (broken["success"], broken["engine"], broken["examples"]) == (False, "duckdb", [-1])
+    kept = pq.read_table(tmp_path / "out" / "shop" / "failed_rows" / "orders" / broken["failed_rows"]["file"])
+    assert kept.column("qty").to_pylist() == [-1]
+    assert results["id.column_values_to_be_unique"]["unexpected_count"] == 2
+
+
+def test_parameters_stand_in_everywhere() -> None:
+    reference = SharedSuite("s", {"n": 3, "id": "key"})
+    assert reference.filled({"a": "${n}", "b": ["x_${id}"], "c": 1}) == {"a": 3, "b": ["x_key"], "c": 1}
+    with pytest.raises(BadRuleError, match="'other'"):
+        reference.filled("${other}")
