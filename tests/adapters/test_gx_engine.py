@@ -249,7 +249,9 @@ class TestCustomExpectations:
 def test_many_columns(tmp_path: Path) -> None:
     data = pa.table({f"column {i}": [i, None] for i in range(600)})
     rules = [("expect_column_values_to_not_be_null", {"column": f"column {i}", "mostly": 0.5}) for i in range(600)]
-    assert all(result.success for result in run(tmp_path, data, *rules))
+    results = run(tmp_path, data, *rules)
+    assert all(result.success and result.unexpected_count == 1 for result in results)
+    assert sum(result.failed_rows is not None for result in results) == 200
 
 
 def test_a_quantile_of_more_values_than_fit_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,8 @@ RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": MAX_EXAMP
 STOCK_FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": MAX_EXAMPLES}
 DUCKDB, PANDAS = "duckdb", "pandas"
 MAX_PLACES = 1_000_000
+MAX_SHOWN = 200
+"""Of how many rules of a table the breaking rows are fetched; the others are only counted."""
 _MEASURED = {"column.min", "column.max", "column.sum", "column.median", "column.quantile_values"}
 """Metrics whose value is compared with limits that may need more digits than a double has."""
 _VALUES = ".unexpected_values"
@@ -105,6 +107,7 @@ class _Validation:
         self.staged = StagedTable(table.name, fields, frozenset(data.tables), data.python, in_memory)
         self.compiler = Compiler(self.staged)
         self.results: dict[int, RuleResult] = {}
+        self.shown = 0
 
     def run(self, rules: Sequence[Rule]) -> list[RuleResult]:
         asked: dict[int, _Asked] = {}
@@ -161,7 +164,8 @@ class _Validation:
             return
         kept: FailingRows | None = None
         try:
-            if breaking := self.breaking(asked):
+            if self.shown < MAX_SHOWN and (breaking := self.breaking(asked)):
+                self.shown += 1
                 kept = self.collect(asked, breaking)
         except SluiceError as error:
             self.settle(i, asked.rule, error)
