@@ -142,6 +142,58 @@ def test_a_folder_is_a_contract_with_a_table_for_each_set_of_like_files(settings
     assert tried(drafted, settings, tmp_path / "out") == 0
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "t.orc", "t.feather", "t.avro"])
+def test_files_that_know_their_types_keep_them(name: str, settings: Settings, tmp_path: Path) -> None:
+    import fastavro
+    import pyarrow as pa
+    from pyarrow import feather, orc, parquet
+
+    rows = [{"id": i, "s": f"x{i}", "f": i / 4} for i in range(30)]
+    schema = pa.schema([("id", pa.int64()), ("s", pa.string()), ("f", pa.float64())])
+    table, file = pa.Table.from_pylist(rows, schema), tmp_path / name
+    if name.endswith("avro"):
+        types = [{"name": n, "type": t} for n, t in (("id", "long"), ("s", "string"), ("f", "double"))]
+        with file.open("wb") as out:
+            fastavro.writer(out, {"type": "record", "name": "t", "fields": types}, rows)
+    else:
+        {"parquet": parquet.write_table, "orc": orc.write_table, "feather": feather.write_feather}[file.suffix[1:]](
+            table, file
+        )
+    drafted = draft(file, settings)
+    assert [c["physicalType"] for c in columns(drafted).values()] == ["bigint", "varchar", "double"]
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_sheets_of_a_workbook_are_tables(settings: Settings, tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    orders, codes = book.active, book.create_sheet("Codes")
+    orders.title = "Orders"
+    for row in [("id", "amount"), *((i, i * 1.25) for i in range(30))]:
+        orders.append(row)
+    for row in [("A report",), (), ("code", "label"), *((f"0{i}", f"label {i}") for i in range(30))]:
+        codes.append(row)
+    book.create_sheet("Empty")
+    book.save(tmp_path / "book.xlsx")
+    drafted = draft(tmp_path / "book.xlsx", settings)
+    assert {t.name: t.rows for t in drafted.tables} == {"codes": 30, "orders": 30}
+    assert columns(drafted, 0)["code"]["physicalType"] == "varchar"
+    assert columns(drafted, 1)["amount"]["physicalType"] == "decimal(18,2)"
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_partitions_give_columns(settings: Settings, tmp_path: Path) -> None:
+    for year in (2023, 2024):
+        folder = tmp_path / "sales" / f"year={year}"
+        folder.mkdir(parents=True)
+        (folder / "part-0.csv").write_text("id,n\n" + "".join(f"{year}{i},{i}\n" for i in range(20)))
+    drafted = draft(tmp_path / "sales", settings)
+    assert (drafted.tables[0].name, len(drafted.tables[0].files)) == ("sales", 2)
+    assert columns(drafted)["year"]["logicalType"] == "integer"
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
 def test_unlike_members_of_an_archive_are_tables(settings: Settings, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.writestr("a.csv", "x,y\n1,2\n3,4\n")
