@@ -15,10 +15,11 @@ import yaml
 
 from command_line import sluice, strict
 from sluice.draft.document import DraftServer
+from sluice.draft.report import Drafted
 from sluice.errors import SourceError
 from sluice.linting import usable_text
 from sluice.settings import Settings, load
-from sluice.stream.drafting import Drafted, draft_contract
+from sluice.stream.drafting import draft_contract
 from sluice.stream.places import find_place
 from sluice.stream.trial import try_contract
 
@@ -99,6 +100,14 @@ def test_bad_rows_are_counted_and_said(settings: Settings, tmp_path: Path) -> No
     assert (drafted.tables[0].quarantined, drafted.tables[0].reasons) == (1, {"CAST": 1})
     assert "# 1 values such as 'oops' are no int32" in drafted.text
     assert "TODO: 1 of them are bad" in drafted.text
+    assert tried(drafted, settings, tmp_path / "out") == 1
+
+
+def test_a_broken_line_of_json_is_a_bad_row(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(f'{{"id": {i}}}\n' for i in range(30)) + '{"id": broken\n')
+    drafted = draft(file, settings)
+    assert (drafted.tables[0].rows, drafted.tables[0].quarantined) == (31, 1)
     assert tried(drafted, settings, tmp_path / "out") == 1
 
 

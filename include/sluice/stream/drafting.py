@@ -19,6 +19,7 @@ from sluice.draft.document import DraftColumn, DraftServer, DraftTable, contract
 from sluice.draft.evidence import ColumnFacts, TextColumn
 from sluice.draft.grouping import Entry, Group, group, with_partitions
 from sluice.draft.naming import catalog_names
+from sluice.draft.report import Drafted, TableReport
 from sluice.draft.yaml_text import write
 from sluice.errors import InvalidContractError, SourceError, TerminalError
 from sluice.linting import usable_text
@@ -31,31 +32,6 @@ SAMPLE_ABOVE = 1 << 30
 _NEARLY = 0.9
 _FEW = 10
 """Rows below which a combination of columns is unique by chance."""
-
-
-@dataclass
-class TableReport:
-    """What became of one table: its files, rows read (of the sample, if there is one) and quarantined, its key."""
-
-    name: str
-    files: list[str]
-    rows: int = 0
-    quarantined: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    columns: int = 0
-    key: list[str] = field(default_factory=list)
-    sampled: str = ""
-    personal: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass
-class Drafted:
-    """A draft: the contract's text, what it rests on, and the files that are no tables, each with the reason."""
-
-    id: str
-    text: str
-    tables: list[TableReport]
-    skipped: list[tuple[str, str]]
 
 
 @dataclass

@@ -18,6 +18,7 @@ from sluice.errors import SourceError
 _TAIL = 1 << 16
 _DELIMITED = {"csv": b"", "tsv": b"\t", "tab": b"\t", "psv": b"|", "txt": b"", "dat": b"", "data": b"", "": b""}
 _LEAST_CERTAIN = 0.2
+_MOST = 0.5
 _NO_TABLE = {
     b"<": "it is XML or HTML", b"%PDF": "it is a PDF document", b"\x89PNG": "it is an image", b"\xff\xd8\xff": "it is an image",
     b"GIF8": "it is an image", b"\x7fELF": "it is a program", b"{\\rtf": "it is a text document", b"SQLite": "it is an SQLite database",
@@ -151,18 +152,25 @@ def _remarks(found: Sniffed) -> tuple[str, ...]:
 
 def _json(display: str, path: Path, scratch: Path, *, array: bool) -> Look:
     text = open_text(display, path, None, scratch / "look-utf8")
-    form = "array" if array else "newline_delimited"
+    # Broken lines are bad rows; a broken array is no array.
+    form = "'array'" if array else "'newline_delimited', ignore_errors=true"
     with connect("1GB", 2, scratch / "look", paths=[text.utf8]) as connection:
         import duckdb
 
-        source = f"read_json_objects({text_sql(str(text.utf8))}, format='{form}', maximum_object_size=67108864)"
+        source = f"read_json_objects({text_sql(str(text.utf8))}, format={form}, maximum_object_size=67108864)"
         try:
             kinds = connection.execute(f"SELECT json_type(json), count(*) FROM {source} GROUP BY ALL").fetchall()
-            if {k for k, _ in kinds} != {"OBJECT"}:
-                raise no_table(display, "its JSON values are not all objects")
-            first = [v for (v,) in connection.execute(f"SELECT json FROM {source} LIMIT 200").fetchall()]
+            objects = sum(n for k, n in kinds if k == "OBJECT")
+            if not objects or objects < _MOST * sum(n for _, n in kinds):
+                raise no_table(display, "its JSON values are not objects")
+            first = [
+                v
+                for (v,) in connection.execute(
+                    f"SELECT json FROM {source} WHERE json_type(json) = 'OBJECT' LIMIT 200"
+                ).fetchall()
+            ]
             rows = connection.execute(
-                f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM {source} ORDER BY k"
+                f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM {source} WHERE json_type(json) = 'OBJECT' ORDER BY k"
             ).fetchall()
         except duckdb.InvalidInputException as e:
             raise no_table(
