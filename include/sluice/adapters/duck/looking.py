@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sluice.adapters.duck.connection import connect, text_sql
-from sluice.adapters.duck.encoding import open_text
+from sluice.adapters.duck.encoding import TextFile, open_text
 from sluice.adapters.duck.sniffing import SAMPLE, Sniffed, sniff
 from sluice.adapters.duck.typed_looks import no_table, typed_look
 from sluice.draft.look import Look
@@ -55,7 +54,7 @@ def look(display: str, path: Path, scratch: Path) -> Look:
 
 def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
     utf8 = scratch / "look-utf8"
-    text = open_text(display, path, _encoding(path), utf8)
+    text = open_text(display, path, None, utf8)
     with text.utf8.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(text.start)
@@ -70,7 +69,9 @@ def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
     if found is None:
         raise no_table(display, "it has no lines with anything in them")
     _check(display, found, head, suffix)
-    return Look(_format(found, suffix), found.names, _terms(found, text.encoding), remarks=_remarks(found))
+    return Look(
+        _format(found, suffix), found.names, _terms(found, text.encoding), remarks=(*_remarks(found), *_doubt(text))
+    )
 
 
 def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
@@ -86,28 +87,6 @@ def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
         words = sum(line.strip().count(b" ") >= 3 for line in lines)
         if words > 0.3 * len(lines):
             raise no_table(display, "it is running text")
-
-
-def _encoding(path: Path) -> str | None:
-    """None where a mark or the bytes themselves say UTF; else the Western encoding that knows all of them."""
-    with path.open("rb") as file:
-        head = file.read(1 << 12)
-        file.seek(0)
-        if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-            return None
-        for name, high, low in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
-            if high.count(0) > 0.7 * len(high) and not low.count(0):
-                return name
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            while block := file.read(1 << 20):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            file.seek(0)
-            undefined = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
-            return "latin-1" if undefined & set(file.read(1 << 24)) else "cp1252"
-    return None
 
 
 def _format(found: Sniffed, suffix: str) -> str:
@@ -136,6 +115,12 @@ def _terms(found: Sniffed, encoding: str) -> dict[str, Any]:
         terms["footerRows"] = found.footer
     terms["encoding"] = encoding
     return terms
+
+
+def _doubt(text: TextFile) -> tuple[str, ...]:
+    if text.confidence != "guess":
+        return ()
+    return (f"TODO: the encoding {text.encoding} is a guess: look at names with accents, or ask the source.",)
 
 
 def _remarks(found: Sniffed) -> tuple[str, ...]:
