@@ -26,6 +26,10 @@ class Limits:
     """Bytes of a record, line ends inside included: a longer one is quarantined."""
     files: int = 100_000
     """Files of one table."""
+    json_nesting: int = 100
+    """Objects and arrays inside each other in one JSON record, itself included."""
+    json_record_bytes: int = 16 << 20
+    """The longest JSON record that is read; longer ones are quarantined."""
 
 
 DEFAULT_LIMITS = Limits()

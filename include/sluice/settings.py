@@ -223,4 +223,6 @@ def _limits(env: Mapping[str, str]) -> Limits:
         columns=int(positive("SLUICE_MAX_COLUMNS", default.columns)),
         line_bytes=int(positive("SLUICE_MAX_LINE_BYTES", default.line_bytes)),
         files=int(positive("SLUICE_MAX_FILES", default.files)),
+        json_nesting=int(positive("SLUICE_MAX_JSON_NESTING", default.json_nesting)),
+        json_record_bytes=int(positive("SLUICE_MAX_JSON_RECORD_BYTES", default.json_record_bytes)),
     )

@@ -14,6 +14,7 @@ from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.outcome import Converted
 from sluice.contract.model import Column, Dialect, Table
 from sluice.contract.types import ColumnType, Kind
+from sluice.limits import DEFAULT_LIMITS, Limits
 
 
 def column_type(text: str) -> ColumnType:
@@ -63,6 +64,7 @@ def convert_bytes(
     dialect: Dialect = PLAIN,
     threads: int = 2,
     memory_limit: str = "500MB",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Outcome:
     contents = [content] if isinstance(content, bytes) else content
     files = []
@@ -73,7 +75,7 @@ def convert_bytes(
     converted = convert(
         files, table, server_format, dialect,
         out=folder / "out", quarantine=folder / "quarantine.parquet",
-        memory_limit=memory_limit, threads=threads, scratch=folder / "scratch",
+        memory_limit=memory_limit, threads=threads, scratch=folder / "scratch", limits=limits,
     )  # fmt: skip
     staged = pa.concat_tables(pq.read_table(part.path) for part in converted.staged)
     bad = pq.read_table(converted.quarantine).to_pylist() if converted.quarantine else []

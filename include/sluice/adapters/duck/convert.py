@@ -11,7 +11,8 @@ from typing import Any
 
 from sluice.adapters.duck.connection import DISK_FULL, disk_full
 from sluice.adapters.duck.delimited import delimited_part
-from sluice.adapters.duck.jsonlines import json_part
+from sluice.adapters.duck.jsonfiles import JSON_FORMATS, json_file
+from sluice.adapters.duck.jsonstaging import JsonStaging
 from sluice.adapters.duck.outcome import Converted, StagedPart, dialects_of
 from sluice.adapters.duck.partitioned import convert_partitions, is_partitioned
 from sluice.adapters.duck.parts import Part
@@ -25,7 +26,6 @@ from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
 WORKBOOKS = ("excel", "xlsx", "xls", "xlsb", "ods")
-JSON_LINES = ("json", "jsonl", "ndjson")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def convert(
     Nothing is left behind at either path when this raises.
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
-    MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY,
+    MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY, JSON_PROPERTY,
     CORRUPT_PARQUET and its like, TYPE_MISMATCH, PARTITION, SHEET, TOO_MANY_COLUMNS, NO_FILES), BadInputError when
     the contract asks for what cannot be done (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for,
     OUT_OF_MEMORY, DISK_FULL, DISK.
@@ -76,7 +76,7 @@ def convert(
     try:
         with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
             engine = _Engine(memory_limit, threads, Path(folder), limits)
-            if server_format not in (*DELIMITED, *JSON_LINES):
+            if server_format not in (*DELIMITED, *JSON_FORMATS):
                 converted = _typed(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
             elif is_partitioned(files, table):
                 converted = _partitions(
@@ -151,22 +151,10 @@ def _text(
     quarantine: Path,
     engine: _Engine,
 ) -> Converted:
-    parts: list[Part] = []
-    dialects: dict[str, dict[str, Any]] = {}
-    for number, (display, path) in enumerate(files):
+    for display, path in files:
         _refuse_no_bytes(display, path, table)
-        utf8 = engine.scratch / f"utf8-{number}"
-        part: Part | None
-        if server_format in JSON_LINES:
-            part, used = json_part(display, path, table, dialect, utf8=utf8)
-        else:
-            part, used = delimited_part(
-                display, path, table, server_format=server_format, dialect=dialect, utf8=utf8, limits=engine.limits
-            )
-        dialects[display] = used
-        if part is not None:
-            parts.append(part)
-    staging = Staging(parts, table, () if server_format in JSON_LINES else dialect.null_sequence, engine.scratch)
+    prepare = _json if server_format in JSON_FORMATS else _delimited
+    staging, dialects = prepare(files, table, server_format, dialect, engine)
     read, staged = staging.write(out / "part-0.parquet", memory_limit=engine.memory_limit, threads=engine.threads)
     _refuse_empty(read, files, table)
     reasons = write_quarantine(staging.bad_records(), table, quarantine)
@@ -179,6 +167,35 @@ def _text(
         reasons=reasons,
         dialect=dialects_of(dialects),
     )
+
+
+def _delimited(
+    files: Sequence[tuple[str, Path]], table: Table, server_format: str, dialect: Dialect, engine: _Engine
+) -> tuple[Staging | JsonStaging, dict[str, dict[str, Any]]]:
+    parts: list[Part] = []
+    dialects: dict[str, dict[str, Any]] = {}
+    for number, (display, path) in enumerate(files):
+        utf8 = engine.scratch / f"utf8-{number}"
+        part, dialects[display] = delimited_part(
+            display, path, table, server_format=server_format, dialect=dialect, utf8=utf8, limits=engine.limits
+        )
+        if part is not None:
+            parts.append(part)
+    return Staging(parts, table, dialect.null_sequence, engine.scratch), dialects
+
+
+def _json(
+    files: Sequence[tuple[str, Path]], table: Table, server_format: str, dialect: Dialect, engine: _Engine
+) -> tuple[Staging | JsonStaging, dict[str, dict[str, Any]]]:
+    found = [
+        json_file(
+            display, path, table, server_format, dialect, utf8=engine.scratch / f"utf8-{n}", limits=engine.limits
+        )
+        for n, (display, path) in enumerate(files)
+    ]
+    others = dialect.item_keys is not None and dialect.item_type != "array"
+    staging = JsonStaging([f for f, _ in found], table, engine.scratch, limits=engine.limits, others=others)
+    return staging, {f.text.display: used for f, used in found}
 
 
 def _refuse_no_bytes(display: str, path: Path, table: Table) -> None:

@@ -21,7 +21,8 @@ STRUCTURE = {
     "LINE_TOO_LONG": "the record is longer than a record may be",
     "INVALID_ENCODING": "the record has bytes that its encoding does not know",
     "NUL_BYTE": "the record contains a NUL byte",
-    "JSON": "the line is not one JSON object",
+    "JSON": "the record is not one JSON object, or not strictly JSON: keys are unique, NaN and trailing commas are none",
+    "JSON_DEPTH": "objects and arrays lie deeper inside each other than the limit",
 }
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.encoding import Locator
-from sluice.adapters.duck.parts import Bad, Part
-from sluice.contract.model import Table
+from sluice.adapters.duck.encoding import Locator, TextFile
+from sluice.adapters.duck.parts import Bad
+from sluice.contract.model import Column, Table
 
 SCHEMA = pa.schema(
     [
@@ -28,7 +28,16 @@ SCHEMA = pa.schema(
 _ROWS, _BYTES = 10_000, 16 << 20
 
 
-def write_quarantine(records: Iterator[tuple[Part, Bad]], table: Table, path: Path) -> dict[str, int]:
+class BadText(Protocol):
+    """A text file that holds bad records, and can say of each what is wrong with it."""
+
+    @property
+    def text(self) -> TextFile: ...
+
+    def reason(self, bad: Bad, columns: tuple[Column, ...], record: bytes) -> tuple[str, str, str | None]: ...
+
+
+def write_quarantine(records: Iterator[tuple[BadText, Bad]], table: Table, path: Path) -> dict[str, int]:
     """Write `records` of text files to `path`; how many for each reason code. No file when there are none."""
     return write_rows(_rows(records, table), path)
 
@@ -57,7 +66,7 @@ def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> dict[str, int]:
     return dict(sorted(reasons.items()))
 
 
-def _rows(records: Iterator[tuple[Part, Bad]], table: Table) -> Iterator[dict[str, Any]]:
+def _rows(records: Iterator[tuple[BadText, Bad]], table: Table) -> Iterator[dict[str, Any]]:
     locator: Locator | None = None
     try:
         for part, bad in records:
