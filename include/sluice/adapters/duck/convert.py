@@ -188,9 +188,7 @@ def _json(
     files: Sequence[tuple[str, Path]], table: Table, server_format: str, dialect: Dialect, engine: _Engine
 ) -> tuple[Staging | JsonStaging, dict[str, dict[str, Any]]]:
     found = [
-        json_file(
-            display, path, table, server_format, dialect, utf8=engine.scratch / f"utf8-{n}", limits=engine.limits
-        )
+        json_file(display, path, table, server_format, dialect, utf8=engine.scratch / f"utf8-{n}", limits=engine.limits)
         for n, (display, path) in enumerate(files)
     ]
     others = dialect.item_keys is not None and dialect.item_type != "array"
