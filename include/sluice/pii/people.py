@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from re import Pattern
 from typing import Any
@@ -47,17 +47,27 @@ _NOT_PERSONS = frozenset(
     "premium standard basic edition pack kit set box model series version color size red blue green black white".split()
 )
 
-_STREETS = (
-    "allee allée alley av ave avda avenida avenue aleja bd blvd boulevard bvd c/ calle chemin circle close corso cours court "
-    "crescent ct dr drive gardens grove highway hwy impasse lane largo ln lotissement mews parkway passage paseo piazza pkwy plac "
-    "place plaza quai rd residence résidence road route rua rue square st str strada street terrace trail travessa turnpike ul "
-    "ulica utca via viale vicolo villa voie way"
+_PREFIXES = (
+    "acceso alameda aleea aleja allee allée av avda avenida avenue bd borgo boulevard bulevardul bvd c/ calle callejón camino canale "
+    "cañada chemin contrada corso cours cuesta drumul glorieta impasse incrocio intrarea largo lotissement pasadizo pasaje paseo "
+    "piazza plac place plaza praça quai rambla residence résidence ronda rotonda route rua rue sentier soseaua strada stretto "
+    "travessa ul ulica urbanización via vial viale vicolo villa voie"
 ).split()
-_STREET_ENDINGS = (
+"""Stand before a street's name: the house number comes first or last."""
+
+_SUFFIXES = (
+    "alley ave avenue blvd circle close corner court cove crescent crossing ct dr drive estate freeway gardens green grove harbor "
+    "heights highway hill hwy lane ln loop manor meadow mews parkway pass passage path pike pkwy place plaza rd ridge road row run "
+    "sétány square st street terrace trail turnpike utca valley view village vista walk way"
+).split()
+"""Stand after it, and after the number: `10 Downing Street`."""
+
+_ENDINGS = (
     "allee damm dreef gade gasse gata gatan gracht kade katu laan plein platz ring str straat strasse straße stræde tie vagen vägen "
     "vei veien vej weg"
 ).split()
-_NUMBER = re.compile(r"(?<![^\W_])\d{1,5}(?:[a-zA-Z]|bis|ter)?(?![^\W_])")
+"""End its very name, and the number follows: `Hauptstraße 7`."""
+
 _POSTCODE_CITY = re.compile(
     r"(?:\b\d{5}\s+[^\W\d_]{2,}|\b\d{4}\s?[A-Z]{2}\s+[^\W\d_]{2,}|\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b|,\s*[A-Z]{2}\s+\d{5}\b|\b\d{2}-\d{3}\s+[^\W\d_]{2,})"
 )
@@ -85,19 +95,28 @@ def is_address(value: str) -> bool:
     """A street with a number, a postbox, or a postcode with its town."""
     if _PO_BOX.search(value):
         return True
-    return bool(_NUMBER.search(value)) and bool(_street().search(value) or _POSTCODE_CITY.search(value))
+    return bool(_POSTCODE_CITY.search(value) or _street().search(value))
 
 
 @cache
 def _street() -> Pattern[str]:
-    words, endings = set(_STREETS), set(_STREET_ENDINGS)
-    for provider in _providers("address"):
-        words |= {
-            w for listed in ("street_prefixes", "street_suffixes") for w in map(str, getattr(provider, listed, ()))
-        }
-    words = {w.lower().rstrip(".") for w in words if len(w) > 1 and "{" not in w}
-    whole, ending = ("|".join(map(re.escape, sorted(ws, key=len, reverse=True))) for ws in (words, endings))
-    return re.compile(rf"(?<![^\W\d_])(?:{whole})\.?(?![^\W\d_])|(?:{ending})\.?(?![^\W\d_])", re.IGNORECASE)
+    """A street and its number, close to each other and in the order that the street's word calls for."""
+    before, after, ending = _any_of(_PREFIXES), _any_of(_SUFFIXES), _any_of(_ENDINGS, boundary=False)
+    number = r"(?<![^\W_])\d{1,5}(?:[a-zA-Z]|[ ]?(?:bis|ter))?(?![^\W_])"
+    words = r"(?:[ ,.]+[^\W\d_][^\s,]*)"
+    return re.compile(
+        rf"{number}[ ,]+{before}{words}|{before}{words}{{1,5}}[ ,]+(?:n[°º.]?[ ]?)?{number}"
+        rf"|{number}{words}{{0,4}}[ ,.]+{after}|(?:[^\W\d_]|[ -]){ending}[ ,]+{number}",
+        re.IGNORECASE,
+    )
+
+
+def _any_of(words: Iterable[str], *, boundary: bool = True) -> str:
+    return (
+        r"(?<![^\W\d_])" * boundary
+        + f"(?:{'|'.join(map(re.escape, sorted(words, key=len, reverse=True)))})"
+        + r"\.?(?![^\W\d_])"
+    )
 
 
 def _fold(word: str) -> str:
@@ -106,18 +125,18 @@ def _fold(word: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
-def _providers(kind: str) -> Iterator[Any]:
+def _providers() -> Iterator[Any]:
     for locale in _LOCALES:
         try:
-            yield importlib.import_module(f"faker.providers.{kind}.{locale}").Provider
-        except ModuleNotFoundError:  # not every locale has both
+            yield importlib.import_module(f"faker.providers.person.{locale}").Provider
+        except ModuleNotFoundError:  # not every country has a list of its own
             continue
 
 
 @cache
 def _names() -> frozenset[str]:
     found: set[str] = set()
-    for provider in _providers("person"):
+    for provider in _providers():
         for listed in _NAME_LISTS:
             found.update(_fold(str(name)) for name in getattr(provider, listed, ()))
     parts = {part for name in found for part in re.split(r"[ -]", name)}

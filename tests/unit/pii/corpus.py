@@ -436,6 +436,7 @@ NEGATIVE: dict[str, Maker] = {
     "colour": lambda r: r.choice(["red", "dark blue", "green", "ivory", "black", "silver"]),
     "status": lambda r: r.choice(["OPEN", "CLOSED", "PENDING", "IN REVIEW"]),
     "sentence": lambda r: " ".join(r.choice("le la dossier est transmis au service pour avis complet sans retour".split()) for _ in range(9)),
+    "remark": lambda r: f"{r.choice(['plain remark number', 'see drive', 'court file', 'way too late by'])} {r.randrange(10_000)}",
     "url": lambda r: f"https://example.org/{_letters(r, 6, string.ascii_lowercase)}?id={r.randrange(9999)}",
     "handle": lambda r: "@" + _letters(r, 7, string.ascii_lowercase),
     "file": lambda r: f"export_{_START + timedelta(days=r.randrange(900)):%Y%m%d}_{r.randrange(99):02d}.csv",

@@ -51,7 +51,7 @@ def test_recognised(kind: str, value: str) -> None:
         ("phone", "+-3"), ("phone", "2024-01-31"), ("phone", "31/01/2024"), ("phone", "0000012345"),
         ("fr_licence_plate", "AO-123-CD"), ("fr_licence_plate", "WW-123-AA"), ("gb_nino", "QQ123456C"), ("ip_address", "1.2.0.4"),
         ("ip_address", "256.1.1.1"), ("person_name", "Martin & Fils SARL"), ("person_name", "premium chair"), ("person_name", "Delta Airlines"),
-        ("address", "version 12"), ("address", "rue sans numéro"), ("address", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"),
+        ("address", "version 12"), ("address", "plain remark number 3805"), ("address", "drive 3 of 12 is full"), ("address", "rue sans numéro"), ("address", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"),
     ],
 )  # fmt: skip
 def test_hard_negatives(kind: str, value: str) -> None:
