@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from sluice.settings import Settings
 from sluice.stages import Event, Stage
 from sluice.stream.janitor import clean, find_litter
 from sluice.stream.land import land_table
-from sluice.stream.replay import Fate, Replays
+from sluice.stream.replay import Fate, Offer, Replays, fate_in
 from sluice.stream.tools import Tools
 
 CONTRACT = """\
@@ -51,7 +53,7 @@ def contract() -> Contract:
 
 @pytest.fixture
 def tools(services: Settings, lake: str, ledger_url: str) -> Tools:
-    return Tools(services, PostgresLedger(ledger_url), S3Store(), Layout(f"{lake}/in it"), lambda: LATER)
+    return Tools(services, PostgresLedger(ledger_url), S3Store(), Layout(f"{lake}/in_it"), lambda: LATER)
 
 
 def landed(tools: Tools, contract: Contract, folder: Path, content: str = "id\n1\nx\n") -> Manifest:
@@ -134,6 +136,68 @@ def test_what_a_snapshot_refers_to_stays_even_when_the_ledger_forgot(
         boto3.client("glue").delete_table(DatabaseName="shop", Name="orders")
 
 
+def test_the_command_says_what_would_go_and_then_takes_it(
+    tools: Tools, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger_url: str
+) -> None:
+    from click.testing import CliRunner
+
+    from sluice.cli.janitor import janitor
+
+    manifest = landed(tools, contract, tmp_path)
+    monkeypatch.setenv("SLUICE_LEDGER_URL", ledger_url)
+    monkeypatch.setenv("SLUICE_LAKE", tools.layout.root)
+    run = CliRunner().invoke
+    assert "0 abandoned" in run(janitor, ["--older-than", "1h"], catch_exceptions=False).output
+    told = json.loads(run(janitor, ["--older-than", "0s", "--dry-run", "--json"], catch_exceptions=False).output)
+    assert ([a["attempt"] for a in told["attempts"]], told["removed"]) == ([manifest.attempt], False)
+    assert "1 abandoned" in run(janitor, ["--older-than", "0s"], catch_exceptions=False).output
+    assert everything(tools) == {manifest.sources[0].landing_uri}
+    assert run(janitor, ["--older-than", "soon"]).exit_code == 2
+
+
+def test_the_quarantine_of_the_lake_is_shown_by_source_and_by_request(
+    tools: Tools, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger_url: str
+) -> None:
+    from click.testing import CliRunner
+
+    from sluice.cli.quarantine import quarantine
+
+    identity = request_for(tools, contract, landed(tools, contract, tmp_path))
+    monkeypatch.setenv("SLUICE_LEDGER_URL", ledger_url)
+    monkeypatch.setenv("SLUICE_LAKE", tools.layout.root)
+    for name in (identity, "shop"):
+        done = CliRunner().invoke(quarantine, ["list", name, "--json"], catch_exceptions=False)
+        ((found,),) = [s["tables"] for s in json.loads(done.output)]
+        assert (found["rows"], found["reasons"][0]["reason_code"], found["landed"]) == (1, "CAST", True)
+    shown = CliRunner().invoke(quarantine, ["show", "orders", "--raw", "--json"], catch_exceptions=False)
+    assert json.loads(shown.output)[0]["raw"] == "x"
+    from sluice.errors import UsageError
+
+    with pytest.raises(UsageError, match="NO_SOURCE"):
+        CliRunner().invoke(quarantine, ["list", "nobody"], catch_exceptions=False)
+
+
+def test_the_ledger_tells_how_it_went_with_a_load(tools: Tools, contract: Contract, tmp_path: Path) -> None:
+    from sluice.lake import REPLAY, Mark, SourceFile
+
+    offer = Offer("shop", "orders", "d1", "f", 1, 1, "0" * 64, "csv", {}, "olga", "")
+    fate = fate_in(tools.ledger, tools.layout)
+    assert fate("nobody-knows", offer) is Fate.PUBLISHED, "better missing rows than rows twice"
+    manifest = landed(tools, contract, tmp_path)
+    uri = tools.layout.replay("shop", "orders", "d1", "rows")
+    mark = Mark(1, "", "")
+    inside = replace(manifest, sources=(SourceFile("f", 1, "0" * 64, uri, REPLAY, mark, mark),))
+    identity = request_for(tools, contract, inside)
+    assert fate(identity, offer) is Fate.OPEN
+    with tools.ledger.transaction() as tx:
+        tx.close_request(identity, RequestState.PUBLISHED, "", LATER)
+    assert fate(identity, offer) is Fate.PUBLISHED
+    assert fate(identity, replace(offer, digest="d2")) is Fate.OVER, "it was published without these"
+    with tools.ledger.transaction() as tx:
+        tx.close_request(identity, RequestState.LOST, "", LATER)
+    assert fate(identity, offer) is Fate.OVER
+
+
 def begin_upload(tools: Tools, key: str) -> None:
     bucket, prefix = s3.split(tools.layout.root)
     begun = s3._client().create_multipart_upload(Bucket=bucket, Key=f"{prefix}/{key}")
@@ -151,6 +215,7 @@ def test_unfinished_uploads_are_ended(tools: Tools) -> None:
 KILLED = """
 import sys
 from pathlib import Path
+from dataclasses import replace
 from datetime import UTC, datetime
 from sluice.adapters import s3
 from sluice.contract.reading import read_contract

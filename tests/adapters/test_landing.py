@@ -261,6 +261,18 @@ def test_the_disk_limit_is_kept_and_told_in_numbers(shop: Shop, lake: str) -> No
     assert shop.land().rows_staged == 5_003, "a local file is read where it lies"
 
 
+def test_a_conversion_that_outgrows_its_disk_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    settings = replace(load({"SLUICE_HOME": str(tmp_path)}), disk_limit=1_000_000)
+    shop = Shop(tmp_path / "shop", FileStore(), Layout((tmp_path / "lake").as_uri()), settings)
+    rows = (f"{i},{hashlib.sha256(str(i).encode()).hexdigest()},1.00\n" for i in range(300_000))
+    shop.deliver("Order No.,buyer,paid\n" + "".join(rows))
+    with pytest.raises(TerminalError, match="DISK_LIMIT") as caught:
+        shop.land()
+    assert "1,000,000" in caught.value.message
+    assert shop.uris("manifests") == shop.uris("warehouse") == []
+
+
 def test_a_full_disk_is_a_clear_error_and_nothing_is_left(shop: Shop) -> None:
     shop.deliver(
         "Order No.,buyer,paid\n"

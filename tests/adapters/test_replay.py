@@ -19,12 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sluice.adapters.files import FileStore, local_path
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
-from sluice.errors import BadInputError, ConflictError
+from sluice.errors import BadInputError, ConflictError, SourceError
 from sluice.lake import Layout, Manifest, ObjectInfo
 from sluice.settings import Settings, load
 from sluice.stream.bad_rows import Shelf, shown
 from sluice.stream.land import land_table
-from sluice.stream.replay import Fate, Offer, Replays, put_offer, standings, withdraw
+from sluice.stream.replay import Fate, Offer, Replays, Standing, put_offer, standings
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CONTRACT = """\
@@ -60,18 +60,18 @@ class Shop:
     def land(self, load_id: str) -> Manifest:
         scratch = self.folder / f"scratch-{load_id}"
         scratch.mkdir(exist_ok=True)
-        replays = Replays(
-            self.store, self.layout, load_id, lambda name, _: self.fates.get(name, Fate.OPEN), lambda: NOON
-        )
         return land_table(self.contract, self.table, str(self.folder), self.settings, origin=self.store, store=self.store,
-                          layout=self.layout, scratch=scratch, replays=replays)  # fmt: skip
+                          layout=self.layout, scratch=scratch, replays=self.replays(load_id))  # fmt: skip
+
+    def replays(self, load_id: str) -> Replays:
+        return Replays(self.store, self.layout, load_id, lambda name, _: self.fates.get(name, Fate.OPEN), lambda: NOON)
 
     @property
     def shelf(self) -> Shelf:
         self.shelves += 1
         scratch = self.folder / f"shelf-{self.shelves}"
         scratch.mkdir()
-        return Shelf(self.contract, self.store, self.layout, self.settings, scratch)
+        return Shelf(self.contract, self.replays("nobody"), self.settings, scratch)
 
     def export(self) -> Path:
         shelf = self.shelf
@@ -150,19 +150,42 @@ def test_rows_may_come_as_the_source_writes_them(shop: Shop) -> None:
     assert (2, "bob") in [r[:2] for r in shop.staged(shop.land("second"))]
 
 
-def test_an_offer_can_be_withdrawn_until_it_is_taken(shop: Shop) -> None:
+def test_an_offer_can_be_withdrawn_unless_a_load_has_it(shop: Shop) -> None:
     shop.land("first")
-    shop.shelf.offer(shop.table, shop.repair(**{"dear": "2", "9.99.9": "9"}), "olga", NOON)
-    (standing,) = standings(shop.store, shop.layout, "shop", "orders")
-    withdraw(shop.store, shop.layout, standing, "olga", NOON)
-    assert shop.land("second").rows_read == 3
     file = shop.folder / "mended.csv"
-    file.write_text("id,buyer,paid\n2,bob,2.00\n")
-    shop.shelf.offer(shop.table, file, "olga", NOON)
+
+    def offered(row: str) -> Standing:
+        file.write_text(f"id,buyer,paid\n{row}\n")
+        offer, _ = shop.shelf.offer(shop.table, file, "olga", NOON)
+        return next(s for s in standings(shop.store, shop.layout, "shop", "orders") if s.offer == offer)
+
+    shop.replays("nobody").withdraw(offered("7,x,1"))
+    assert shop.land("second").rows_read == 3
+    with pytest.raises(ConflictError, match="REPLAY_SPENT"):
+        offered("7,x,1")
+    taken = offered("8,x,1")
     shop.land("third")
-    standing = next(s for s in standings(shop.store, shop.layout, "shop", "orders") if s.taken_by == "third")
     with pytest.raises(ConflictError, match="REPLAY_TAKEN"):
-        withdraw(shop.store, shop.layout, standing, "olga", NOON)
+        shop.replays("nobody").withdraw(taken)
+    shop.fates["third"] = Fate.OVER
+    shop.replays("nobody").withdraw(offered_again(shop, taken))
+    assert shop.land("fourth").rows_read == 3
+
+
+def offered_again(shop: Shop, standing: Standing) -> Standing:
+    return next(s for s in standings(shop.store, shop.layout, "shop", "orders") if s.offer == standing.offer)
+
+
+def test_rows_that_a_newer_contract_cannot_read_say_how_to_go_on(shop: Shop) -> None:
+    shop.land("first")
+    offer, _ = shop.shelf.offer(shop.table, shop.repair(**{"dear": "2", "9.99.9": "9"}), "olga", NOON)
+    more = shop.contract.text + "      - {name: note, logicalType: string, classification: public}\n"
+    shop.contract = read_contract(more)
+    shop.table = shop.contract.tables[0]
+    (shop.folder / "orders.csv").write_text("id,buyer,paid,note\n1,ann,1.00,hi\n")
+    with pytest.raises(SourceError, match="REPLAY_UNFIT") as caught:
+        shop.land("second")
+    assert f"withdraw shop orders {offer.digest[:12]}" in caught.value.mend
 
 
 def test_of_many_loads_at_once_one_takes_them(shop: Shop) -> None:

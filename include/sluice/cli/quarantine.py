@@ -6,6 +6,7 @@ import getpass
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -135,21 +136,21 @@ def replay(source: str, table_name: str, file: Path, out: Path | None, user: str
 @_USER
 def withdraw(source: str, table_name: str, digest: str, out: Path | None, user: str | None) -> None:
     """Take an offer back, as long as no load took it; exit 1 when one has. REPLAY is its number or the beginning."""
-    from sluice.stream import replay as replays
+    from sluice.stream.replay import standings
 
     by = _identity(load(), user, out)
     with _shelves(source, out) as (shelf, *_):
         lake_name = _table(shelf, table_name).table_name
         found = [
             s
-            for s in replays.standings(shelf.store, shelf.layout, shelf.contract.id, lake_name)
+            for s in standings(shelf.store, shelf.layout, shelf.contract.id, lake_name)
             if s.offer.digest.startswith(digest)
         ]
         if len(found) != 1:
             raise UsageError(
                 "REPLAY", f"{len(found)} replays begin with {digest!r}", mend="`sluice quarantine list` shows them."
             )
-        replays.withdraw(shelf.store, shelf.layout, found[0], by, datetime.now(UTC))
+        replace(shelf.replays, by=by).withdraw(found[0])
     click.echo(f"Withdrawn: {found[0].offer.rows:,} rows of {table_name}.")
 
 
@@ -163,25 +164,17 @@ def _shelves(name: str | None, out: Path | None) -> Iterator[list[Shelf]]:
 
 
 def _in_trial(name: str | None, out: Path, settings: Settings, scratch: Path) -> list[Shelf]:
-    from sluice.adapters.files import FileStore
     from sluice.contract.reading import load_contract
     from sluice.stream.bad_rows import Shelf
-    from sluice.stream.trial import CONTRACT, TrialLayout
+    from sluice.stream.trial import CONTRACT, TrialLayout, replays_of
 
     shelves = []
     for folder in sorted(p.parent.parent.resolve() for p in out.glob(f"*/{CONTRACT}")):
         if name in (None, folder.name):
             work = scratch / folder.name
             work.mkdir()
-            shelves.append(
-                Shelf(
-                    load_contract(folder / CONTRACT),
-                    FileStore(),
-                    TrialLayout(folder.as_uri(), folder.as_uri()),
-                    settings,
-                    work,
-                )
-            )
+            replays = replays_of(folder, TrialLayout(folder.as_uri(), folder.as_uri()))
+            shelves.append(Shelf(load_contract(folder / CONTRACT), replays, settings, work))
     if not shelves:
         raise UsageError("NO_TRIAL", f"there is no trial{f' of {name!r}' if name else ''} in {out}",
                          mend="Give the folder that `sluice try --out` was given.")  # fmt: skip
@@ -191,6 +184,7 @@ def _in_trial(name: str | None, out: Path, settings: Settings, scratch: Path) ->
 def _in_lake(name: str | None, settings: Settings, scratch: Path) -> list[Shelf]:
     from sluice.onboarding import contract_of
     from sluice.stream.bad_rows import Shelf
+    from sluice.stream.replay import Replays, fate_in
     from sluice.stream.tools import connect
 
     tools = connect(settings)
@@ -203,13 +197,12 @@ def _in_lake(name: str | None, settings: Settings, scratch: Path) -> list[Shelf]
             raise UsageError(
                 "NO_SOURCE", f"there is no source and no request {name!r}", mend="`sluice status` lists them."
             )
+    replays = Replays(tools.store, tools.layout, "", fate_in(tools.ledger, tools.layout), tools.now)
     shelves = []
     for source, asked in sorted(newest.items()):
         work = scratch / source
         work.mkdir()
-        shelves.append(
-            Shelf(contract_of(asked), tools.store, tools.layout, settings, work, own_attempts=request is not None)
-        )
+        shelves.append(Shelf(contract_of(asked), replays, settings, work, own_attempts=request is not None))
     return shelves
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sluice.contract.model import Contract, Dialect, Table
-from sluice.errors import ConflictError, SourceError, TerminalError
+from sluice.errors import BadInputError, ConflictError, SourceError, TerminalError
 from sluice.lake import Layout, Manifest, ObjectStore, QuarantineFile, SourceFile, StagedFile
 from sluice.settings import Settings
 from sluice.stream.disk import Disk
@@ -70,7 +70,13 @@ class Attempt:
         for i, offer in enumerate(self.replays.take(contract.id, table.table_name)):
             rows = self.scratch / f"replay-{i}" / "rows"
             sources.append(self.replays.fetch(offer, rows))
-            self._convert(f"replay-{i}-", [(offer.name, rows)], offer.format, Dialect(**offer.dialect))
+            try:
+                self._convert(f"replay-{i}-", [(offer.name, rows)], offer.format, Dialect(**offer.dialect))
+            except (SourceError, BadInputError) as error:
+                raise SourceError(
+                    "REPLAY_UNFIT", f"repaired rows no longer fit the contract: {error.message}", where=offer.name,
+                    mend=f"Ask again after `sluice quarantine withdraw {contract.id} {table.name} {offer.digest[:12]}`.",
+                ) from error  # fmt: skip
         self._within_limits()
         return self._manifest(started, sources, used)
 
@@ -87,14 +93,15 @@ class Attempt:
         return plain
 
     def _convert(self, prefix: str, plain: Sequence[tuple[str, Path]], server_format: str, dialect: Dialect) -> None:
-        from sluice.adapters.duck import convert
+        from sluice.adapters.duck import convert, interrupt
 
         quarantine = self.scratch / f"{prefix}quarantine.parquet"
-        converted = convert(
-            plain, self.table, server_format, dialect, out=self.scratch / f"{prefix}staged", quarantine=quarantine,
-            memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / f"{prefix}work",
-            limits=self.settings.limits,
-        )  # fmt: skip
+        with self.disk.watched(interrupt):
+            converted = convert(
+                plain, self.table, server_format, dialect, out=self.scratch / f"{prefix}staged", quarantine=quarantine,
+                memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / f"{prefix}work",
+                limits=self.settings.limits,
+            )  # fmt: skip
         self.disk.require(0, "what was staged")
         self._count(converted)
         if converted.quarantine is not None:

@@ -18,7 +18,7 @@ from sluice.contract.model import Contract, Dialect, Table
 from sluice.errors import BadInputError, ConflictError
 from sluice.lake import Layout, Manifest, ObjectStore
 from sluice.settings import Settings
-from sluice.stream.replay import Offer, put_offer, standings
+from sluice.stream.replay import Offer, Replays, put_offer, standings
 
 if TYPE_CHECKING:
     from sluice.adapters.duck import Rejection
@@ -47,11 +47,20 @@ class Shelf:
     """
 
     contract: Contract
-    store: ObjectStore
-    layout: Layout
+    replays: Replays
     settings: Settings
     scratch: Path
     own_attempts: bool = False
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where it lies."""
+        return self.replays.store
+
+    @property
+    def layout(self) -> Layout:
+        """What lies where."""
+        return self.replays.layout
 
     def newest(self, table: Table) -> Quarantined | None:
         """The newest quarantine of the table; None when it has none."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TerminalError
 
+_INTERVAL = 0.1
+"""Seconds between two looks at the disk."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -42,10 +45,46 @@ class Disk:
             return
         used = self.used()
         if used + size > self.limit:
-            raise TerminalError(
-                "DISK_LIMIT", f"{what} needs {size:,} bytes of scratch space; {used:,} of the {self.limit:,} that are allowed "
-                "are in use", where=str(self.folder), mend="Raise SLUICE_DISK_LIMIT, or deliver smaller files.",
-            )  # fmt: skip
+            raise self._beyond(f"{what} needs {size:,} bytes of scratch space; {used:,}")
+
+    def _beyond(self, said: str) -> TerminalError:
+        return TerminalError(
+            "DISK_LIMIT", f"{said} of the {self.limit:,} bytes that are allowed are in use", where=str(self.folder),
+            mend="Raise SLUICE_DISK_LIMIT, or deliver smaller files.",
+        )  # fmt: skip
+
+    @contextmanager
+    def watched(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Looks on while the block works, and calls `stop` once more lies there than is allowed.
+
+        Raises TerminalError DISK_LIMIT then, whatever became of the work.
+        """
+        limit = self.limit
+        if limit is None:
+            yield
+            return
+        done, most = threading.Event(), 0
+
+        def look() -> None:
+            nonlocal most
+            while not done.wait(_INTERVAL):
+                most = max(most, self.used())
+                if most > limit:
+                    stop()
+
+        watcher = threading.Thread(target=look, daemon=True)
+        watcher.start()
+        try:
+            yield
+        except Exception as error:
+            if most > limit:
+                raise self._beyond(f"the conversion was stopped: {most:,}") from error
+            raise
+        finally:
+            done.set()
+            watcher.join()
+        if most > limit:
+            raise self._beyond(f"the conversion took {most:,}")
 
     @contextmanager
     def filling(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -98,23 +98,6 @@ def put_offer(store: ObjectStore, layout: Layout, offer: Offer, rows: Path) -> b
     return store.write(uri, strict_json(asdict(offer)), content_type="application/json", only_if_absent=True)
 
 
-def withdraw(store: ObjectStore, layout: Layout, standing: Standing, by: str, now: datetime) -> None:
-    """Take an offer back before a load took it. Raises ConflictError REPLAY_TAKEN."""
-    if standing.taken_by != WITHDRAWN and (
-        standing.claims or not _claim(store, layout, standing.offer, 1, WITHDRAWN, now, by=by)
-    ):
-        raise ConflictError("REPLAY_TAKEN", f"the rows were taken by {standing.taken_by or 'a load just now'}",
-                            where=standing.offer.digest, mend="Reject that load at its gate instead.")  # fmt: skip
-
-
-def _claim(
-    store: ObjectStore, layout: Layout, offer: Offer, number: int, load: str, now: datetime, **more: str
-) -> bool:
-    uri = layout.replay(offer.source, offer.table, offer.digest, f"claim-{number:04}.json")
-    content = strict_json({"load": load, "at": now.isoformat(), **more})
-    return store.write(uri, content, content_type="application/json", only_if_absent=True)
-
-
 @dataclass(frozen=True)
 class Replays:
     """The replays that one load may take. `fate` tells how it went with another load that took an offer."""
@@ -124,10 +107,18 @@ class Replays:
     load: str
     fate: Callable[[str, Offer], Fate]
     now: Callable[[], datetime]
+    by: str = ""
+    """The person behind the load, where there is one."""
 
     def take(self, source: str, table: str) -> list[Offer]:
         """Claim every free replay of the table; also those that this very load claimed before."""
         return [s.offer for s in standings(self.store, self.layout, source, table) if self._took(s)]
+
+    def withdraw(self, standing: Standing) -> None:
+        """Take an offer back, as long as no load has its rows. Raises ConflictError REPLAY_TAKEN."""
+        if not replace(self, load=WITHDRAWN)._took(standing):
+            raise ConflictError("REPLAY_TAKEN", f"the rows were taken by {standing.taken_by or 'a load just now'}",
+                                where=standing.offer.digest, mend="Reject that load at its gate instead.")  # fmt: skip
 
     def _took(self, standing: Standing) -> bool:
         claims = standing.claims
@@ -137,13 +128,18 @@ class Replays:
                 return True
             if last == WITHDRAWN or (last is not None and self.fate(last, standing.offer) is not Fate.OVER):
                 return False
-            if _claim(self.store, self.layout, standing.offer, len(claims) + 1, self.load, self.now()):
+            if self._claim(standing.offer, len(claims) + 1):
                 return True
             # Another load was quicker, or the answer to our own write was lost: the claim itself tells.
             offer = standing.offer
             prefix = self.layout.replay(offer.source, offer.table, offer.digest, "")
             names = [i.uri.removeprefix(prefix) for i in self.store.list(prefix)]
             claims = _claims(self.store, self.layout, offer, names)
+
+    def _claim(self, offer: Offer, number: int) -> bool:
+        uri = self.layout.replay(offer.source, offer.table, offer.digest, f"claim-{number:04}.json")
+        content = strict_json({"load": self.load, "by": self.by, "at": self.now().isoformat()})
+        return self.store.write(uri, content, content_type="application/json", only_if_absent=True)
 
     def fetch(self, offer: Offer, path: Path) -> SourceFile:
         """Bring the rows to a local file, verified; what the manifest says of them."""

@@ -75,8 +75,8 @@ class TrialLayout(Layout):
         return f"{self.kept}/replay/{table}/{digest}/{name}"
 
 
-def _replays(folder: Path, layout: TrialLayout) -> Replays:
-    """Replays for a load of its own; a trial that came to its evidence has used up what it took."""
+def replays_of(folder: Path, layout: TrialLayout) -> Replays:
+    """A trial's folder's replays, for a load of its own; a trial that came to its evidence has used up what it took."""
 
     def fate(load: str, offer: Offer) -> Fate:
         return Fate.PUBLISHED if (folder / LOADS / load).exists() else Fate.OVER
@@ -146,7 +146,7 @@ class _Run:
         self.trial, self.contract, self.base, self.settings = trial, trial.contract, base, settings
         self.work, self.watch = work, watch
         self.layout = TrialLayout(work.as_uri(), trial.folder.as_uri())
-        self.replays = _replays(trial.folder, self.layout)
+        self.replays = replays_of(trial.folder, self.layout)
         self.origin: ObjectStore = FileStore()
         if self.contract.server.type == "s3":
             from sluice.adapters.s3 import S3Store

@@ -4,7 +4,7 @@
 read it. Names of public functions are stable; the modules they rest on are not meant for others.
 """
 
-from sluice.adapters.duck.connection import share_done
+from sluice.adapters.duck.connection import interrupt, share_done
 from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.outcome import Converted
 from sluice.adapters.duck.profile import profile
@@ -22,6 +22,7 @@ __all__ = [
     "Staged",
     "column_statistics",
     "convert",
+    "interrupt",
     "profile",
     "query_arrow",
     "read_quarantine",

@@ -40,6 +40,13 @@ def share_done() -> float | None:
     return None
 
 
+def interrupt() -> None:
+    """Stop the statements that run now; they raise. Meant to be called from another thread."""
+    for connection in reversed(_open):
+        with suppress(duckdb.Error):  # closed a moment ago
+            connection.interrupt()
+
+
 def name_sql(name: str) -> str:
     """The name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
