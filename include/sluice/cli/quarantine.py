@@ -99,8 +99,11 @@ def export(names: tuple[str, ...], output: Path, out: Path | None, as_json: bool
     if as_json:
         emit_json({"table": found.table.name, "attempt": found.attempt, "rows": count, "file": str(output)})
         return
+    command = (
+        f"sluice quarantine replay {shelf.contract.id} {found.table.name} {output}{f' --out {out}' if out else ''}"
+    )
     click.echo(f"{count:,} rows of {found.table.name} in {output}")
-    click.echo(f"  Repair `raw`, take out what cannot be repaired, then: sluice quarantine replay {shelf.contract.id} {found.table.name} {output}")  # fmt: skip
+    click.echo(f"  Repair `raw`, take out what cannot be repaired, then: {command}")
 
 
 @quarantine.command()
