@@ -67,7 +67,9 @@ def publication_pack(
         "pii": pii,
         "tables": [_table(t, read.get(t.name), profiles.get(t.name), errors.get(t.name)) for t in contract.tables],
         "quality": {
-            "success": not errors and all(report["success"] for report in checks.values()),
+            "success": not errors
+            and all(report["success"] for report in checks.values())
+            and not any(drift["stops"] for profile in profiles.values() if (drift := profile.get("drift"))),
             "evaluated": sum(report["evaluated"] for report in checks.values()),
             "failed": sum(report["failed"] for report in checks.values()),
             "warnings": sum(report["warnings"] for report in checks.values()),
@@ -107,7 +109,9 @@ def _table(
         **rows,
         "quarantine_reasons": dict(manifest.reasons) if manifest else {},
         "dialect": dict(manifest.dialect) if manifest else {},
+        "duplicate_rows": profile["duplicate_rows"] if profile else None,
         "columns": list(profile["columns"]) if profile else [],
+        "drift": profile.get("drift") if profile else None,
         **({"error": dict(error)} if error else {}),
     }
 

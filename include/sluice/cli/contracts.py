@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sluice.cli.console import emit_json, heading, table
+from sluice.drift import exceeded, in_words
 from sluice.errors import BadInputError, Finding, InvalidContractError
 
 
@@ -62,6 +64,7 @@ def show_evidence(evidence: dict[str, Any]) -> None:
             right=(1, 2, 3),
         )  # fmt: skip
         show_checks(evidence["quality"])
+        show_drift(evidence["tables"])
         click.echo(f"\n  Cost: about {evidence['cost']['monthly_usd']:.4f} USD a month")
     if "probe" in evidence:
         heading("Source")
@@ -92,3 +95,17 @@ def show_checks(quality: dict[str, Any]) -> None:
         found = f["observed"] if f["observed"] is not None else f"{f.get('unexpected') or 0:,} rows"
         said = f["error"] or f"{f['description']} (found {found})"
         click.echo(f"  {click.style(f['severity'], fg=colour)}  {f['table']}.{f['rule']}: {said}")
+
+
+def show_drift(tables: Sequence[Mapping[str, Any]]) -> None:
+    """What lies farther from the delivery before than the contract expects; nothing where nothing was compared."""
+    compared = [t["drift"] for t in tables if t.get("drift")]
+    if not compared:
+        return
+    found = exceeded(compared)
+    measures = sum(drift["measures"] for drift in compared)
+    heading(f"Drift since {compared[0]['since'][:60]}: {len(found) or 'none'} of {measures:,} measures")
+    for f in found:
+        colour = "red" if f["severity"] == "error" else "yellow"
+        place = f"{f['table']}.{f['column']}" if f["column"] else f["table"]
+        click.echo(f"  {click.style(f['severity'], fg=colour)}  {place}: {in_words(f)}")

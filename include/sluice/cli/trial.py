@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluice.cli.console import duration, emit_json, heading, show_error, table
-from sluice.cli.contracts import show_checks
+from sluice.cli.contracts import show_checks, show_drift
 from sluice.errors import BadInputError, InvalidContractError, SluiceError
 from sluice.settings import Settings, load
 
@@ -55,8 +55,15 @@ class Tried:
 @click.command("try")
 @click.argument("contracts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where the results go.")
+@click.option(
+    "--since",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="EVIDENCE_JSON",
+    help="Compare with the evidence of an earlier trial; once for each source.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def try_(contracts: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def try_(contracts: tuple[Path, ...], out: Path, since: tuple[Path, ...], as_json: bool) -> None:
     """Request, land, profile and check on this machine: no Airflow, no AWS.
 
     Writes OUT/<source>/: report.html to read, evidence.json, staged/ and quarantine/ (Parquet). What was there
@@ -67,13 +74,15 @@ def try_(contracts: tuple[Path, ...], out: Path, as_json: bool) -> None:
     from sluice.cli.progress import Progress
 
     settings = load()
+    # Before anything is replaced: it may be the evidence of the trial that this one takes the place of.
+    earlier = _earlier(since)
     alone = len(contracts) == 1
     tried: list[Tried] = []
     seen: dict[str, Path] = {}
     with Progress(len(contracts), quiet=as_json) as progress:
         for path in contracts:
             progress.next(path)
-            done = _try_one(path, out, settings, seen, progress)
+            done = _try_one(path, out, settings, seen, progress, earlier)
             tried.append(done)
             if alone and done.trial is not None and not as_json:
                 show_trial(done.trial)
@@ -81,6 +90,12 @@ def try_(contracts: tuple[Path, ...], out: Path, as_json: bool) -> None:
                 click.echo(_line(done))
             for error in done.errors:
                 show_error(error, as_json=as_json)
+    for source in earlier.keys() - seen.keys():
+        click.secho(
+            f"--since: no contract tried here is of the source {source!r}; nothing was compared with it",
+            err=True,
+            fg="yellow",
+        )
     if as_json:
         emit_json([t.to_json() for t in tried])
     elif not alone:
@@ -89,7 +104,17 @@ def try_(contracts: tuple[Path, ...], out: Path, as_json: bool) -> None:
         raise click.exceptions.Exit(worst)
 
 
-def _try_one(path: Path, out: Path, settings: Settings, seen: dict[str, Path], progress: Any) -> Tried:
+def _earlier(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
+    """The evidence in `files` by source. Raises BadInputError (NOT_EVIDENCE)."""
+    from sluice.stream.earlier import read_evidence
+
+    read = [read_evidence(path) for path in files]
+    return {evidence["source"]: evidence for evidence in read}
+
+
+def _try_one(
+    path: Path, out: Path, settings: Settings, seen: dict[str, Path], progress: Any, earlier: Mapping[str, Any]
+) -> Tried:
     from sluice.linting import usable_contract
     from sluice.stream.trial import try_contract
 
@@ -101,7 +126,8 @@ def _try_one(path: Path, out: Path, settings: Settings, seen: dict[str, Path], p
                 "same folder", where=str(path), mend="Try them one after the other, with an --out of their own.",
             )  # fmt: skip
         seen[contract.id] = path
-        return Tried(path, try_contract(contract, str(path.resolve().parent), out, settings, progress.watch))
+        base, since = str(path.resolve().parent), earlier.get(contract.id)
+        return Tried(path, try_contract(contract, base, out, settings, progress.watch, since))
     except SluiceError as error:
         return Tried(path, error=error)
 
@@ -132,6 +158,7 @@ def show_trial(trial: Trial) -> None:
             click.secho(f"      {row.text}", dim=True)
         click.echo(f"    mend: {group.mend}")
     show_checks(evidence["quality"])
+    show_drift(evidence["tables"])
     personal = [(t["name"], c) for t in evidence["tables"] for c in t["columns"] if c["pii"]]
     if personal:
         heading("Personal data")

@@ -76,6 +76,24 @@ class BadRows:
 
 
 @dataclass(frozen=True)
+class DriftTerms:
+    """How far a delivery may lie from the one before; sluice.drift says what each measure is. None: not compared.
+
+    What exceeds its threshold is shown to approvers; with severity `error` it stops the onboarding. The columns
+    `ignore` (source names) are not compared.
+    """
+
+    volume: float | None = 0.5
+    nulls: float | None = 0.05
+    distinct: float | None = 0.5
+    psi: float | None = 0.25
+    ks: float | None = 0.2
+    range: float | None = 1.0
+    severity: str = "warning"
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of a contract (an ODCS schema object).
 
@@ -92,6 +110,8 @@ class Table:
     quality: tuple[Mapping[str, Any], ...] = ()
     allow_empty: bool = False
     bad_rows: BadRows = BadRows()
+    drift: DriftTerms | None = DriftTerms()
+    """None: a delivery is not compared with the one before."""
     dialect_terms: Mapping[str, Any] = field(default_factory=dict)
     """Fields of Dialect that this table's files have for themselves; `Contract.dialect_of` joins them in."""
     format: str = ""

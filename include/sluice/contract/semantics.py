@@ -12,6 +12,7 @@ from typing import Any
 
 from sluice.contract.dialect import read_options, read_terms
 from sluice.contract.document import Document, Path
+from sluice.contract.drift import read_drift
 from sluice.contract.model import (
     ANY_PII,
     CLASSIFICATIONS,
@@ -70,6 +71,7 @@ class _Reader:
             quality=tuple(data.get("quality") or ()),
             allow_empty=custom.get("allowEmpty") is True,
             bad_rows=read_policy(self.document, self.findings, data, path),
+            drift=read_drift(self.document, self.findings, data, path),
             dialect_terms=read_terms(self.document, data, path, self.findings),
             format=str(custom.get("format") or "").lower(),
             more_locations=locations[1:],

@@ -11,6 +11,7 @@ from sluice.evidence import admission_pack, publication_pack
 from sluice.ledger import Artifact, Request, Transaction
 from sluice.onboarding import contract_of, found, live_request
 from sluice.stages import Stage
+from sluice.stream.profile import refuse_drift
 from sluice.stream.tools import Tools
 
 
@@ -36,11 +37,14 @@ def assemble(tools: Tools, tx: Transaction, request: Request, gate: Stage) -> di
     for name, report in checks.items():
         if not report["success"]:
             raise ChecksFailedError("CHECKS_FAILED", f"a required check of {name!r} did not hold", where=request.id)
+    profiles = found(tx, request, Stage.PROFILE)
+    for name, profile in profiles.items():
+        refuse_drift(profile.get("drift"), f"{request.id}.{name}")
     return publication_pack(
         contract,
         tools.policy(),
         found(tx, request, Stage.LAND),
-        found(tx, request, Stage.PROFILE),
+        profiles,
         checks,
         tuple(request.signatures[Stage.PUBLICATION]),
     )

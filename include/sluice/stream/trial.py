@@ -20,6 +20,7 @@ from sluice.policy import load_policy
 from sluice.settings import Settings
 from sluice.stages import Stage
 from sluice.stream.check import check_table, failed_files
+from sluice.stream.earlier import profiles_in
 from sluice.stream.gate import strict_json
 from sluice.stream.land import land_table
 from sluice.stream.outcome import FILES, FOLDERS, replaced
@@ -104,8 +105,17 @@ class Trial:
         return bool(self.evidence["quality"]["success"])
 
 
-def try_contract(contract: Contract, base: str, out: Path, settings: Settings, watch: Watch = unwatched) -> Trial:
+def try_contract(
+    contract: Contract,
+    base: str,
+    out: Path,
+    settings: Settings,
+    watch: Watch = unwatched,
+    since: Mapping[str, Any] | None = None,
+) -> Trial:
     """Land, profile and check every table into `<out>/<source>`, which the results replace all at once.
+
+    `since` is the evidence of an earlier trial or publication, which the profiles are compared with.
 
     Data that cannot be landed and checks that fail are found in the trial, not raised. Raises UsageError when
     the folder is not ours to replace, BadInputError for a policy that cannot be used.
@@ -113,7 +123,7 @@ def try_contract(contract: Contract, base: str, out: Path, settings: Settings, w
     policy = load_policy(settings.policy)
     trial = Trial(contract, out.resolve() / contract.id)
     with _translated(trial.folder), replaced(trial.folder) as work:
-        run = _Run(trial, base, settings, work, watch)
+        run = _Run(trial, base, settings, work, watch, since)
         run.all_stages(policy)
         _keep_manifests(work, trial)
         (work / "report.html").write_text(_page(trial), "utf-8")
@@ -142,9 +152,13 @@ def _page(trial: Trial) -> str:
 class _Run:
     """One trial on its way through the stages."""
 
-    def __init__(self, trial: Trial, base: str, settings: Settings, work: Path, watch: Watch) -> None:
+    def __init__(
+        self, trial: Trial, base: str, settings: Settings, work: Path, watch: Watch, since: Mapping[str, Any] | None
+    ) -> None:
         self.trial, self.contract, self.base, self.settings = trial, trial.contract, base, settings
         self.work, self.watch = work, watch
+        self.since = str(since["evidence_digest"]) if since else ""
+        self.previous = profiles_in(since) if since else {}
         self.layout = TrialLayout(work.as_uri(), trial.folder.as_uri())
         self.replays = replays_of(trial.folder, self.layout)
         self.origin: ObjectStore = FileStore()
@@ -186,7 +200,8 @@ class _Run:
         )  # fmt: skip
 
     def profile(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
-        return profile_table(table, _staged(manifests[table.name]), self.settings, scratch)
+        files, previous = _staged(manifests[table.name]), self.previous.get(table.name)
+        return profile_table(table, files, self.settings, scratch, previous, self.since)
 
     def check(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
         files = {name: _staged(manifest) for name, manifest in manifests.items()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from sluice.drift import exceeded, in_words
 from sluice.trial_report.words import dialect_words, failed_rules, rejected, verdict
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def page(trial: Trial) -> str:
     evidence = trial.evidence
     tone, sentence = verdict(trial)
     results = evidence["quality"]["results"]
+    drifts = [t["drift"] for t in evidence["tables"] if t["drift"]]
     return templates.get_template("report.html.jinja").render(
         evidence=evidence,
         contract=trial.contract,
@@ -34,6 +36,8 @@ def page(trial: Trial) -> str:
         sentence=sentence,
         failed=failed_rules(evidence["quality"]),
         rejected=rejected(trial),
+        drifts=drifts,
+        drifted=[{**f, "words": in_words(f)} for f in exceeded(drifts)],
         results=results[:_RESULTS_SHOWN],
         results_left=max(0, len(results) - _RESULTS_SHOWN),
         tables=[_table(trial, t) for t in evidence["tables"]],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.contract.model import Column, Table
 from sluice.contract.types import Kind
+from sluice.drift import exceeded
 
 if TYPE_CHECKING:
     from sluice.adapters.duck import Rejection
@@ -67,11 +68,16 @@ def verdict(trial: Trial) -> tuple[str, str]:
     if trial.errors:
         names = ", ".join(trial.errors)
         return "bad", f"{names} did not come through: {next(iter(trial.errors.values())).message}"
-    if required:
-        return "bad", f"{required} required {'check' if required == 1 else 'checks'} failed"
+    drifted = exceeded(t["drift"] for t in trial.evidence["tables"])
+    stopping = sum(f["severity"] == "error" for f in drifted)
+    if required or stopping:
+        parts = [_some(required, "required check failed", "required checks failed")] if required else []
+        parts += [_some(stopping, "measure drifted too far", "measures drifted too far")] if stopping else []
+        return "bad", " and ".join(parts)
     rejects = sum(t["rows_quarantined"] for t in trial.evidence["tables"])
-    if rejects or quality["warnings"]:
+    if rejects or quality["warnings"] or drifted:
         parts = [_some(rejects, "row was quarantined", "rows were quarantined")] if rejects else []
+        parts += [_some(len(drifted), "measure drifted", "measures drifted")] if drifted else []
         parts += [_some(quality["warnings"], "check warns", "checks warn")] if quality["warnings"] else []
         return "warn", f"Every required check holds; {', '.join(parts)}"
     return "good", "Every row was staged and every check holds"
