@@ -12,6 +12,7 @@ import pytest
 from sluice.adapters import gx
 from sluice.adapters.duck import Staged
 from sluice.adapters.gx import load_suites, verify
+from sluice.adapters.gx.expectations import fill_registry
 from sluice.checks.report import CheckReport
 from sluice.checks.rules import Rule
 from sluice.contract.model import Column, Table
@@ -342,6 +343,7 @@ class TestSuiteFiles:
         assert load_suites(tmp_path, "shop", table_of(["n"])) == []
 
     def test_what_gx_serialised_is_read(self, load):
+        fill_registry()  # Great Expectations' own imports warn
         import great_expectations as gx
         import great_expectations.expectations as gxe
 

@@ -3,6 +3,8 @@ expectations bring along, custom classes, extremes of shape."""
 
 from __future__ import annotations
 
+import math
+import re
 import textwrap
 import time
 from decimal import Decimal
@@ -15,7 +17,7 @@ import pytest
 
 from sluice.adapters import gx
 from sluice.adapters.duck import Staged
-from sluice.adapters.gx import requests
+from sluice.adapters.gx import grouped, requests
 from sluice.adapters.gx.patterns import translate
 from sluice.checks.failing import Keeper
 from sluice.checks.report import RuleResult
@@ -281,9 +283,74 @@ def test_what_re2_cannot_search_is_left_to_python(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "everywhere"), [("^[A-Z]{2}$", True), (r"\d+", False), (r"^\w", False), ("é.", True)]
-)
+    ("pattern", "everywhere"),
+    [("^[A-Z]{2}$", True), (r"\d+", True), (r"^\w", True), ("é.", True), (r"\bx", False), (r"(?i)\d", False),
+     (r"\w{20}", False), (r"^(\d{2}|\s){20}$", True)],
+)  # fmt: skip
 def test_what_re2_can_search(pattern: str, everywhere: bool) -> None:
     found = translate(pattern)
     assert found is not None
     assert found.everywhere is everywhere
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^\d$", r"^\w$", r"^\s$", r"^\D$", r"^[^\s@]$", r"^[\W\d]$", r"^[^\S\x85]$", r"^[^\W\d_]{1}$"]
+)
+def test_a_category_has_pythons_characters(tmp_path: Path, pattern: str) -> None:
+    characters = [
+        chr(i) for i in (*range(1, 0x3400), *range(0xA600, 0xAC00), *range(0xF900, 0x11200), *range(0x1D000, 0x1FFFF))
+    ]
+    found = translate(pattern)
+    assert found is not None
+    assert found.everywhere
+    [result] = run(
+        tmp_path, {"s": characters}, ("expect_column_values_to_match_regex", {"column": "s", "regex": pattern})
+    )
+    assert result.unexpected_count == sum(re.search(pattern, c) is None for c in characters)
+
+
+class TestUniqueness:
+    """Values that only rise are not grouped; whatever comes after the first rows that are probed, the counts hold."""
+
+    kinds = ("expect_column_values_to_be_unique", "expect_column_proportion_of_unique_values_to_be_between",
+             "expect_column_unique_value_count_to_be_between")  # fmt: skip
+
+    @pytest.mark.parametrize("probe", [1, 2, 3, 100])
+    @pytest.mark.parametrize(
+        ("values", "repeated", "distinct"),
+        [([], 0, 0), ([None, None], 0, 0), ([5], 0, 1), ([1, 2, 3], 0, 3), ([3, 2, 1], 0, 3), ([1, 2, 2, 3], 2, 3),
+         ([1, None, 2, None, 3], 0, 3), ([1, 2, 3, 1], 2, 3), ([1, 2, 3, 0], 0, 4), ([2, 2], 2, 1),
+         ([0.0, math.nan, 1.0, math.inf], 0, 3), ([-0.0, 0.0], 2, 1), (["a", "b", "ä"], 0, 3), (["b", "a", "b"], 2, 2)],
+    )  # fmt: skip
+    def test_counts(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        values: list[Any],
+        repeated: int,
+        distinct: int,
+        probe: int,
+    ) -> None:
+        monkeypatch.setattr(grouped, "RISING_PROBE", probe)
+        column = pa.array(values, pa.int64()) if not any(values) else pa.array(values)
+        unique, share, count = run(
+            tmp_path, {"v": column}, *((kind, {"column": "v", **extra}) for kind, extra in zip(
+                self.kinds, ({}, {"min_value": 0}, {"min_value": 0}), strict=True))
+        )  # fmt: skip
+        present = sum(v is not None and v == v for v in values)
+        assert unique.unexpected_count == repeated
+        assert unique.success is (repeated == 0)
+        assert count.observed == distinct
+        assert share.observed == (distinct / present if present else 0)
+
+    def test_rising_values_are_not_grouped(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+        rows = Staged.rows
+        monkeypatch.setattr(Staged, "rows", lambda self, sql, **k: (asked.append(sql), rows(self, sql, **k))[1])
+        [rising] = run(tmp_path, {"n": range(50_000)}, (self.kinds[0], {"column": "n"}))
+        assert rising.success
+        assert not any("GROUP BY" in sql for sql in asked)
+        asked.clear()
+        [repeating] = run(tmp_path, {"n": [*range(50_000), 7]}, (self.kinds[0], {"column": "n"}))
+        assert repeating.unexpected_count == 2
+        assert any("GROUP BY" in sql for sql in asked)

@@ -16,8 +16,13 @@ Kwargs = Mapping[str, Any]
 MAX_VALUES = 20
 """How many distinct values a report may show (GX's MAX_DISTINCT_VALUES)."""
 MAX_CATEGORIES = 100_000
+RISING_PROBE = 10_000
 _KEY = "sluice.key.0"
-_K, _N = f'"{_KEY}"', '"sluice.rows"'  # names that no column of the table is likely to have
+_K, _N, _PREVIOUS = (
+    f'"{_KEY}"',
+    '"sluice.rows"',
+    '"sluice.previous"',
+)  # names that no column of the table is likely to have
 _COMPARED = NUMERIC | MOMENTS | {Family.TEXT}
 
 
@@ -38,6 +43,38 @@ def _summary(table: Table, keys: Sequence[str], where: str) -> Metric:
     return rows[0]
 
 
+def _column_summary(table: Table, domain: Domain) -> Metric:
+    """(rows whose value repeats, distinct values), nulls apart. Values that only rise need no grouping (15 times
+    the work), and the first rows tell whether it is worth looking."""
+    field = table.field(domain["column"])
+    if field.family in _COMPARED:
+        for limit in (f"LIMIT {RISING_PROBE}", ""):
+            ((found,),) = yield [Rows(_rising(table, domain, field, limit))]
+            chains, rises, values = found
+            if values != rises + chains or chains > 1:
+                break
+            if not limit or values < RISING_PROBE:
+                return 0, values
+    # Nulls are left out by the counting: a filter below the grouping costs a third more.
+    groups = table.select(f"count({field.sql}) AS {_N}", table.where(domain), f"GROUP BY {field.sql}")
+    repeats = f"coalesce(sum({_N}) FILTER (WHERE {_N} > 1), 0)::BIGINT"
+    (rows,) = yield [Rows(f"SELECT {repeats}, count(*) FILTER (WHERE {_N} > 0) FROM ({groups})")]  # noqa: S608
+    return rows[0]
+
+
+def _rising(table: Table, domain: Domain, field: Field, limit: str) -> str:
+    """(values without one before them, values above the one before them, values)
+
+    With at most one of the first kind and all others of the second, no two are equal, whatever the order was.
+    """
+    values = table.select(f"{field.sql} AS {_K}", table.where(domain, f"{field.sql} IS NOT NULL"), limit)
+    pairs = f"SELECT {_K}, lag({_K}) OVER () AS {_PREVIOUS} FROM ({values})"  # noqa: S608
+    return (
+        f"SELECT count(*) FILTER (WHERE {_PREVIOUS} IS NULL), count(*) FILTER (WHERE {_K} > {_PREVIOUS}), count(*) "  # noqa: S608
+        f"FROM ({pairs})"
+    )
+
+
 def _of_column(table: Table, domain: Domain) -> tuple[Field, str]:
     field = table.field(domain["column"])
     return field, table.where(domain, f"{field.sql} IS NOT NULL")
@@ -45,8 +82,7 @@ def _of_column(table: Table, domain: Domain) -> tuple[Field, str]:
 
 def repeated(table: Table, domain: Domain, _: Kwargs) -> Metric:
     """Rows whose value stands in another row too."""
-    field, where = _of_column(table, domain)
-    return (yield from _summary(table, [field.sql], where))[0]
+    return (yield from _column_summary(table, domain))[0]
 
 
 def repeated_compound(table: Table, domain: Domain, _: Kwargs) -> Metric:
@@ -71,15 +107,13 @@ def repeating_rows(table: Table, domain: Domain) -> str:
 
 
 def distinct_count(table: Table, domain: Domain, _: Kwargs) -> Metric:
-    field, where = _of_column(table, domain)
-    return (yield from _summary(table, [field.sql], where))[1]
+    return (yield from _column_summary(table, domain))[1]
 
 
 def unique_proportion(table: Table, domain: Domain, _: Kwargs) -> Metric:
     """Distinct values by values; 0 without values."""
-    field, where = _of_column(table, domain)
-    _, distinct = yield from _summary(table, [field.sql], where)
-    values = yield from count_values(table, domain, field)
+    _, distinct = yield from _column_summary(table, domain)
+    values = yield from count_values(table, domain, table.field(domain["column"]))
     return distinct / values if values else 0
 
 
