@@ -354,3 +354,30 @@ class TestUniqueness:
         [repeating] = run(tmp_path, {"n": [*range(50_000), 7]}, (self.kinds[0], {"column": "n"}))
         assert repeating.unexpected_count == 2
         assert any("GROUP BY" in sql for sql in asked)
+
+
+class TestEndlessPatterns:
+    """Python's `re` cannot be interrupted: such a pattern costs its rule's result, not the stage."""
+
+    def test_a_catastrophic_pattern_is_stopped(self, tmp_path: Path) -> None:
+        began = time.monotonic()
+        endless, other = run(
+            tmp_path, {"s": ["a" * 60 + "!", "b"]},
+            ("expect_column_values_to_match_regex", {"column": "s", "regex": r"^(?!x)(a+)+$"}),
+            ("expect_column_values_to_not_be_null", {"column": "s"}), seconds=1,
+        )  # fmt: skip
+        assert (endless.success, other.success) == (False, True)
+        assert "takes too long" in (endless.error or "")
+        assert time.monotonic() - began < 20
+
+    def test_a_catastrophic_pattern_in_a_json_schema(self, tmp_path: Path) -> None:
+        schema = {"type": "string", "pattern": "^(?!x)(a+)+$"}
+        asked = ("expect_column_values_to_match_json_schema", {"column": "s", "json_schema": schema})
+        [result] = run(tmp_path, {"s": ['"' + "a" * 60 + '!"']}, asked, seconds=2)
+        assert "takes too long" in (result.error or "")
+
+    def test_an_ordinary_one_answers_for_every_text(self, tmp_path: Path) -> None:
+        texts = [f"{'x' if i % 3 else 'y'}é\n\U0001f600{i}" for i in range(5000)] + [None]
+        asked = ("expect_column_values_to_match_regex", {"column": "s", "regex": r"^(?=x)"})
+        [result] = run(tmp_path, {"s": texts}, asked)
+        assert result.unexpected_count == sum(t is not None and t[0] == "y" for t in texts)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from sluice.adapters.duck.admission import admit, refusal
 from sluice.adapters.duck.connection import connect, first_line, list_sql, name_sql, text_sql
-from sluice.errors import BadInputError
+from sluice.errors import BadInputError, SluiceError
 
 DEFAULT_SECONDS = 60.0
 _SAVED = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
@@ -42,6 +42,7 @@ class Staged:
         self._scratch = scratch
         self._seconds = seconds
         self._functions = 0
+        self._raised: SluiceError | None = None
         self._stack = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -119,16 +120,25 @@ class Staged:
         with self._told():
             return int(self._open.execute(sql).fetchall()[0][0])
 
-    def python(self, test: Callable[[str], bool]) -> str:
-        """Make a Python predicate on texts callable in SQL; its name. Each distinct value of a batch is asked once.
+    @property
+    def seconds(self) -> float:
+        """How long SQL that people wrote may run."""
+        return self._seconds
 
-        What it raises ends the query with BadInputError (SQL_FAILED).
+    def python(self, test: Callable[[Sequence[str]], list[bool]]) -> str:
+        """Make a Python predicate on texts callable in SQL; its name. It is given the distinct texts of a batch.
+
+        A SluiceError that it raises ends the query, anything else does so as BadInputError (SQL_FAILED).
         """
 
         def column(values: pa.ChunkedArray) -> pa.Array:
             encoded = values.combine_chunks().dictionary_encode()
-            asked = pa.array([None if v is None else test(v) for v in encoded.dictionary.to_pylist()], pa.bool_())
-            return asked.take(encoded.indices)
+            try:
+                asked = test(encoded.dictionary.to_pylist())
+            except SluiceError as error:
+                self._raised = error
+                raise
+            return pa.array(asked, pa.bool_()).take(encoded.indices)
 
         self._functions += 1
         name = f"sluice_python_{self._functions}"
@@ -183,6 +193,9 @@ class Staged:
                 mend="Make it cheaper, or raise SLUICE_SQL_SECONDS.",
             ) from e  # fmt: skip
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as e:
+            if self._raised:  # by a predicate in Python, which DuckDB tells in its own words
+                raised, self._raised = self._raised, None
+                raise raised from e
             # DuckDB quotes the value it choked on, and a value may be somebody's name.
             what = f"the query fails on the data ({type(e).__name__})"
             raise BadInputError("SQL_FAILED", what, mend="Use TRY_CAST, or try the query on your own copy.") from e

@@ -30,6 +30,7 @@ from sluice.adapters.gx.fields import (
 )
 from sluice.adapters.gx.patterns import translate
 from sluice.adapters.gx.requests import Metric, Table
+from sluice.adapters.gx.searching import Search
 
 Kwargs = Mapping[str, Any]
 Domain = Mapping[str, Any]
@@ -113,7 +114,7 @@ def matches(table: Table, field: Field, pattern: str) -> str:
     """Whether Python's `re.search` finds the pattern in the value's text."""
     field.need(_WRITTEN)
     try:
-        compiled = re.compile(pattern)
+        re.compile(pattern)
         translated = translate(pattern)
     except re.error as error:
         raise BadArgumentError(f"the pattern {pattern!r}: {error}") from error
@@ -122,7 +123,7 @@ def matches(table: Table, field: Field, pattern: str) -> str:
         found = f"regexp_matches({value}, {text(translated.pattern)})"
         if translated.everywhere or field.family is Family.INTEGER:
             return found
-    searched = table.python(lambda written: compiled.search(written) is not None)
+    searched = table.python(Search({"regex": pattern}, f"the pattern {pattern!r}", table.seconds))
     if translated:
         return f"(CASE WHEN strlen({value}) = length({value}) THEN {found} ELSE {searched}({value}) END)"
     return f"{searched}({value})"
@@ -171,7 +172,8 @@ def _python(test: Callable[[Kwargs], Callable[[str], bool]]) -> Callable[[Table,
 
     def predicate(table: Table, field: Field, kwargs: Kwargs) -> str:
         field.need({Family.TEXT})
-        return f"{table.python(test(kwargs))}({field.sql})"
+        holds = test(kwargs)
+        return f"{table.python(lambda texts: [holds(text) for text in texts])}({field.sql})"
 
     return predicate
 
@@ -187,17 +189,17 @@ def _json_parseable(_: Kwargs) -> Callable[[str], bool]:
     return test
 
 
-def _json_schema(kwargs: Kwargs) -> Callable[[str], bool]:
+def _json_schema(table: Table, field: Field, kwargs: Kwargs) -> str:
     import jsonschema
 
+    field.need({Family.TEXT})
     schema = kwargs["json_schema"]
     kind = jsonschema.validators.validator_for(schema)
     try:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise BadArgumentError(f"json_schema: {error.message}") from error
-    validator = kind(schema)
-    return lambda written: bool(validator.is_valid(json.loads(written)))
+    return f"{table.python(Search({'json_schema': schema}, 'the JSON schema', table.seconds))}({field.sql})"
 
 
 def _dateutil(_: Kwargs) -> Callable[[str], bool]:
@@ -275,7 +277,7 @@ COLUMN: dict[str, Callable[[Table, Field, Kwargs], str]] = {
     "column_values.match_like_pattern_list": _like_list,
     "column_values.not_match_like_pattern_list": _negated(lambda t, f, k: _like_list(t, f, {**k, "match_on": "any"})),
     "column_values.json_parseable": _python(_json_parseable),
-    "column_values.match_json_schema": _python(_json_schema),
+    "column_values.match_json_schema": _json_schema,
     "column_values.dateutil_parseable": _python(_dateutil),
     "column_values.match_strftime_format": _python(_strftime),
 }

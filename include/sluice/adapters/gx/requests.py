@@ -6,7 +6,7 @@ So metrics of many expectations share one scan, and a metric that needs another'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,14 +39,16 @@ class Table:
     """The staged table that metrics are computed on.
 
     `name` as SQL knows it; `others` the contract's other tables; `python` makes a Python predicate on texts
-    callable in SQL; `in_memory` is how many values an exact quantile may hold at once.
+    callable in SQL; `in_memory` is how many values an exact quantile may hold at once; `seconds` how long a pattern
+    that people wrote may take.
     """
 
     name: str
     fields: Mapping[str, Field]
     others: frozenset[str] = frozenset()
-    python: Callable[[Callable[[str], bool]], str] = field(default=lambda _: "")
+    python: Callable[[Callable[[Sequence[str]], list[bool]]], str] = field(default=lambda _: "")
     in_memory: int = 10_000_000
+    seconds: float = 60.0
 
     @property
     def sql(self) -> str:

@@ -23,6 +23,7 @@ from sluice.adapters.gx.requests import Metric
 from sluice.adapters.gx.requests import Table as StagedTable
 from sluice.adapters.gx.results import errored, result_of
 from sluice.adapters.gx.rounds import compute
+from sluice.adapters.gx.searching import TIMEOUT
 from sluice.checks.failing import FailingRows, Keep
 from sluice.checks.report import MAX_EXAMPLES, RuleResult
 from sluice.checks.rules import Rule, columns_of, identifier, withheld
@@ -54,7 +55,9 @@ class Staged(Protocol):
     def rows(self, sql: str, *, limited: bool = False) -> list[tuple[Any, ...]]: ...
     def admitted(self, sql: str) -> str: ...
     def columns(self, sql: str) -> list[str]: ...
-    def python(self, test: Callable[[str], bool]) -> str: ...
+    def python(self, test: Callable[[Sequence[str]], list[bool]]) -> str: ...
+    @property
+    def seconds(self) -> float: ...
 
 
 @dataclass
@@ -104,7 +107,7 @@ class _Validation:
         self.types: dict[str, pa.DataType] = {f.name: f.type for f in data.schema(table.name)}
         fields = {name: field_of(name, kind) for name, kind in self.types.items()}
         in_memory = max(1_000_000, memory // 100)
-        self.staged = StagedTable(table.name, fields, frozenset(data.tables), data.python, in_memory)
+        self.staged = StagedTable(table.name, fields, frozenset(data.tables), data.python, in_memory, data.seconds)
         self.compiler = Compiler(self.staged)
         self.results: dict[int, RuleResult] = {}
         self.shown = 0
@@ -212,7 +215,9 @@ class _Validation:
         if isinstance(error, (BadArgumentError, UnusableError)):
             why = str(error) if str(error).startswith("bad kwargs") else f"bad kwargs: {error}"
             self.results[i] = errored(rule, why, self.table, None, quotes_data=False)
-        elif isinstance(error, SluiceError) and (error.code.startswith("SQL_") is comparisons.has_sql(rule)):
+        elif isinstance(error, SluiceError) and (
+            error.code == TIMEOUT or error.code.startswith("SQL_") is comparisons.has_sql(rule)
+        ):
             self.results[i] = errored(rule, error.message, self.table, DUCKDB, quotes_data=False)
         else:
             self.stock(i, rule)
