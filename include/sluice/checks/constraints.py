@@ -19,7 +19,6 @@ _TEMPORAL = {
     Kind.TIMESTAMP: "TIMESTAMP",
     Kind.TIMESTAMPTZ: "TIMESTAMPTZ",
 }
-_UNCHECKED = ("maxProperties", "minProperties", "required", "maxItems", "minItems", "uniqueItems")
 
 
 def _expectation(column: Column, what: str, kind: str, dimension: str, said: str, **kwargs: Any) -> Rule:
@@ -152,13 +151,45 @@ def _multiple_of(table: Table, column: Column) -> list[Rule]:
     return [_counted(table, column, "multiple_of", f"is a multiple of {step}", condition)]
 
 
-def _unchecked(_: Table, column: Column) -> list[Rule]:
-    return [
-        Rule(f"{column.field_name}.{option}", "text", column=column.field_name, dimension="conformity",
-             description=f"{option} {column.options[option]} is not evaluated")
-        for option in _UNCHECKED
-        if option in column.options
-    ]  # fmt: skip
+def _nested(table: Table, column: Column) -> list[Rule]:
+    """Arrays and objects, which are staged as JSON: a value of another shape breaks the rule too."""
+    name = identifier(column.field_name)
+    rules = []
+    for option, (shape, said, broken) in _NESTED.items():
+        value = column.options.get(option)
+        if value is None or value is False:
+            continue
+        if column.type.kind not in (Kind.JSON, Kind.STRING):
+            raise BadRuleError(f"has {option}, but is of type {column.type}", f"{option} is for an {shape.lower()}.")
+        limit = _nested_limit(option, value)
+        condition = f"json_type({name}) <> '{shape}' OR {broken.format(name=name, limit=limit)}"
+        rules.append(_counted(table, column, option, said.format(value), condition))
+    return rules
+
+
+_NESTED = {
+    "minItems": ("ARRAY", "has {} items or more", "json_array_length({name}) < {limit}"),
+    "maxItems": ("ARRAY", "has {} items or fewer", "json_array_length({name}) > {limit}"),
+    "uniqueItems": (
+        "ARRAY", "repeats no item",
+        "len(list_distinct(CAST(json_extract({name}, '$[*]') AS VARCHAR[]))) < json_array_length({name})",
+    ),
+    "minProperties": ("OBJECT", "has {} properties or more", "len(json_keys({name})) < {limit}"),
+    "maxProperties": ("OBJECT", "has {} properties or fewer", "len(json_keys({name})) > {limit}"),
+    "required": ("OBJECT", "has the properties {}", "NOT list_has_all(json_keys({name}), {limit})"),
+}  # fmt: skip
+
+
+def _nested_limit(option: str, value: Any) -> str:
+    if option == "uniqueItems":
+        return ""
+    if option == "required":
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise BadRuleError(f"has required {value!r}", "Write a list of the object's properties.")
+        return f"[{', '.join(map(literal, value))}]"
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadRuleError(f"has {option} {value!r}", "Write a whole number, 0 or more.")
+    return str(value)
 
 
 def _counted(table: Table, column: Column, what: str, said: str, broken: str) -> Rule:
@@ -176,5 +207,5 @@ def _between(low: Any, high: Any) -> str:
     return f"from {low} up" if high is None else f"up to {high}" if low is None else f"{low} to {high}"
 
 
-CONSTRAINTS = (_presence, _length, _pattern, _range, _exclusive_range, _multiple_of, _unchecked)
+CONSTRAINTS = (_presence, _length, _pattern, _range, _exclusive_range, _multiple_of, _nested)
 """Each makes the rules of one kind of constraint; all raise BadRuleError."""

@@ -27,6 +27,16 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "mustBeLessThan": lt,
     "mustBeLessOrEqualTo": le,
 }
+_DIMENSIONS = {
+    "ac": "accuracy", "cp": "completeness", "cf": "conformity", "cs": "consistency", "cv": "coverage",
+    "tm": "timeliness", "uq": "uniqueness",
+}  # fmt: skip
+"""ODCS v3.1.0's short names."""
+
+_NOTES = ("id", "businessImpact", "method", "tags", "customProperties", "authoritativeDefinitions", "scheduler",
+          "schedule")  # fmt: skip
+"""What an ODCS quality entry says to people and to other tools; kept with the rule, and not acted upon."""
+
 OPERATORS = (*_COMPARE, "mustBeBetween", "mustNotBeBetween")
 """ODCS v3.1.0 DataQualityOperators. Both ends of a range belong to it."""
 
@@ -96,6 +106,7 @@ def make_rule(
     severity = quality.get("severity") or "error"
     if severity not in SEVERITIES:
         raise BadRuleError(f"has the severity {severity!r}", f"Use one of {', '.join(SEVERITIES)}.")
+    dimension = quality.get("dimension")
     name = quality.get("name") or (f"{column.field_name}.{what}" if column else what)
     return Rule(
         name=str(name),
@@ -103,9 +114,10 @@ def make_rule(
         expectation_type=expectation_type,
         kwargs=kwargs or {},
         severity=severity,
-        dimension=quality.get("dimension"),
+        dimension=None if dimension is None else _DIMENSIONS.get(str(dimension), str(dimension)),
         column=column.field_name if column else None,
         description=str(quality.get("description") or ""),
+        meta={key: quality[key] for key in _NOTES if quality.get(key) is not None},
     )
 
 

@@ -61,5 +61,5 @@ def as_suite(name: str, rules: list[Rule]) -> dict[str, Any]:
         else:
             kwargs = {key: value for key, value in rule.kwargs.items() if key != "broken"}
             others.append({"kind": rule.kind, "kwargs": kwargs, "severity": rule.severity,
-                           "description": rule.description, "column": rule.column, **about})  # fmt: skip
+                           "description": rule.description, "column": rule.column, **rule.meta, **about})  # fmt: skip
     return {"name": name, "expectations": expectations, "meta": {"sluice_rules": others}}

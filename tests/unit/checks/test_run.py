@@ -168,6 +168,12 @@ class TestLimitsInSql:
             ("integer", None, {"maximum": 2**62}, [2**62, 2**62 + 1, None], 1),
             ("time", None, {"maximum": "17:00"}, ["17:00:00", "17:00:01", None], 1),
             ("string", "binary", {"maxLength": 2}, [b"ab", b"abc", None], 1),
+            ("array", None, {"minItems": 2}, ["[1, 2]", "[1]", "[]", "{}", None], 3),
+            ("array", None, {"maxItems": 1}, ["[1, 2]", "[[1, 2]]", "[]", None], 1),
+            ("array", None, {"uniqueItems": True}, ["[1, 2, 1]", '["1", 1]', "[null, null]", "[[1], [1, 2]]"], 2),
+            ("object", None, {"required": ["a", "it's"]}, ['{"a": 1, "it\'s": null}', '{"a": 1}', "[]", None], 2),
+            ("object", None, {"minProperties": 1}, ['{"a": {}}', "{}", None], 1),
+            ("object", None, {"maxProperties": 1}, ['{"a": {"b": 1, "c": 2}}', '{"a": 1, "b": 2}', None], 1),
         ],
     )
     def test_the_limit_itself_is_judged_exactly(self, type_, physical, options, values, broken):

@@ -102,9 +102,14 @@ class TestConstraints:
             {"query": query, "operator": "mustBe", "value": 0, "broken": condition},
         )
 
-    def test_what_is_not_checked_is_listed(self):
-        rule = only(column("a", "array", options={"maxItems": 3}))
-        assert (rule.kind, rule.description) == ("text", "maxItems 3 is not evaluated")
+    def test_an_option_of_arrays_on_a_number(self):
+        with pytest.raises(BadInputError, match="has maxItems, but is of type"):
+            rules(column("n", "integer", options={"maxItems": 3}))
+
+    @pytest.mark.parametrize("options", [{"minItems": -1}, {"maxItems": True}, {"required": "a"}])
+    def test_options_of_arrays_that_mean_nothing(self, options):
+        with pytest.raises(BadInputError, match="Write a"):
+            rules(column("a", "array", options=options))
 
     def test_relationships_lead_to_the_lakes_names(self):
         carriers = table(column("Carrier Code", "string", field_name="carrier_code"), name="carriers")
@@ -224,6 +229,18 @@ class TestSqlCustomText:
         entry = {"type": "custom", "engine": "greatExpectations", "implementation": pair}
         rule = only(column("A a", field_name="a_a"), column("b"), quality=(entry,))
         assert rule.kwargs == {"column_A": "a_a", "column_B": "b"}
+
+    def test_what_is_said_to_people_stays_with_the_rule(self):
+        notes = {
+            "id": "q1",
+            "businessImpact": "late bills",
+            "tags": ["a"],
+            "scheduler": "cron",
+            "schedule": "0 4 * * *",
+        }
+        entry = {"metric": "nullValues", "mustBe": 0, "dimension": "cp", **notes}
+        rule = only(column(quality=(entry,)))
+        assert (rule.meta, rule.dimension) == (notes, "completeness")
 
     def test_text_is_listed(self):
         rule = quality({"type": "text", "name": "checked by hand", "description": "Every Monday."}, ())
