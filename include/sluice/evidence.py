@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sluice import cost
+from sluice import cost, data_docs
 from sluice.contract.model import ANY_PII, Contract, Table, digest_of
 from sluice.lake import Manifest
 from sluice.ledger import Request
@@ -74,6 +74,7 @@ def publication_pack(
             "failed": sum(report["failed"] for report in checks.values()),
             "warnings": sum(report["warnings"] for report in checks.values()),
             "results": results,
+            "data_docs": data_docs.kept(checks),
         },
         "cost": cost.estimate(
             sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)

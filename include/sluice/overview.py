@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sluice import data_docs
 from sluice.approval import gate_standing
 from sluice.evidence import table_rows
 from sluice.flow import request_flow
@@ -63,6 +64,7 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
                  "observed": r["observed"], "unexpected": r["unexpected_count"], "error": r["error"]}
                 for name, report in checks.items() for r in report["results"] if r["success"] is False
             ],
+            "data_docs": data_docs.addresses(request.id, checks),
         } if checks else None,
     }  # fmt: skip
 
@@ -95,11 +97,12 @@ def inbox(tx: Transaction, policy: Policy, user: str, now: datetime) -> list[dic
             if any(d.actor == user for d in standing.signed):
                 continue
             since = next(e.at for e in clock.events if e.stage is gate and e.event is Event.STARTED)
+            docs = data_docs.addresses(request.id, found(tx, request, Stage.CHECK))
             waiting += [
                 {
                     "request": request.id, "source": request.source, "gate": gate.value, "role": role, "tier": request.tier,
                     "use_case": request.use_case, "priority": request.priority, "requester": request.requester,
-                    "waiting_seconds": round((now - since).total_seconds()), "evidence_digest": standing.evidence_digest,
+                    "waiting_seconds": round((now - since).total_seconds()), "evidence_digest": standing.evidence_digest, "data_docs": docs,
                 }
                 for role in mine
             ]  # fmt: skip

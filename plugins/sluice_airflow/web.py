@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from sluice import data_docs
+from sluice.adapters.gx.data_docs import index_page
 from sluice.adapters.ledger import schema_is_current
 from sluice.approval import Choice, decide
-from sluice.errors import RefusedError, SluiceError, TransientError
+from sluice.errors import RefusedError, SluiceError, SourceError, TransientError
 from sluice.ledger import Verdict
+from sluice.onboarding import found
 from sluice.overview import inbox, request_line, request_overview
 from sluice.stages import GATES, Stage
 from sluice.stream.tools import Tools, connect
@@ -38,6 +41,8 @@ app = FastAPI(
 
 Gate = Literal["admission", "publication"]
 MAX_BODY = 100_000
+PAGE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""A page that Sluice shows loads nothing, runs nothing and is shown in no frame."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -133,6 +138,33 @@ def show_evidence(request_id: str, gate: Annotated[Gate, Query()]) -> dict[str, 
             if artifact.stage == gate:
                 return artifact.content
     raise RefusedError("NO_EVIDENCE", f"the {gate} gate has no evidence yet", status=404)
+
+
+@app.get("/requests/{request_id}/data-docs", response_class=HTMLResponse)
+def show_data_docs(request_id: str) -> HTMLResponse:
+    """The tables of a request whose checks have run, each with a link to its Data Docs."""
+    with tools().ledger.reading() as tx:
+        request = _existing(tx, request_id)
+        checks = found(tx, request, Stage.CHECK)
+    pages = {name: f"data-docs/{name}" for name, docs in data_docs.kept(checks).items() if "page" in docs}
+    return _page(index_page(request.source, checks, pages))
+
+
+@app.get("/requests/{request_id}/data-docs/{table:path}", response_class=HTMLResponse)
+def show_table_docs(request_id: str, table: str) -> HTMLResponse:
+    """What the checks of a table found: the Data Docs that Great Expectations' renderers made, as they were kept."""
+    with tools().ledger.reading() as tx:
+        uri = data_docs.page_uri(tx, _existing(tx, request_id), table)
+    try:
+        return _page(tools().store.read(uri))
+    except SourceError as error:
+        raise RefusedError(
+            "NO_DATA_DOCS", f"the page of {table!r} is not in the lake any more", where=uri, status=404
+        ) from error
+
+
+def _page(html: str | bytes) -> HTMLResponse:
+    return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"})
 
 
 @app.post("/requests/{request_id}/decisions", status_code=201)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from command_line import CONTRACT, SLUICE, sluice, strict, write_shop
+from sluice.contract.model import digest_of
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_report_is_a_page_of_its_own(shop: Path) -> None:
     seen = _Page()
     seen.feed(page)
     assert not seen.tags & {"script", "img", "link", "iframe", "object"}
-    assert not seen.addresses
+    assert seen.addresses == ["data_docs/orders.html"]
     assert "orders.csv:3" in seen.text
     assert "<script>alert('name')</script>" in seen.text
     assert "2,<img src=x onerror=alert(1)>" in seen.text
@@ -69,6 +70,25 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def test_data_docs_of_one_contract_and_of_many_when_asked_for(shop: Path) -> None:
+    other = shop / "other.odcs.yaml"
+    other.write_text(CONTRACT.replace("id: shop", "id: other"))
+
+    def pages(*arguments: str) -> set[str]:
+        done = sluice("try", shop / "shop.odcs.yaml", *arguments, "--out", shop / "out", home=shop)
+        assert done.returncode == 0, done.stderr
+        assert ("Data Docs" in done.stdout) is (arguments == ())
+        return {p.name for p in (shop / "out/shop/data_docs").iterdir()}
+
+    assert pages() == {"index.html", "orders.html", "orders.json"}
+    assert pages(str(other)) == {"orders.json"}
+    assert pages(str(other), "--docs") == {"index.html", "orders.html", "orders.json"}
+    evidence = strict((shop / "out/shop/evidence.json").read_text())
+    kept = evidence["quality"]["data_docs"]["orders"]
+    assert (shop / "out/shop" / kept["page"]).is_file()
+    assert digest_of(strict((shop / "out/shop" / kept["results"]).read_text())) == kept["digest"]
 
 
 SECRETS = """\
@@ -101,6 +121,7 @@ def test_confidential_and_personal_values_are_nowhere_to_read(tmp_path: Path) ->
         assert secret not in evidence
         assert secret not in report
         assert secret not in done.stdout + done.stderr
+        assert not [p for p in (tmp_path / "out/people/data_docs").iterdir() if secret in p.read_text()]
     assert "withheld" in report
     (table,) = strict(evidence)["tables"]
     assert [[found["kind"] for found in c["pii"]] for c in table["columns"]] == [[], [], ["email"]]
@@ -168,6 +189,7 @@ def test_a_second_trial_replaces_the_first(shop: Path) -> None:
         "report.html",
         "manifests",
         "staged",
+        "data_docs",
         "mine.txt",
     }
     assert sum(pq.read_table(f).num_rows for f in (shop / "out/shop/staged/orders").glob("*.parquet")) == 2
@@ -203,5 +225,7 @@ def test_ctrl_c_leaves_the_earlier_results_and_nothing_half_written(shop: Path) 
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Traceback" not in said
-    assert {p.name for p in folder.iterdir()} == {"evidence.json", "report.html", "manifests", "staged", "quarantine"}
+    assert {p.name for p in folder.iterdir()} == {
+        "evidence.json", "report.html", "manifests", "staged", "quarantine", "data_docs",
+    }  # fmt: skip
     assert (folder / "evidence.json").read_bytes() == before

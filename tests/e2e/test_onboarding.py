@@ -76,6 +76,8 @@ def test_approved_at_both_gates_it_is_published(stack: Stack, source: Source, le
     evidence = stack.json("evidence", request, "--gate", "publication")
     assert evidence["tables"][0]["quarantine_reasons"] == {"CAST": 1}
     assert evidence["quality"]["success"]
+    assert set(evidence["quality"]["data_docs"]) == {"orders", "lines"}
+    the_data_docs_are_pages_that_run_nothing(stack, request)
     stack.approve(request, "publication")
 
     done = stack.wait(request, lambda o: o["state"] != "open")
@@ -112,6 +114,27 @@ def test_approved_at_both_gates_it_is_published(stack: Stack, source: Source, le
         ("glue://shop/lines", 3),
         ("glue://shop/orders", 2),
     ]
+
+
+def the_data_docs_are_pages_that_run_nothing(stack: Stack, request: str) -> None:
+    (waiting,) = stack.json("inbox", "--user", "sara")
+    assert waiting["data_docs"]["orders"] == f"/sluice/requests/{request}/data-docs/orders"
+    assert f"/sluice/requests/{request}/data-docs" in stack.run("evidence", request, "--gate", "publication").stdout
+    for path, said in (
+        (waiting["data_docs"]["orders"], "Every check holds."),
+        (f"/sluice/requests/{request}/data-docs", "lines"),
+    ):
+        assert httpx.get(stack.url + path).status_code == 401
+        answer = httpx.get(stack.url + path, headers=stack.token("sara"))
+        assert answer.status_code == 200, answer.text
+        assert said in answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        policy = answer.headers["content-security-policy"]
+        assert {"sandbox", "default-src 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+        assert "script-src" not in policy
+    missing = httpx.get(f"{stack.url}{waiting['data_docs']['orders']}x", headers=stack.token("sara"))
+    assert (missing.status_code, missing.json()["code"]) == (404, "NO_DATA_DOCS")
 
 
 def test_rejected_it_ends_red_and_says_why(stack: Stack, source: Source) -> None:

@@ -34,6 +34,7 @@ DOMAIN = [
     "approval",
     "chain",
     "cost",
+    "data_docs",
     "evidence",
     "flow",
     "lake",

@@ -13,6 +13,7 @@ from sluice.cli.contracts import show_evidence
 from sluice.cli.identity import ADMIN, REQUESTER, local_log_ins, session
 from sluice.cli.intake import ask, follow, request_conf, wait_for_record
 from sluice.cli.views import GATES, show_request
+from sluice.data_docs import address as docs_address
 from sluice.errors import BadInputError, UsageError
 from sluice.onboarding import PRIORITIES
 from sluice.settings import Settings, load
@@ -81,6 +82,8 @@ def status(name: str | None, user: str | None, as_json: bool) -> None:
             emit_json(overview)
         else:
             show_request(overview)
+            if (overview["checks"] or {}).get("data_docs"):
+                click.echo(f"\n  Data Docs of the checks: {settings.airflow_url}{docs_address(overview['id'])}")
             click.echo(f"\n  In Airflow: {run_address(settings, overview['run_id'])}")
 
 
@@ -127,6 +130,9 @@ def inbox(user: str | None, as_json: bool) -> None:
                 for w in waiting
             ],
         )
+        documented = dict.fromkeys(w["request"] for w in waiting if w["data_docs"])
+        for asked in documented:
+            click.echo(f"  What the checks of {asked} found: {settings.airflow_url}{docs_address(asked)}")
 
 
 @click.command()
@@ -136,12 +142,16 @@ def inbox(user: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def evidence(name: str, gate: str, user: str | None, as_json: bool) -> None:
     """Show what a gate decides on."""
-    with session(load(), user=user, default=ADMIN) as api:
-        pack = api.get(f"/sluice/requests/{resolve(api, name)}/evidence", gate=gate)
+    settings = load()
+    with session(settings, user=user, default=ADMIN) as api:
+        identity = resolve(api, name)
+        pack = api.get(f"/sluice/requests/{identity}/evidence", gate=gate)
     if as_json:
         emit_json(pack)
     else:
         show_evidence(pack)
+        if any(pack.get("quality", {}).get("data_docs", {}).values()):
+            click.echo(f"  Data Docs of the checks: {settings.airflow_url}{docs_address(identity)}")
 
 
 @click.command()

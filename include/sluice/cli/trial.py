@@ -62,11 +62,15 @@ class Tried:
     metavar="EVIDENCE_JSON",
     help="Compare with the evidence of an earlier trial; once for each source.",
 )
+@click.option(
+    "--docs/--no-docs", default=None, help="Make Data Docs of the checks [default: of one contract, not of many]."
+)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def try_(contracts: tuple[Path, ...], out: Path, since: tuple[Path, ...], as_json: bool) -> None:
+def try_(contracts: tuple[Path, ...], out: Path, since: tuple[Path, ...], docs: bool | None, as_json: bool) -> None:
     """Request, land, profile and check on this machine: no Airflow, no AWS.
 
-    Writes OUT/<source>/: report.html to read, evidence.json, staged/ and quarantine/ (Parquet). What was there
+    Writes OUT/<source>/: report.html to read, evidence.json, staged/ and quarantine/ (Parquet), data_docs/ (what the
+    checks found, in Great Expectations' format and as pages). What was there
     from an earlier trial is replaced when the new one is complete. One contract's troubles do not stop the others.
 
     Exit code 0: good. 1: a required check failed. 2: a contract or its data cannot be used.
@@ -82,7 +86,8 @@ def try_(contracts: tuple[Path, ...], out: Path, since: tuple[Path, ...], as_jso
     with Progress(len(contracts), quiet=as_json) as progress:
         for path in contracts:
             progress.next(path)
-            done = _try_one(path, out, settings, seen, progress, earlier)
+            pages = alone if docs is None else docs
+            done = _try_one(path, out, settings, seen, progress, earlier, docs=pages)
             tried.append(done)
             if alone and done.trial is not None and not as_json:
                 show_trial(done.trial)
@@ -113,7 +118,14 @@ def _earlier(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
 
 
 def _try_one(
-    path: Path, out: Path, settings: Settings, seen: dict[str, Path], progress: Any, earlier: Mapping[str, Any]
+    path: Path,
+    out: Path,
+    settings: Settings,
+    seen: dict[str, Path],
+    progress: Any,
+    earlier: Mapping[str, Any],
+    *,
+    docs: bool,
 ) -> Tried:
     from sluice.linting import usable_contract
     from sluice.stream.trial import try_contract
@@ -127,7 +139,7 @@ def _try_one(
             )  # fmt: skip
         seen[contract.id] = path
         base, since = str(path.resolve().parent), earlier.get(contract.id)
-        return Tried(path, try_contract(contract, base, out, settings, progress.watch, since))
+        return Tried(path, try_contract(contract, base, out, settings, progress.watch, since, docs=docs))
     except SluiceError as error:
         return Tried(path, error=error)
 
@@ -168,6 +180,8 @@ def show_trial(trial: Trial) -> None:
     show_detected(evidence["tables"])
     click.echo(f"\n  Cost: about {evidence['cost']['monthly_usd']:.4f} USD a month")
     click.echo(f"  Report: {trial.folder / 'report.html'}")
+    if any("page" in docs for docs in evidence["quality"]["data_docs"].values()):
+        click.echo(f"  Data Docs: {trial.folder / 'data_docs' / 'index.html'}")
 
 
 def show_detected(tables: Sequence[Mapping[str, Any]]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from posixpath import dirname, relpath
 from typing import Any
 
+from sluice import data_docs
 from sluice.approval import Standing, gate_standing, open_gate
 from sluice.errors import ChecksFailedError, TerminalError
 from sluice.evidence import admission_pack, publication_pack
@@ -20,9 +23,12 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
     with tools.ledger.reading() as tx:
         request = live_request(tx, request_id)
         pack = assemble(tools, tx, request, gate)
+        checks = found(tx, request, Stage.CHECK)
     digest = pack["evidence_digest"]
     uri = tools.layout.evidence(request.source, digest, f"{gate}.json")
     tools.store.write(uri, strict_json(pack), content_type="application/json", only_if_absent=True)
+    if gate is Stage.PUBLICATION:
+        _write_index(tools, request.source, digest, checks)
     with tools.ledger.transaction() as tx:
         evidence = Artifact(gate, None, digest, pack | {"uri": uri})
         return open_gate(tx, request_id, gate, evidence, tuple(pack["signatures"]), tools.now())
@@ -48,6 +54,16 @@ def assemble(tools: Tools, tx: Transaction, request: Request, gate: Stage) -> di
         checks,
         tuple(request.signatures[Stage.PUBLICATION]),
     )
+
+
+def _write_index(tools: Tools, source: str, digest: str, checks: Mapping[str, Mapping[str, Any]]) -> None:
+    """The index of the Data Docs beside the evidence; its links lead to the pages that the check stage wrote."""
+    from sluice.adapters.gx.data_docs import index_page
+
+    uri = tools.layout.evidence(source, digest, "data_docs.html")
+    pages = {name: relpath(kept["page"], dirname(uri)) for name, kept in data_docs.kept(checks).items()}
+    page = index_page(source, checks, pages).encode("utf-8", "replace")
+    tools.store.write(uri, page, content_type=data_docs.HTML, only_if_absent=True)
 
 
 def signature_given(tools: Tools, request_id: str, gate: Stage, role: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sluice.errors import UsageError
 
-FOLDERS = ("staged", "quarantine", "failed_rows", "manifests")
+FOLDERS = ("staged", "quarantine", "failed_rows", "manifests", "data_docs")
 FILES = ("report.html", "evidence.json")
 _WORK = ".trial-"
 _ABANDONED_SECONDS = 24 * 3600
@@ -59,9 +59,9 @@ def _swap(work: Path, folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Only Parquet files are ours to replace, and manifests."""
+    """Only Parquet files are ours to replace, manifests, and Data Docs."""
     for name in FOLDERS:
-        ours = (".json", ".yaml") if name == "manifests" else (".parquet",)
+        ours = {"manifests": (".json", ".yaml"), "data_docs": (".json", ".html")}.get(name, (".parquet",))
         for path in (folder / name).rglob("*"):
             if path.is_file() and path.suffix not in ours:
                 raise UsageError(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from sluice.lake import Layout, Manifest, ObjectStore
 from sluice.policy import load_policy
 from sluice.settings import Settings
 from sluice.stages import Stage
-from sluice.stream.check import check_table, failed_files
+from sluice.stream.check import check_table, failed_files, found_private
+from sluice.stream.data_docs import keep_docs
 from sluice.stream.earlier import profiles_in
 from sluice.stream.gate import strict_json
 from sluice.stream.land import land_table
@@ -69,6 +71,9 @@ class TrialLayout(Layout):
     def failed_rows(self, source: str, table: str, attempt: str, name: str) -> str:
         return f"{self.root}/failed_rows/{table}/{name}"
 
+    def evidence(self, source: str, digest: str, name: str) -> str:
+        return f"{self.root}/data_docs/{name.removeprefix('gx/')}"
+
     def manifest(self, source: str, table: str, attempt: str) -> str:
         return f"{self.root}/manifests/{table}.json"
 
@@ -89,12 +94,13 @@ def replays_of(folder: Path, layout: TrialLayout) -> Replays:
 class Trial:
     """What a trial found: the evidence, what it says too little about, and where the files are.
 
-    `seconds` is wall time by table and stage; `errors` what kept a table from coming through, by table.
+    `checks` are the check reports by table, `seconds` is wall time by table and stage; `errors` what kept a table from coming through, by table.
     """
 
     contract: Contract
     folder: Path
     evidence: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     rejections: dict[str, list[Rejection]] = field(default_factory=dict)
     seconds: dict[str, dict[Stage, float]] = field(default_factory=dict)
     errors: dict[str, SluiceError] = field(default_factory=dict)
@@ -112,10 +118,13 @@ def try_contract(
     settings: Settings,
     watch: Watch = unwatched,
     since: Mapping[str, Any] | None = None,
+    *,
+    docs: bool = True,
 ) -> Trial:
     """Land, profile and check every table into `<out>/<source>`, which the results replace all at once.
 
-    `since` is the evidence of an earlier trial or publication, which the profiles are compared with.
+    `since` is the evidence of an earlier trial or publication, which the profiles are compared with. `docs`: pages
+    are made of the checks' results, which are kept in GX's format in any case.
 
     Data that cannot be landed and checks that fail are found in the trial, not raised. Raises UsageError when
     the folder is not ours to replace, BadInputError for a policy that cannot be used.
@@ -123,9 +132,10 @@ def try_contract(
     policy = load_policy(settings.policy)
     trial = Trial(contract, out.resolve() / contract.id)
     with _translated(trial.folder), replaced(trial.folder) as work:
-        run = _Run(trial, base, settings, work, watch, since)
+        run = _Run(trial, base, settings, work, watch, since, docs=docs)
         run.all_stages(policy)
         _keep_manifests(work, trial)
+        _keep_index(work, trial)
         (work / "report.html").write_text(_page(trial), "utf-8")
         (work / "evidence.json").write_bytes(strict_json(trial.evidence))
     if (trial.folder / "replay").exists():
@@ -143,6 +153,15 @@ def _keep_manifests(work: Path, trial: Trial) -> None:
         manifest.write_text(manifest.read_text("utf-8").replace(work.as_uri(), trial.folder.as_uri()), "utf-8")
 
 
+def _keep_index(work: Path, trial: Trial) -> None:
+    from sluice.adapters.gx.data_docs import index_page
+
+    pages = {name: Path(d["page"]).name for name, d in trial.evidence["quality"]["data_docs"].items() if "page" in d}
+    if pages:
+        index = index_page(trial.contract.id, trial.checks, pages)
+        (work / "data_docs" / "index.html").write_text(index, "utf-8", errors="replace")
+
+
 def _page(trial: Trial) -> str:
     from sluice.trial_report import page
 
@@ -153,12 +172,21 @@ class _Run:
     """One trial on its way through the stages."""
 
     def __init__(
-        self, trial: Trial, base: str, settings: Settings, work: Path, watch: Watch, since: Mapping[str, Any] | None
+        self,
+        trial: Trial,
+        base: str,
+        settings: Settings,
+        work: Path,
+        watch: Watch,
+        since: Mapping[str, Any] | None,
+        *,
+        docs: bool,
     ) -> None:
         self.trial, self.contract, self.base, self.settings = trial, trial.contract, base, settings
-        self.work, self.watch = work, watch
+        self.work, self.watch, self.docs = work, watch, docs
         self.since = str(since["evidence_digest"]) if since else ""
         self.previous = profiles_in(since) if since else {}
+        self.profiles: dict[str, Mapping[str, Any]] = {}
         self.layout = TrialLayout(work.as_uri(), trial.folder.as_uri())
         self.replays = replays_of(trial.folder, self.layout)
         self.origin: ObjectStore = FileStore()
@@ -170,8 +198,7 @@ class _Run:
 
     def all_stages(self, policy: Any) -> None:
         manifests: dict[str, Manifest] = {}
-        profiles: dict[str, Mapping[str, Any]] = {}
-        checks: dict[str, Mapping[str, Any]] = {}
+        profiles, checks = self.profiles, self.trial.checks
         errors: dict[str, Mapping[str, Any]] = {}
         stages: tuple[tuple[Stage, dict[str, Any], Callable[[Table, Path, Any], Any]], ...] = (
             (Stage.LAND, manifests, self.land),
@@ -205,10 +232,13 @@ class _Run:
 
     def check(self, table: Table, scratch: Path, manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
         files = {name: _staged(manifest) for name, manifest in manifests.items()}
-        report = check_table(self.contract, table, files, self.settings, scratch)
+        private = partial(found_private, self.profiles[table.name])
+        checked = check_table(self.contract, table, files, self.settings, scratch, private)
         for path in failed_files(scratch):
             FileStore().put(path, self.layout.failed_rows(self.contract.id, table.table_name, "", path.name))
-        return report.to_dict()
+        docs = keep_docs(FileStore(), self.layout, self.contract, table, checked.results, page=self.docs)
+        kept = {key: value.removeprefix(f"{self.work.as_uri()}/") for key, value in docs.items()}
+        return checked.report.to_dict() | {"data_docs": kept}
 
     def rejections(self, table: Table) -> list[Rejection]:
         """What is in the table's quarantine: that is there too when the quarantine is why landing stopped."""

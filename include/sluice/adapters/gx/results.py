@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sluice.adapters.gx.exact import Exact
+from sluice.checks.discreet import REVEALING
 from sluice.checks.report import MAX_EXAMPLES, RuleResult, jsonable
 from sluice.checks.rules import Rule, columns_of, withheld
 from sluice.contract.model import Table
@@ -14,19 +15,13 @@ from sluice.contract.model import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_REVEALING = (
-    "_max_", "_min_", "_median_", "_quantile_", "_most_common_", "_distinct_values_", "_sum_", "_mean_",
-    "_kl_divergence_",
-)  # fmt: skip
-"""Expectations whose observed value is made of the column's values."""
-
 
 def result_of(rule: Rule, found: Any, table: Table, types: Mapping[str, pa.DataType], engine: str) -> RuleResult:
     """The rule's result from GX's ExpectationValidationResult."""
     hidden = withheld(table, rule)
     detail: Mapping[str, Any] = found.result or {}
     observed = detail.get("observed_value")
-    revealing = any(word in str(rule.expectation_type) for word in _REVEALING)
+    revealing = any(word in str(rule.expectation_type) for word in REVEALING)
     if hidden and revealing:
         observed = None
     examples = [] if hidden else _examples(_unexpected(detail), columns_of(rule), types)
