@@ -53,7 +53,7 @@ class Histogram:
 class ColumnProfile:
     """One column. `distinct` leaves nulls out and is exact where `distinct_exact` says so; `not_finite` counts NaN and
     infinities, which no other number here includes. `quantiles` are those of QUANTILES (days and times in ISO 8601), exact
-    unless `quantiles_exact` is False, then within 1%. `min`, `max`, `mean`, `stddev`, `quantiles`, `histogram`, `top` and
+    unless `quantiles_exact` is False: then those of a sample of rows, the share of rows below each within about 0.3%. `min`, `max`, `mean`, `stddev`, `quantiles`, `histogram`, `top` and
     `patterns` are withheld (None, empty) where values are sensitive: the contract says confidential or restricted, or
     personal data was found. `pii` tells what of it, examples masked.
     """

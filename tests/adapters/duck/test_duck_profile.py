@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pyarrow as pa
@@ -14,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.adapters.duck.distribution import distributions
+from sluice.adapters.duck.distribution import Distribution, distributions
 from sluice.adapters.duck.profile import profile
 from sluice.contract.model import Column, Table
 from sluice.contract.types import ColumnType, Kind
-from sluice.profiles import ColumnProfile, Pattern, TopValue
+from sluice.profiles import QUANTILES, ColumnProfile, Pattern, TopValue
 
 
 def profile_of(
@@ -133,18 +135,78 @@ def test_days_times_and_decimals_have_quantiles_too(
     assert found.histogram is not None and sum(found.histogram.counts) == len(array)
 
 
-@given(st.lists(st.floats(-1e12, 1e12, allow_subnormal=False), min_size=1, max_size=300))
-@settings(max_examples=30, deadline=None)
-def test_beyond_memory_quantiles_are_within_one_percent(values: list[float]) -> None:
-    column = Column("c", "c", ColumnType(Kind.FLOAT64))
+def spread_of(columns: dict[str, list[float]], **limits: int) -> list[Distribution]:
+    """The distributions of float columns, as the profile asks for them."""
+    names = list(columns)
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE staged AS SELECT unnest($1::DOUBLE[]) AS c", [values])
-        basic = [{"present": len(values), "min": min(values), "mean": sum(values) / len(values)}]
-        exact = distributions(connection, [column], basic)[0]
-        rough = distributions(connection, [column], basic, exact_rows=0)[0]
-    assert exact.exact and not rough.exact
-    for q, r in zip(exact.quantiles, rough.quantiles, strict=True):
-        assert r == pytest.approx(q, rel=0.0101, abs=1e-8)
+        unnested = ", ".join(f"unnest(${i}::DOUBLE[]) AS {n}" for i, n in enumerate(names, 1))
+        connection.execute(f"CREATE TABLE staged AS SELECT {unnested}", list(columns.values()))
+        basic = [
+            {"present": len(v), "about": len(set(v)), "low": min(v), "high": max(v), "mean": sum(v) / len(v)}
+            for v in columns.values()
+        ]
+        of = [Column(n, n, ColumnType(Kind.FLOAT64)) for n in names]
+        found = distributions(connection, of, basic, len(columns[names[0]]), **limits)
+    return [found[i] for i in range(len(names))]
+
+
+def test_quantiles_of_many_rows_are_those_of_a_sample(tmp_path: Path) -> None:
+    rows, sample = 60_000, 10_000
+    random = Random(7)
+    columns = {
+        "a": [random.lognormvariate(0, 3) for _ in range(rows)],
+        "b": [float(random.randrange(9)) for _ in range(rows)],
+    }
+    found = spread_of(columns, exact_rows=1000, sample=sample)
+    again = spread_of({n: v[::-1] for n, v in columns.items()}, exact_rows=1000, sample=sample)
+    for spread, other, values in zip(found, again, columns.values(), strict=True):
+        assert not spread.exact
+        assert (spread.quantiles, spread.histogram) == (other.quantiles, other.histogram), "whatever the order of rows"
+        assert (spread.quantiles[0], spread.quantiles[-1]) == pytest.approx((min(values), max(values)))
+        ordered = sorted(values)
+        for p, q in zip(QUANTILES, spread.quantiles, strict=True):
+            slack = 5 * math.sqrt(p * (1 - p) / sample) + 1e-9
+            assert bisect_left(ordered, q * (1 - 1e-11)) / rows <= p + slack
+            assert bisect_right(ordered, q * (1 + 1e-11)) / rows >= p - slack
+        assert sum(spread.histogram.counts) == rows
+
+
+def test_there_is_no_sample_of_rows_that_are_alike() -> None:
+    for alike in ([float(i % 7) for i in range(6000)], [0.0] * 3000 + [float(i) for i in range(3000)]):
+        (found,) = spread_of({"a": alike}, exact_rows=1000, sample=500)
+        assert found.exact and found.quantiles[10] == sorted(alike)[2999]
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=60))
+@settings(max_examples=40, deadline=None)
+def test_a_histogram_holds_every_value_once(values: list[float]) -> None:
+    (found,) = spread_of({"a": values})
+    assert sum(found.histogram.counts) == len(values)
+
+
+@pytest.mark.parametrize(
+    "values", [[-3, 5, 5, None, -3, 0], [7, 7], [2**62, 2**62 + 1], [0, 2**40, None], [-(2**63), 2**63 - 1]]
+)
+def test_distinct_integers_are_counted_exactly_near_and_far(tmp_path: Path, values: list[int | None]) -> None:
+    found = profile_of(tmp_path, pa.array(values * 600, pa.int64()), Kind.INT64)
+    assert (found.distinct, found.distinct_exact) == (len(set(values) - {None}), True)
+    found = profile_of(tmp_path, pa.array(range(-4000, 4000)), Kind.INT64)
+    assert found.distinct == 8000
+
+
+def test_a_large_table_without_a_key(tmp_path: Path) -> None:
+    """An integer that never repeats says that no row does; when it nearly never does, the rows are looked at."""
+    rows = 600_000
+    path = tmp_path / "t.parquet"
+    columns = (Column("a", "a", ColumnType(Kind.INT64)), Column("b", "b", ColumnType(Kind.STRING)))
+    table = Table("t", "t", "", columns)
+    for a, duplicates in (([*range(rows)], 0), ([*range(rows - 3), 0, 1, 2], 3)):
+        pq.write_table(pa.table({"a": a, "b": [f"AB-{i % 100_000}" for i in a]}), path)
+        found = profile([path], table, memory_limit="1GB", threads=2, scratch=tmp_path / "s")
+        assert found.duplicate_rows == duplicates
+        assert (found.columns[0].distinct, found.columns[0].distinct_exact) == (rows - duplicates, True)
+        assert not found.columns[0].quantiles_exact and not found.columns[1].distinct_exact
+        assert found.columns[1].patterns[0].pattern == "[A-Z]{2}-[0-9]{5}"
 
 
 def test_rows_that_repeat_another_are_counted(tmp_path: Path) -> None:
