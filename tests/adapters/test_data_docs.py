@@ -361,6 +361,30 @@ class TestWithheld:
         observed = {r.name: r.observed for r in found.report.results if r.kind == "sql"}
         assert observed == {"a": None, "b": None, "c": None, "d": 1029, "e": None, "f": self.rows}
 
+    def test_a_rule_alone_that_observes_nothing_but_has_details(self, tmp_path: Path) -> None:
+        """A divergence that is infinite has no value in JSON, and the whole distribution in its details."""
+        contract = read_contract(
+            HEAD
+            + """\
+  - name: people
+    properties:
+      - name: mail
+        logicalType: string
+        quality:
+          - type: custom
+            engine: greatExpectations
+            implementation:
+              type: expect_column_kl_divergence_to_be_less_than
+              kwargs: {column: mail, threshold: 0.1, partition_object: {values: [q], weights: [1.0]}}
+"""
+        )
+        data = {"people": {"mail": self.data()["people"]["mail"]}}
+        open_to_all = checked(tmp_path, contract, data)
+        assert "canary0@" in render(open_to_all.results)
+        assert open_to_all.shown == {"mail"}
+        done = checked(tmp_path, contract, data, private=lambda columns: columns)
+        assert not self.canaries.findall(json.dumps(done.results) + render(done.results))
+
     def test_without_the_profile_they_would_be_there(self, tmp_path: Path) -> None:
         """The test before this one can fail."""
         done = checked(tmp_path, self.contract(), self.data())

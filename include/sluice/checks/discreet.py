@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from sluice.checks.report import RuleResult
 from sluice.checks.rules import SENSITIVE, Rule, columns_of, withheld
@@ -57,22 +58,26 @@ class Discretion:
     def reveals(self, rule: Rule) -> bool:
         """Whether what the rule observes is made of values that nobody may read."""
         if rule.kind == "sql":
-            return self._made_of_values(rule) and bool(self._read_by(rule) & self.secret or self._reads_others(rule))
-        return self._made_of_values(rule) and self.hides(rule)
+            return self.made_of_values(rule) and bool(self._read_by(rule) & self.secret or self._reads_others(rule))
+        return self.made_of_values(rule) and self.hides(rule)
 
     def of(self, rule: Rule, result: RuleResult) -> RuleResult:
         """The result without what nobody may read."""
         keys = {name for example in result.examples if isinstance(example, Mapping) for name in example}
         examples = () if self.hides(rule) or keys & self.secret else result.examples
-        hidden = self.reveals(rule) or (isinstance(result.observed, str) and not _harmless(rule) and self.hides(rule))
+        hidden = self.reveals(rule) or (_is_value(rule, result.observed) and self.hides(rule))
         return replace(result, examples=examples, observed=None if hidden else result.observed)
 
     def shown(self, rule: Rule, result: RuleResult) -> frozenset[str]:
         """Lake names of the columns of which this result tells values, at most."""
-        tells = result.examples or (result.observed is not None and not _harmless(rule) and self._made_of_values(rule))
+        if result.error is not None:
+            return frozenset()
+        observed = self.made_of_values(rule) and not self.reveals(rule)
+        tells = result.examples or observed or _is_value(rule, result.observed)
         return self._read_by(rule) if tells else frozenset()
 
-    def _made_of_values(self, rule: Rule) -> bool:
+    def made_of_values(self, rule: Rule) -> bool:
+        """Whether what is observed, or the details of it, come from the values and not from counting them."""
         if rule.kind == "sql":
             return not (rule.kwargs.get("broken") or _COUNTS.match(str(rule.kwargs["query"])))
         return any(part in str(rule.expectation_type) for part in REVEALING)
@@ -89,6 +94,10 @@ class Discretion:
     def _reads_others(self, rule: Rule) -> bool:
         query = str(rule.kwargs["query"])
         return any(_names(query, name) for name in self.tables if name != self.table.name)
+
+
+def _is_value(rule: Rule, observed: Any) -> bool:
+    return observed is not None and not isinstance(observed, (int, float)) and not _harmless(rule)
 
 
 def _harmless(rule: Rule) -> bool:

@@ -104,7 +104,7 @@ def _result(rule: Rule, result: RuleResult, seen: Any, discretion: Discretion) -
             "description": rule.description or None,
             "meta": {**jsonable(rule.meta), "sluice": about},
         },
-        "result": {} if result.error else _found(rule, result, seen, hidden=hidden),
+        "result": {} if result.error else _found(rule, result, seen, discretion),
         "meta": {},
         "exception_info": {
             "raised_exception": result.error is not None,
@@ -114,7 +114,7 @@ def _result(rule: Rule, result: RuleResult, seen: Any, discretion: Discretion) -
     }
 
 
-def _found(rule: Rule, result: RuleResult, seen: Any, *, hidden: bool) -> dict[str, Any]:
+def _found(rule: Rule, result: RuleResult, seen: Any, discretion: Discretion) -> dict[str, Any]:
     """GX's result of one rule, with nothing beyond counts where values are withheld."""
     detail: Mapping[str, Any] = (seen.result if seen is not None else None) or {}
     found = {key: jsonable(detail[key]) for key in _COUNTS if detail.get(key) is not None}
@@ -125,8 +125,8 @@ def _found(rule: Rule, result: RuleResult, seen: Any, *, hidden: bool) -> dict[s
         found["observed_value"] = result.observed
     if any(example is not None for example in result.examples):
         found["partial_unexpected_list"] = list(result.examples)
-    named = (rule.expectation_type or "").startswith(("expect_table_", "expect_column_")) and not hidden
-    if named and detail.get("details"):
+    about_columns = (rule.expectation_type or "").startswith("expect_table_")
+    if detail.get("details") and (about_columns or (discretion.made_of_values(rule) and not discretion.hides(rule))):
         details = jsonable(detail["details"])
         if len(json.dumps(details, default=str)) <= _DETAILS:
             found["details"] = details
