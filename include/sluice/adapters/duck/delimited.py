@@ -1,18 +1,17 @@
-"""Delimited text: a file's spelling and header, and how to rewrite it when DuckDB would misread it."""
+"""Delimited text: a file's spelling and header, and what is to be done when DuckDB would misread it."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Set
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sluice.adapters.duck.encoding import TextFile, open_text
 from sluice.adapters.duck.heading import Heading, find_heading
-from sluice.adapters.duck.parts import Bad, Part, Rewritten
-from sluice.adapters.duck.records import Record, RecordParser, read_records
-from sluice.adapters.duck.spans import Shape
+from sluice.adapters.duck.parts import Part
+from sluice.adapters.duck.patching import patch, patchable
+from sluice.adapters.duck.records import RecordParser, read_records
+from sluice.adapters.duck.rewriting import rewrite, value_in
 from sluice.adapters.duck.spelling import Spelling, report, resolve, terminator_of
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
@@ -62,8 +61,9 @@ def delimited_part(
             trailing=heading.trailing,
             crlf=_ends_in_crlf(sample, spelling),
             ordinary=spelling.ordinary and heading.plain and begin == text.start and not (after or dialect.footer_rows),
-            value_in=_value_in(spelling, heading.order),
-            rewrite=lambda part, target: _rewrite(part, dialect, after, target),
+            value_in=value_in(spelling, heading.order),
+            rewrite=lambda part, target: rewrite(part, dialect, after, target),
+            patch=(lambda part, target: patch(part, dialect, after, target)) if patchable(spelling) else None,
             longest=limits.line_bytes,
         ),
         _with_heading(used, heading, dialect),
@@ -117,66 +117,3 @@ def _comments(text: TextFile, spelling: Spelling, dialect: Dialect, begin: int) 
 def _ends_in_crlf(sample: bytes, spelling: Spelling) -> bool:
     found = RecordParser(spelling).parse(sample, 0, last=True)
     return found is not None and sample[: found[1]].endswith(b"\r\n")
-
-
-def _value_in(spelling: Spelling, order: tuple[int, ...]) -> Any:
-    parser = RecordParser(spelling)
-
-    def value_in(record: bytes, column: int) -> str:
-        found = parser.parse(record, 0, last=True)
-        fields = found[0].fields if found is not None and found[0] is not None else []
-        position = order.index(column)
-        return fields[position].decode("utf-8", "replace") if position < len(fields) else ""
-
-    return value_in
-
-
-def _rewrite(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Rewritten:
-    nulls = {n.encode() for n in dialect.null_sequence}
-    result = Rewritten(target)
-    with target.open("wb") as out:
-        for record in _data(part, dialect, comments):
-            if not record.raw and part.shape.columns > 1:
-                continue
-            begin, end = record.offset, record.offset + len(record.raw)
-            code = _fault(record, part.shape)
-            if code:
-                result.bad.append(Bad(begin, end, None, code))
-                continue
-            line = b",".join(
-                b"" if field in nulls and not record.is_quoted(i) else b'"' + field.replace(b'"', b'""') + b'"'
-                for i, field in enumerate(record.fields[: len(part.order)])
-            )
-            out.write(line + b"\n")
-            result.longest = max(result.longest, len(line))
-            result.begins.append(begin)
-            result.ends.append(end)
-    return result
-
-
-def _data(part: Part, dialect: Dialect, comments: Set[int]) -> Iterator[Record]:
-    """The records that are data: not those declared as comments, nor the last `footerRows` of the file."""
-    held: deque[Record] = deque()
-    for record in read_records(part.text.utf8, part.spelling, part.start, columns=part.shape.columns):
-        if record.offset not in comments:
-            held.append(record)
-            if len(held) > (dialect.footer_rows or 0):
-                yield held.popleft()
-
-
-def _fault(record: Record, shape: Shape) -> str:
-    if len(record.raw) > shape.longest:
-        return "LINE_TOO_LONG"
-    if record.error:
-        return record.error
-    if b"\0" in record.raw:
-        return "NUL_BYTE"
-    try:
-        record.raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "INVALID_ENCODING"
-    fields = record.fields
-    if len(fields) < shape.columns:
-        return "MISSING_COLUMNS"
-    extra = fields[shape.columns :]
-    return "TOO_MANY_COLUMNS" if len(extra) > shape.trailing or any(extra) else ""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from sluice.adapters.duck.encoding import TextFile
 from sluice.adapters.duck.reasons import explain
@@ -55,6 +59,29 @@ class Rewritten:
 
 
 @dataclass
+class Patched:
+    """A part in whose stead DuckDB reads `part`: the same records in the same order, but for `bad`, all of them regular.
+
+    Each of `pieces` is (target, begin, end): the record at byte `target` of it was bytes `begin` to `end`, and those
+    up to the next target follow on one another as they did.
+    """
+
+    part: Part
+    bad: list[Bad]
+    pieces: npt.NDArray[np.int64]
+
+    def original(self, found: list[Bad]) -> list[Bad]:
+        """Everything that is bad, where it was: `found` in `part`, and what never got there."""
+        return sorted([*self.bad, *map(self._original, found)], key=lambda b: b.begin)
+
+    def _original(self, bad: Bad) -> Bad:
+        target, begin, end = map(int, self.pieces[bisect_right(self.pieces[:, 0], bad.begin) - 1])
+        if target != bad.begin:
+            begin, end = begin + bad.begin - target, begin + bad.end - target
+        return Bad(begin, end, bad.column, bad.code)
+
+
+@dataclass
 class Part:
     """One source file on its way. `order` gives the contract's column for every field, in the file's order."""
 
@@ -71,6 +98,8 @@ class Part:
     value_in: Callable[[bytes, int], str]
     """The text of a column (by its position in the contract) in a record's bytes."""
     rewrite: Callable[[Part, Path], Rewritten]
+    patch: Callable[[Part, Path], Patched] | None = None
+    """Makes it regular, at `Path` and beside it. Raises IrregularError where only rewriting does."""
     longest: int = MAX_LINE
     """Bytes that a record may have."""
     rewritten: Rewritten | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from sluice.adapters.duck.spelling import Spelling
 from sluice.errors import SourceError
@@ -38,28 +38,46 @@ class Record(NamedTuple):
 def read_records(
     path: Path, spelling: Spelling, start: int = 0, block: int = 1 << 20, *, columns: int = 0
 ) -> Iterator[Record]:
-    """Every record from byte `start` on, blank lines included, comments not.
+    """Every record from byte `start` on, blank lines included, comments not (see RecordReader).
+
+    Raises SourceError RECORD_TOO_LONG when a line, or without `columns` a record, is longer than MAX_RECORD.
+    """
+    with path.open("rb") as file:
+        yield from RecordReader(file, path.name, spelling, block, columns=columns).records(start)
+
+
+class RecordReader:
+    """Reads the records of one file.
 
     A stray quote can make one record of many lines. With `columns`, such a broken record ends where a line begins
     that reads as a whole record of so many values (one more, if it is empty, does not count): what follows a
     damaged row is read as if it were not there.
-
-    Raises SourceError RECORD_TOO_LONG when a line, or without `columns` a record, is longer than MAX_RECORD.
     """
-    parser = RecordParser(spelling)
-    limit = MAX_RECORD
-    with path.open("rb") as file:
+
+    def __init__(
+        self, file: BinaryIO, name: str, spelling: Spelling, block: int = 1 << 20, *, columns: int = 0
+    ) -> None:
+        self.file = file
+        self.name = name
+        self.parser = RecordParser(spelling)
+        self.block = block
+        self.columns = columns
+        self.limit = MAX_RECORD
+
+    def records(self, start: int) -> Iterator[Record]:
+        """Every record from byte `start` on. Raises SourceError RECORD_TOO_LONG."""
+        file, parser, block, columns = self.file, self.parser, self.block, self.columns
         file.seek(start)
         buffer = file.read(block)
         base, at, last = start, 0, len(buffer) < block
         while not (last and at >= len(buffer)):
             found = parser.parse(buffer, at, last=last)
-            if found is None and len(buffer) - at > limit:
+            if found is None and len(buffer) - at > self.limit:
                 cut = parser.last_line(buffer)
                 if not columns or cut <= at:
-                    raise _endless(base + at, path)
+                    raise _endless(base + at, self.name)
                 # A quote that does not close in sight: each such search may look only half as far as the last.
-                buffer, limit = buffer[:cut], max(MAX_LINE, limit // 2)
+                buffer, self.limit = buffer[:cut], max(MAX_LINE, self.limit // 2)
                 file.seek(base + cut)
                 found = parser.parse(buffer, at, last=True)
             if found is None:
@@ -69,7 +87,7 @@ def read_records(
             record, after = found
             if record is not None and columns and record.error:
                 line = parser.resume(buffer, record, columns, last=last)
-                if line is None and not last and len(buffer) - at <= limit:
+                if line is None and not last and len(buffer) - at <= self.limit:
                     more = file.read(max(block, len(buffer) - at))
                     buffer, base, at, last = buffer[at:] + more, base + at, 0, not more
                     continue
@@ -80,11 +98,11 @@ def read_records(
                 yield record._replace(offset=base + record.offset)
 
 
-def _endless(offset: int, path: Path) -> SourceError:
+def _endless(offset: int, name: str) -> SourceError:
     return SourceError(
         "RECORD_TOO_LONG",
         f"the record at byte {offset} does not end within {MAX_RECORD} bytes",
-        where=path.name,
+        where=name,
         mend="Look for a quote that never closes, or declare the line terminator.",
     )
 

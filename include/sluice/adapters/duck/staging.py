@@ -10,19 +10,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
+from threading import Event
 
 import duckdb
 
 from sluice.adapters.duck.capture import catching, prepare
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
 from sluice.adapters.duck.faults import WITH_REJECTS, Faults, forget_rejects
-from sluice.adapters.duck.parts import Bad, Part
+from sluice.adapters.duck.parts import Bad, Part, Patched
 from sluice.adapters.duck.reading import Reading
 from sluice.adapters.duck.spans import IrregularError, count_records
 from sluice.adapters.duck.values import STRICT_JSON, is_strict_json
 from sluice.contract.model import Table
 from sluice.contract.types import Kind
 from sluice.errors import TerminalError
+
+_PATIENCE = 0.02
+"""Seconds between two requests to stop copying: one that comes before the statement begins is not heard."""
 
 
 class Staging:
@@ -34,13 +38,16 @@ class Staging:
         self.reading = Reading.of(table, nulls)
         self.scratch = scratch
         self.found: list[list[Bad]] = []
+        self.read = list(parts)
+        """What DuckDB reads: the parts, or in their stead what is regular."""
+        self.patched: dict[int, Patched] = {}
 
     def write(self, out: Path, *, memory_limit: str, threads: int) -> tuple[int, int]:
         """Write the good rows; (rows read, rows staged). Raises TerminalError ROW_COUNT if rows are unaccounted for."""
         sources = [p.text.utf8 for p in self.parts]
-        for part in self.parts:
+        for number, part in enumerate(self.parts):
             if not part.ordinary:
-                self._rewrite(part)
+                self._patch(number)
         with connect(
             memory_limit, max(threads, MIN_THREADS), self.scratch, paths=sources, folders=[out.parent]
         ) as connection:
@@ -49,17 +56,18 @@ class Staging:
             faults = Faults(connection, self.reading, self.scratch)
             staged = self._copy(connection, out)
             try:
-                self.found = faults.find(self.parts, staged)
+                found = faults.find(self.read, staged)
             except IrregularError:
-                for part in self.parts:
+                for number, part in enumerate(self.read):
                     if part.rewritten is None:
-                        self._rewrite(part)
+                        self._rewrite(number)
                 staged = self._copy(connection, out)
                 try:
-                    self.found = faults.find(self.parts, staged)
+                    found = faults.find(self.read, staged)
                 except IrregularError as e:
                     raise self._defect(str(e)) from e
-        read = sum(p.records for p in self.parts)
+        self.found = [self.patched[n].original(bad) if n in self.patched else bad for n, bad in enumerate(found)]
+        read = sum(p.records for p in self.read) + sum(len(p.bad) for p in self.patched.values())
         quarantined = sum(map(len, self.found))
         if read != staged + quarantined:
             raise self._defect(f"{read} rows were read, {staged} staged and {quarantined} quarantined")
@@ -77,29 +85,51 @@ class Staging:
             for bad in found:
                 yield part, bad
 
-    def _rewrite(self, part: Part) -> None:
-        number = self.parts.index(part)
+    def _patch(self, number: int) -> None:
+        """Let DuckDB read a regular form of a part, or one written anew where there is none."""
+        part = self.read[number]
+        if part.patch is None:
+            return self._rewrite(number)
+        try:
+            self.patched[number] = part.patch(part, self.scratch / f"patched-{number}.csv")
+        except IrregularError:
+            return self._rewrite(number)
+        self.read[number] = self.patched[number].part
+
+    def _rewrite(self, number: int) -> None:
+        self.patched.pop(number, None)
+        part = self.read[number] = self.parts[number]
         part.rewritten = part.rewrite(part, self.scratch / f"rewritten-{number}.csv")
         part.records = len(part.rewritten.begins) + len(part.rewritten.bad)
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int:
-        """Write the good rows while the records are counted; files that turn out irregular are rewritten first."""
+        """Write the good rows while the records are counted; files that turn out irregular are patched first."""
         while True:
+            copied = Event()
             with ThreadPoolExecutor(1) as counter:
-                irregular = counter.submit(self._count)
-                staged = self._copy_once(connection, out)
-                again = irregular.result()
+                counted = counter.submit(self._count, connection, copied)
+                try:
+                    staged = self._copy_once(connection, out)
+                except duckdb.InterruptException:
+                    staged = None
+                finally:
+                    copied.set()
+                again = counted.result()
             if staged is not None and not again:
                 return staged
-            for part in again or [p for p in self.parts if p.rewritten is None]:
-                self._rewrite(part)
+            for number in again:
+                self._patch(number)
+            if not again:
+                for number, part in enumerate(self.read):
+                    if part.rewritten is None:
+                        self._rewrite(number)
 
     def _copy_once(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int | None:
         prepare(connection)
         forget_rejects(connection)
         values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
         selects = []
-        for _, group in groupby(self.parts, key=self._group):
+        for _, group in groupby(self.read, key=self._group):
             parts = list(group)
             if parts[0].rewritten is not None:
                 source = self.reading.rewritten(parts, WITH_REJECTS)
@@ -117,22 +147,25 @@ class Staging:
                 f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({COPY_OPTIONS})"
             ).fetchall()
         except duckdb.InvalidInputException:
-            if all(p.rewritten is not None for p in self.parts):
+            if all(p.rewritten is not None for p in self.read):
                 raise
             return None
         return int(row[0])
 
-    def _count(self) -> list[Part]:
-        """Count every part's records; the parts that turned out irregular."""
+    def _count(self, connection: duckdb.DuckDBPyConnection, copied: Event) -> list[int]:
+        """Count every part's records; the numbers of those that turned out irregular, for which copying is stopped."""
         irregular = []
-        for number, part in enumerate(self.parts):
-            if part.rewritten is None:
-                part.marks = self.scratch / f"marks-{number}"
+        for number, part in enumerate(self.read):
+            if part.rewritten is None and part.marks is None:
+                marks = self.scratch / f"marks-{number}"
                 try:
-                    part.records = count_records(part.text.utf8, part.spelling, part.shape, part.start, part.marks)
+                    part.records = count_records(part.text.utf8, part.spelling, part.shape, part.start, marks)
+                    part.marks = marks
                 except IrregularError:
-                    irregular.append(part)
+                    irregular.append(number)
+        while irregular and not copied.wait(_PATIENCE):
+            connection.interrupt()
         return irregular
 
     def _group(self, part: Part) -> tuple[object, ...]:
-        return part.order, part.spelling, part.header, part.crlf, part.rewritten is not None
+        return part.order, part.spelling, part.header, part.crlf, part.longest, part.rewritten is not None
