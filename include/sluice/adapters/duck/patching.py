@@ -34,11 +34,18 @@ _DENSE, _MANY = 16, 1 << 10
 """Fewer regular records than this between two broken ones: then more are read exactly at a time, at most so many."""
 
 _UNKNOWN = -(1 << 62)
+_MARKS = (b"\x1f", b"\x1e", b"\x1d", b"\x1c")
 
 
 def patchable(spelling: Spelling) -> bool:
     """Whether files of this spelling can be patched."""
-    return replace(spelling, comment=b"").ordinary
+    marks = spelling.quote + spelling.escape + (b" " if spelling.skip_initial_space else b"")
+    return (
+        spelling.terminator is None
+        and len(spelling.quote) <= 1
+        and len(spelling.escape) <= 1
+        and not set(marks) & set(spelling.delimiter)
+    )
 
 
 def patch(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Patched:
@@ -52,7 +59,7 @@ def patch(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Pat
         files = [stack.enter_context(path.open("wb")) for path in (target, marks, pieces)]
         patcher = _Patcher(part, dialect, comments, source, *files)
         patcher.run()
-    plain = replace(part.spelling, comment=b"")
+    plain = Spelling(patcher.delimiter, part.spelling.quote)
     stand_in = replace(
         part, text=replace(part.text, utf8=target, start=0), spelling=plain, start=0, header=False, crlf=False,
         ordinary=True, value_in=value_in(plain, part.order), longest=max(part.longest, patcher.longest),
@@ -79,7 +86,8 @@ class _Patcher:
         self.comments = np.array(sorted(comments), np.int64)
         self.source, self.out, self.marks, self.pieces = source, out, marks, pieces
         self.start, self.size = part.start, part.text.utf8.stat().st_size
-        self.finder = Finder(part.spelling, part.shape)
+        self.delimiter = _delimiter(part.spelling, self.nulls)
+        self.finder = Finder(part.spelling, part.shape, self.delimiter)
         self.parser = RecordParser(part.spelling)
         self.reader = RecordReader(source, part.text.display, part.spelling, _SMALL, columns=part.shape.columns)
         self.bad: list[Bad] = []
@@ -122,13 +130,15 @@ class _Patcher:
             kept &= ends > begins
         for n in np.flatnonzero(stretch.odd & ~comment).tolist():
             self._note(block[begins[n] : ends[n]], at + int(begins[n]))
-        lengths = np.where(kept, ends - begins + 1, 0)
+        gone = stretch.removed
+        fewer = np.searchsorted(gone, ends) - np.searchsorted(gone, begins) if len(gone) else 0
+        lengths = np.where(kept, ends - begins + 1 - fewer, 0)
         targets = self.position + np.cumsum(lengths) - lengths
         if self.footers:
             before = self.records + np.cumsum(kept) - kept
             self._hold(np.column_stack((begins + at, targets, before))[~comment])
         self.out.write(_regular_bytes(block, stretch, kept))
-        self._add(targets[kept], begins[kept] + at, ends[kept] + at)
+        self._add(targets[kept], begins[kept] + at, ends[kept] + at, changed=len(gone) > 0)
         self.position += int(lengths.sum())
 
     def _comments(self, block: bytes, places: Offsets, begins: Offsets) -> Flags:
@@ -167,7 +177,7 @@ class _Patcher:
             self.bad.append(Bad(begin, end, None, code))
             return
         fields = record.fields[: self.shape.columns]
-        line = self.spelling.delimiter.join(self._field(f, quoted=record.is_quoted(i)) for i, f in enumerate(fields))
+        line = self.delimiter.join(self._field(f, quoted=record.is_quoted(i)) for i, f in enumerate(fields))
         self.out.write(line + b"\n")
         self.longest = max(self.longest, len(line) + 16)
         self._add(np.array([self.position]), np.array([begin]), np.array([end]), changed=True)
@@ -177,21 +187,20 @@ class _Patcher:
         quote = self.spelling.quote
         if quote and (quoted or field not in self.nulls):
             return quote + field.replace(quote, quote + quote) + quote
-        if any(mark and mark in field for mark in (self.spelling.delimiter, quote, b"\n", b"\r")):
+        if any(mark and mark in field for mark in (self.delimiter, quote, b"\n", b"\r")):
             raise IrregularError("a value that cannot be written without quotes")
         return field
 
     def _add(self, targets: Offsets, begins: Offsets, ends: Offsets, *, changed: bool = False) -> None:
-        """Note where records are now, and where they were if that does not follow from the one before."""
+        """Note where records are now, and where they were if they were `changed` or moved another way than the one before."""
         if not len(targets):
             return
         np.diff(targets, prepend=self.mark).astype(np.uint32).tofile(self.marks)
         self.mark = int(targets[-1])
         self.records += len(targets)
         shifts = begins - targets
-        moved = np.flatnonzero(np.diff(shifts, prepend=self.shift))
+        moved = np.arange(len(shifts)) if changed else np.flatnonzero(np.diff(shifts, prepend=self.shift))
         np.column_stack((targets[moved], begins[moved], ends[moved])).tofile(self.pieces)
-        # After a record that was changed, no other follows from it.
         self.shift = _UNKNOWN if changed else int(shifts[-1])
 
     def _hold(self, records: npt.NDArray[np.int64]) -> None:
@@ -206,16 +215,33 @@ class _Patcher:
         self.bad = [b for b in self.bad if b.begin < begin]
 
 
+def _delimiter(spelling: Spelling, nulls: Set[bytes]) -> bytes:
+    """The delimiter of the regular form: the file's own, or, where that has several bytes, one that no text has."""
+    if len(spelling.delimiter) == 1:
+        return spelling.delimiter
+    taken = b"".join((spelling.delimiter, spelling.quote, spelling.escape, *nulls))
+    for mark in _MARKS:
+        if mark not in taken:
+            return mark
+    raise IrregularError("no delimiter of one byte is left")
+
+
 def _regular_bytes(block: bytes, stretch: Stretch, kept: Flags) -> bytes:
     """The records `kept` of a stretch, each with an LF."""
-    begins, ends, returns = stretch.begins[kept], stretch.ends[kept], stretch.returns
+    begins, ends = stretch.begins[kept], stretch.ends[kept]
     body = block[: stretch.after] + (b"\n" if stretch.ends[-1] == stretch.after else b"")
-    if kept.all() and len(returns) == body.count(b"\r"):
-        return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if len(returns) else body
+    if kept.all() and not len(stretch.removed):
+        if not stretch.replaced:
+            return body
+        ((places, byte),) = stretch.replaced
+        if byte == _LF and len(places) == body.count(b"\r"):
+            return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     data = np.frombuffer(body, np.uint8).copy()
-    data[returns] = _LF
+    for places, byte in stretch.replaced:
+        data[places] = byte
     steps = np.zeros(len(data) + 1, np.int8)
     steps[begins] += 1
     steps[ends + 1] -= 1
     inside: Flags = np.cumsum(steps[:-1], dtype=np.int8).view(bool)
+    inside[stretch.removed] = False
     return bytes(data[inside])
