@@ -231,10 +231,10 @@ def _regular_bytes(block: bytes, stretch: Stretch, kept: Flags) -> bytes:
     begins, ends = stretch.begins[kept], stretch.ends[kept]
     body = block[: stretch.after] + (b"\n" if stretch.ends[-1] == stretch.after else b"")
     if kept.all() and not len(stretch.removed):
+        returns = sum(len(places) for places, byte in stretch.replaced if byte == _LF)
         if not stretch.replaced:
             return body
-        ((places, byte),) = stretch.replaced
-        if byte == _LF and len(places) == body.count(b"\r"):
+        if returns == sum(len(places) for places, _ in stretch.replaced) == body.count(b"\r"):
             return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     data = np.frombuffer(body, np.uint8).copy()
     for places, byte in stretch.replaced:
