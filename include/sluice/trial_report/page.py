@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from sluice.drift import exceeded, in_words
 from sluice.trial_report.words import dialect_words, failed_rules, rejected, verdict
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from sluice.stream.trial import Trial
 
 _RESULTS_SHOWN = 2_000
@@ -18,18 +21,11 @@ _RESULTS_SHOWN = 2_000
 
 def page(trial: Trial) -> str:
     """The page as HTML. Every value from outside is escaped; a policy in the page forbids any loading."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    templates.filters |= {"number": _number, "share": _share, "short": _short, "seconds": _seconds, "ticks": _ticks}
     evidence = trial.evidence
     tone, sentence = verdict(trial)
     results = evidence["quality"]["results"]
     drifts = [t["drift"] for t in evidence["tables"] if t["drift"]]
-    return templates.get_template("report.html.jinja").render(
+    return _template().render(
         evidence=evidence,
         contract=trial.contract,
         tone=tone,
@@ -47,6 +43,19 @@ def page(trial: Trial) -> str:
         ],
         stages=sorted({s for of_table in trial.seconds.values() for s in of_table}, key=list(_ORDER).index),
     )  # fmt: skip
+
+
+@cache
+def _template() -> Template:
+    """Compiled once: that costs more than a small contract's checks."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    templates.filters |= {"number": _number, "share": _share, "short": _short, "seconds": _seconds, "ticks": _ticks}
+    return templates.get_template("report.html.jinja")
 
 
 _ORDER = ("land", "profile", "check")
