@@ -28,8 +28,8 @@ def validate(rules, paths, table, **options):
 
 
 def table_of(names, classification="internal"):
-    kind = ColumnType(Kind.STRING)
-    columns = tuple(Column(n, n, kind, classification=classification) for n in names)
+    kinds = {"n": ColumnType(Kind.INT64)}
+    columns = tuple(Column(n, n, kinds.get(n, ColumnType(Kind.STRING)), classification=classification) for n in names)
     return Table("orders", "orders", "orders.csv", columns)
 
 
@@ -51,6 +51,7 @@ def check(tmp_path):
     return run
 
 
+MATCHES = "expect_column_values_to_match_regex"
 BETWEEN = "expect_column_values_to_be_between"
 REGEX = "expect_column_values_to_match_regex"
 UNIQUE = "expect_column_values_to_be_unique"
@@ -386,6 +387,16 @@ class TestSuiteFiles:
             ),
             ({"type": BETWEEN, "kwargs": {"column": "n"}}, "min_value and max_value cannot both be None"),
             ({"type": NOT_NULL, "kwargs": {"column": "n"}, "severity": "dire"}, "severity 'dire'"),
+            ({"type": BETWEEN, "kwargs": {"column": "s", "min_value": 3}}, "cannot be compared with the texts of 's'"),
+            (
+                {"type": BETWEEN, "kwargs": {"column": "n", "min_value": 3, "max_value": 1}},
+                "cannot be greater than max",
+            ),
+            (
+                {"type": BETWEEN, "kwargs": {"column": "n", "min_value": {"$PARAMETER": "low"}}},
+                "from the parameter 'low'",
+            ),
+            ({"type": MATCHES, "kwargs": {"column": "s", "regex": "(["}}, "the pattern '([': unterminated"),
             ("expect_nothing", "is not an object"),
             ({"kwargs": {}}, "has no type"),
         ],
@@ -414,6 +425,6 @@ class TestSuiteFiles:
             load(text)
 
     def test_a_contract_rule_with_an_unknown_expectation(self):
-        verify([Rule("fine", "expectation", NOT_NULL, {"column": "n"}), Rule("listed", "text")])
+        verify([Rule("fine", "expectation", NOT_NULL, {"column": "n"}), Rule("listed", "text")], table_of(["n"]))
         with pytest.raises(BadInputError, match="the rule 'odd' is 'expect_magic'"):
-            verify([Rule("odd", "expectation", "expect_magic", {})])
+            verify([Rule("odd", "expectation", "expect_magic", {})], table_of(["n"]))

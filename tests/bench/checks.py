@@ -82,7 +82,7 @@ def sluice(source: Path, work: Path) -> Run:
 
     table = read_contract(contract_text(source)).tables[0]
     rules = [Rule(f"r{i}", "expectation", kind, kwargs) for i, (kind, kwargs) in enumerate(EXPECTATIONS)]
-    gx.verify(rules)  # imports Great Expectations
+    gx.verify(rules, table)  # imports Great Expectations
 
     def run() -> int:
         with Staged({table.name: [source]}, memory_limit=MEMORY, threads=THREADS, scratch=work) as data:

@@ -54,7 +54,7 @@ def suite_findings(contract: Contract, settings: Settings) -> list[Finding]:
             place = f"{table.name}.{rule.name}"
             try:
                 if rule.origin == WRITTEN:
-                    gx.verify([rule])
+                    gx.verify([rule], table)
                 for sql in _sql(rule):
                     inspect(sql, tables)
             except BadInputError as error:

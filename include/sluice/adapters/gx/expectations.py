@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -29,8 +30,15 @@ class UnusableError(Exception):
     """GX does not take an expectation as it is; the message is for the rule's author."""
 
 
+_QUIET = logging.NullHandler()
+
+
 def fill_registry() -> None:
     """Import Great Expectations (2 to 3 s of CPU, once), whose own imports warn of what nobody here can mend."""
+    # What it logs is advice about its own engines and tracebacks that may quote the data; its results say the rest.
+    logger = logging.getLogger("great_expectations")
+    logger.addHandler(_QUIET)
+    logger.propagate = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations  # noqa: F401

@@ -74,10 +74,11 @@ def judged(expectation: Any, engine: Any, result_format: Mapping[str, Any]) -> A
 
 
 def _said(failed: Mapping[str, Any]) -> str:
-    for info in (
-        failed["exception_info"].values() if isinstance(failed["exception_info"], Mapping) else failed["exception_info"]
-    ):
-        message = getattr(info, "exception_message", None)
+    found: Any = failed["exception_info"]
+    if isinstance(found, Mapping):
+        found = [found] if "exception_message" in found else found.values()
+    for info in found:
+        message = info.get("exception_message") if isinstance(info, Mapping) else getattr(info, "exception_message", "")
         if message:
             return str(message).strip().splitlines()[0]
     return "it could not be evaluated"

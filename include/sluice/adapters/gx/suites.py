@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.adapters.gx.expectations import check
+from sluice.adapters.gx.trying import try_out
 from sluice.checks.quality import GX_SEVERITY
 from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean
 from sluice.checks.shared import SharedSuite
@@ -47,6 +48,7 @@ def _load(path: Path, origin: str, table: Table, reference: SharedSuite) -> list
         try:
             rule = _rule(table, reference.filled(item), origin)
             check(rule)
+            try_out(rule, table)
         except BadRuleError as error:
             problems.append(f"expectations[{i}] {error.message}. {error.mend}")
         else:
@@ -57,13 +59,14 @@ def _load(path: Path, origin: str, table: Table, reference: SharedSuite) -> list
     return rules
 
 
-def verify(rules: Iterable[Rule]) -> None:
-    """Raises BadInputError (UNKNOWN_EXPECTATION) unless GX takes every rule's expectation and kwargs."""
+def verify(rules: Iterable[Rule], table: Table) -> None:
+    """Raises BadInputError (UNKNOWN_EXPECTATION) unless GX takes every rule's expectation and kwargs, for this table."""
     problems = []
     for rule in rules:
         if rule.kind == "expectation":
             try:
                 check(rule)
+                try_out(rule, table)
             except BadRuleError as error:
                 problems.append(f"the rule {rule.name!r} {error.message}. {error.mend}")
     if problems:
@@ -98,6 +101,12 @@ def _rule(table: Table, item: Any, origin: str) -> Rule:
     severity = GX_SEVERITY.get(str(item.get("severity") or "critical"))
     if severity is None:
         raise BadRuleError(f"has the severity {item['severity']!r}", f"Use one of {', '.join(GX_SEVERITY)}.")
+    for key, value in kwargs.items():
+        if isinstance(value, dict) and "$PARAMETER" in value:
+            raise BadRuleError(
+                f"takes {key} from the parameter {value['$PARAMETER']!r}, which nothing gives at a check",
+                "Write the value itself; a shared suite takes values from contracts, as ${name}.",
+            )
     bound = bind_columns(table, kind, kwargs)
     meta: Mapping[str, Any] = item["meta"] if isinstance(item.get("meta"), dict) else {}
     column = bound["column"] if isinstance(bound.get("column"), str) else None
