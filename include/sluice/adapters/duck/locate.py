@@ -44,8 +44,10 @@ def keys_of(caught: Iterable[Caught], part: Part, nulls: Iterable[str]) -> Keys:
 
 def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
     """The records of `part` that have one of `keys`, or begin at one of `offsets` or right after it."""
-    slots = np.zeros(1 << _SLOT_BITS, bool)
-    slots[_slot(keys)] = True
+    # Sparse, so that few records are looked up among the keys; small, so that it stays in the processor's cache.
+    bits = min(len(keys).bit_length() + 6, _SLOT_BITS)
+    slots = np.zeros(1 << bits, bool)
+    slots[_slot(keys, bits)] = True
     buffer = np.empty(0, np.uint8)
     with part.text.utf8.open("rb", buffering=0) as file:
         for edges in _edges(part):
@@ -66,7 +68,7 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
                 chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
             if len(keys):
                 key = _keys(data, begins, ends)
-                likely = np.flatnonzero(slots[_slot(key)])
+                likely = np.flatnonzero(slots[_slot(key, bits)])
                 chosen[likely[_among(key[likely], keys)]] = True
             for n in np.flatnonzero(chosen).tolist():
                 yield Found(int(edges[n]), data[begins[n] : edges[n + 1] - first].tobytes().rstrip(b"\r\n"))
@@ -117,8 +119,8 @@ def _key(begins: Keys, ends: Keys) -> Keys:
     return (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
 
 
-def _slot(keys: Keys) -> Keys:
-    return keys >> np.uint64(64 - _SLOT_BITS)
+def _slot(keys: Keys, bits: int) -> Keys:
+    return keys >> np.uint64(64 - bits)
 
 
 class _Speller:

@@ -48,13 +48,20 @@ def moment(column: Column, text: str, name: str) -> tuple[str, str]:
     if kind is Kind.TIMESTAMP:
         same = either(same, f"CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')")
     good = f"{either(same, f'{name} IS NOT NULL AND {shape(text, form)}')} AND {limit}"
-    return value, either(_USUAL_DATE.format(text=text, name=name), good) if kind is Kind.DATE else good
+    usual = {Kind.DATE: _USUAL_DATE, Kind.TIMESTAMP: _USUAL_TIMESTAMP}.get(kind)
+    return value, either(usual.format(text=text, name=name), good) if usual else good
 
 
 _UTC = "'UTC'"
 _USUAL_DATE = "({name} BETWEEN DATE '1000-01-01' AND DATE '9999-12-31' AND {text} GLOB '????-??-?[0-9]')"
 """Not all that is a date, but nothing else, at half the price: with four digits for the year, what may stand for `?`
 in a text that DuckDB takes for a date are digits."""
+_USUAL_TIMESTAMP = (
+    "({name} BETWEEN TIMESTAMP '1000-01-01' AND TIMESTAMP '9999-12-31' AND {name} <> date_trunc('minute', {name})"
+    " AND {text} GLOB '????-??-?[0-9][T ][0-9]?:??:?[0-9]')"
+)
+"""The same for timestamps. Seconds that are not zero show that DuckDB read the text to its end: it takes
+`23:5 :59` for 23:05:00, and 24:00:00 for the next day."""
 
 
 def in_range(timestamp: str) -> str:
