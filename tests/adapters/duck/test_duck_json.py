@@ -360,6 +360,27 @@ class TestLines:
         found = read(b"\n".join(b'{"s":' + t + b"}" for t in texts))
         assert [r[1] for r in found.rows] == [t.decode() for t in texts[:4]] and found.codes == ["JSON"]
 
+    @pytest.mark.parametrize("other", [{}, {"j": "json"}], ids=["flat", "nested"])
+    def test_a_float32_is_rounded_once(self, read: Convert, other: dict[str, str]) -> None:
+        """All lie so near to the middle between two that their doubles are the middle itself."""
+        table = table_of(f="float32", **other)
+        numbers = [
+            b"1329254335.999999999999999999",
+            b"1.329254335999999999999999999e9",
+            b"1329254336",
+            b"1329254336.000000001",
+            b"0.5",
+        ]
+        found = read(b"\n".join(b'{"f":' + n + b"}" for n in numbers), table, form="jsonl")
+        assert [r[0] for r in found.rows] == [1329254272.0, 1329254272.0, 1329254400.0, 1329254400.0, 0.5]
+
+    def test_bad_lines_come_in_the_order_of_their_bytes(self, read: Convert) -> None:
+        content = [b'{"n":%d}' % n if n % 3 else b'{"n":"x%d"}' % n if n % 2 else b'{"n":%d' % n for n in range(30_000)]
+        found = read(b"\n".join(content), form="jsonl")
+        assert [r[0] for r in found.rows] == [n for n in range(30_000) if n % 3]
+        assert [q["raw"] for q in found.quarantine] == content[::3]
+        assert [q["line"] for q in found.quarantine] == list(range(1, 30_001, 3))
+
     def test_the_key_that_is_unknown_is_named_with_its_place(self, read: Convert) -> None:
         error = refused(read, b'{"n":1}\n{"n":1,"new":2}\n{"other":1}')
         assert error.code == "UNKNOWN_COLUMN" and "'new'" in error.message and "line 2" in error.where

@@ -9,6 +9,7 @@ scan; and records cut = staged + noted, or it is a defect.
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
@@ -33,6 +35,7 @@ from sluice.limits import Limits
 
 _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
+_CODES = ("", *STRUCTURE)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,29 @@ class JsonFile:
         return (*explain(column, value), column.name)
 
 
+class _Places:
+    """The bad records of a file, in 19 bytes each: all the records of a large file may be bad."""
+
+    def __init__(self) -> None:
+        self.begins = array("q")
+        self.lengths = array("q")
+        self.columns = array("h")
+        self.codes = bytearray()
+
+    def note(self, begin: int, end: int, column: int | None, code: str = "") -> None:
+        self.begins.append(begin)
+        self.lengths.append(end - begin)
+        self.columns.append(-1 if column is None else column)
+        self.codes.append(_CODES.index(code))
+
+    def in_order(self) -> Iterator[Bad]:
+        """By their bytes; threads note them as they come."""
+        for n in np.argsort(np.frombuffer(self.begins, np.int64), kind="stable"):
+            column = self.columns[n]
+            begin = self.begins[n]
+            yield Bad(begin, begin + self.lengths[n], None if column < 0 else column, _CODES[self.codes[n]])
+
+
 class JsonStaging:
     """One conversion of JSON files: `write` makes the staged file, `bad_records` then tells what is not in it."""
 
@@ -69,7 +95,7 @@ class JsonStaging:
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
         self.rules = self.proof.rules()
         self.records = 0
-        self.found: list[list[Bad]] = [[] for _ in files]
+        self.found = [_Places() for _ in files]
         self.refusal: tuple[int, int, SourceError] | None = None
         self.uncut: SourceError | None = None
 
@@ -89,9 +115,7 @@ class JsonStaging:
             raise self._refused(*self.refusal)
         if self.uncut is not None:
             raise self.uncut
-        for bad in self.found:
-            bad.sort(key=lambda b: b.begin)
-        noted = sum(map(len, self.found))
+        noted = sum(len(found.begins) for found in self.found)
         if self.records != staged + noted:
             raise TerminalError(
                 "ROW_COUNT", f"rows are unaccounted for: {self.records} rows were read, {staged} staged and {noted} "
@@ -108,7 +132,7 @@ class JsonStaging:
     def bad_records(self) -> Iterator[tuple[JsonFile, Bad]]:
         """Every record that was not staged, file by file, in the order of their bytes."""
         for file, found in zip(self.files, self.found, strict=True):
-            for bad in found:
+            for bad in found.in_order():
                 yield file, bad
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
@@ -174,7 +198,7 @@ class JsonStaging:
 
         def refuse(file: pa.Array, begin: pa.Array, end: pa.Array, column: pa.Array) -> pa.Array:
             for f, b, e, c in _rows(file, begin, end, column):
-                self.found[f].append(Bad(b, e, c))
+                self.found[f].note(b, e, c)
             return pa.array([False] * len(file))
 
         struct = duckdb.struct_type({f.name: "BOOLEAN" if f.name == "known" else "VARCHAR" for f in fields})
@@ -197,7 +221,7 @@ class JsonStaging:
         try:
             return file.exact.texts(record, file.text.display)
         except BadRecordError as e:
-            self.found[number].append(Bad(begin, begin + len(record), e.column, e.code))
+            self.found[number].note(begin, begin + len(record), e.column, e.code)
         except SourceError as e:
             if self.refusal is None or (number, begin) < self.refusal[:2]:
                 self.refusal = (number, begin, e)
