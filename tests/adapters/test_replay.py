@@ -230,9 +230,18 @@ def test_a_claim_whose_answer_was_lost_is_still_mine(shop: Shop) -> None:
          ",x", ",7", (2, None)),
         (b"1,a,1\n2,#b,x\n", "csv", "{property: header, value: false}", ",x", ",7", (2, "#b")),
         (b'{"id":1,"buyer":"a","paid":1}\n{"id":2,"buyer":"b\\n","paid":"x"}\n', "jsonl", "", '"x"', "7", (2, "b\n")),
+        (b'[{"id":1,"buyer":"a","paid":1},\n {"id":2,\n  "buyer":"b, [","paid":"x"}]', "json", "", '"x"', "7", (2, "b, [")),
+        (b'{"data":{"rows":[{"id":1,"buyer":"a","paid":1},{"id":2,"buyer":"b","paid":"x"}]}}', "json",
+         "{property: property, value: data.rows}", '"x"', "7", (2, "b")),
+        (b'[["paid","id","buyer"],[1,1,"a"],["x",2,"b"]]', "json", "{property: itemType, value: array}", '"x"', "7", (2, "b")),
+        (b'[[1,1,"a"],["x",2,"b"]]', "json",
+         "{property: itemType, value: array}, {property: itemKeys, value: [paid, id, buyer]}", '"x"', "7", (2, "b")),
+        (b'[{"id":1,"buyer":"a","paid":1,"z":0},{"id":2,"buyer":"b","paid":"x","z":1}]', "json",
+         "{property: itemKeys, value: [paid, id, buyer]}", '"x"', "7", (2, "b")),
         ("id\tbuyer\tpaid\n1\ta\t1\n2\tŁ\tx\n".encode("utf-16"), "tsv", "{property: encoding, value: utf-16}", "\tx", "\t7", (2, "Ł")),
     ],
-    ids=["cp1252", "newline", "escape", "preamble", "no header", "json", "utf-16"],
+    ids=["cp1252", "newline", "escape", "preamble", "no header", "json", "array", "property", "array rows", "array rows named", "some keys",
+         "utf-16"],
 )  # fmt: skip
 def test_an_export_comes_back_as_what_it_was(
     tmp_path: Path, content: bytes, format_name: str, dialect: str, wrong: str, right: str, expected: tuple[Any, ...]

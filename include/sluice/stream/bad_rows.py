@@ -171,7 +171,7 @@ class Shelf:
             raise _bad(file, "the landing that made this quarantine was stopped, so how its rows are written is not on record",
                        "Give the rows as the source writes them, with its header.")  # fmt: skip
         target.write_text("".join(t.replace("\r", " ").replace("\n", " ") + "\n" for t in texts), "utf-8", newline="")
-        return "jsonl", replace(declared, property=None, encoding="utf-8", compression=None)
+        return "jsonl", _json_lines(file, used, declared)
 
     def _tried(self, table: Table, rows: Path, name: str, format_name: str, dialect: Dialect) -> int:
         """Convert the rows here and now: what would only come back to quarantine is not offered."""
@@ -276,6 +276,20 @@ def _delimited(file: Path, used: list[Mapping[str, Any]], declared: Dialect) -> 
         header=True, header_rows=(1,), comment_rows=(), comment_char="", skip_rows=0, footer_rows=None,
         encoding="utf-8", compression=None,
     )  # fmt: skip
+
+
+def _json_lines(file: Path, used: list[Mapping[str, Any]], declared: Dialect) -> Dialect:
+    """The dialect of these raw rows, one per line. Rows that are arrays left the row that names their values behind."""
+    lines = replace(declared, property=None, encoding="utf-8", compression=None)
+    if declared.item_type != "array" or declared.item_keys is not None or declared.header is False:
+        return lines
+    names = {tuple(u.get("itemKeys", ())) for u in used}
+    if len(names) != 1 or names == {()}:
+        raise _bad(
+            file, "the rows are arrays, and what names their values differs from file to file or is not on record",
+            "Replay the rows of each file by themselves, or declare `itemKeys`.",
+        )  # fmt: skip
+    return replace(lines, item_keys=names.pop(), header=False)
 
 
 def _header(names: list[str], shape: Dialect) -> str:

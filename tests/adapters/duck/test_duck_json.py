@@ -10,12 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
 from sluice.adapters.duck import jsonfiles
+from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.jsonelements import Elements
 from sluice.adapters.duck.jsonenvelope import Envelope
 from sluice.contract.model import Dialect, Table
@@ -413,6 +415,27 @@ class TestLines:
         assert found.rows == [(1, None), (2, None)]
         assert [(q["file"], q["line"]) for q in found.quarantine] == [("file-0", 2), ("file-1", 2)]
         assert found.converted.dialect["files"]["file-1"]["layout"] == "array"
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_columns_in_the_path(tmp_path: Path, form: str) -> None:
+    contents = [
+        b'{"n":1,"s":"a"}\n{"n":"x"}\n',
+        b'[{"n":2},\n{"s":"b",\n"n":[]}]' if form == "json" else b'{"n":2}\n{"n":[]}\n',
+    ]
+    files = []
+    for year, content in zip((2024, 2025), contents, strict=True):
+        path = tmp_path / f"{year}.json"
+        path.write_bytes(content)
+        files.append((f"orders/year={year}/part-0.json", path))
+    converted = convert(
+        files, table_of(n="int64", s="string", year="int32"), form, Dialect(), out=tmp_path / "out", quarantine=tmp_path / "bad",
+        memory_limit="1GB", threads=2, scratch=tmp_path / "scratch",
+    )  # fmt: skip
+    rows = [tuple(r.values()) for part in converted.staged for r in pq.read_table(part.path).to_pylist()]
+    assert sorted(rows) == [(1, "a", 2024), (2, None, 2025)]
+    bad = pq.read_table(converted.quarantine).to_pylist()
+    assert [(q["file"], q["line"], q["column"]) for q in bad] == [(name, 2, "n") for name, _ in files]
 
 
 class TestLimits:
