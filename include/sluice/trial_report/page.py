@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from sluice.drift import exceeded, in_words
+from sluice.trial_report.pictures import missing, picture
 from sluice.trial_report.words import dialect_words, failed_rules, rejected, verdict
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _RESULTS_SHOWN = 2_000
 def page(trial: Trial) -> str:
     """The page as HTML. Every value from outside is escaped; a policy in the page forbids any loading."""
     evidence = trial.evidence
+    templates.filters |= {"missing": missing, "picture": picture, "in_words": _texts}
     tone, sentence = verdict(trial)
     results = evidence["quality"]["results"]
     drifts = [t["drift"] for t in evidence["tables"] if t["drift"]]
@@ -74,6 +76,16 @@ def _number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.6g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _texts(column: dict[str, Any]) -> str:
+    """What texts are like: their forms, or what most of them are, or the first and the last of them."""
+    if column["patterns"] and not column["top"]:
+        return "like " + ", ".join(f"{p['pattern']} ({p['share']:.0%})" for p in column["patterns"])
+    if column["top"]:
+        shown = [f"{_short(t['value'], 24)} ({t['count']:,})" for t in column["top"][:4]]
+        return ", ".join([*shown, f"and {column['distinct'] - 4:,} more"] if column["distinct"] > 4 else shown)
+    return f"{_short(column['min'], 30)} to {_short(column['max'], 30)}" if column["min"] is not None else ""
 
 
 def _share(part: int, whole: int) -> str:
