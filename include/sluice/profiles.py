@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -101,24 +101,30 @@ class TableProfile:
         return asdict(self)
 
 
-def patterns_of(values: Iterable[str], *, least: float = 0.05, most: int = 3) -> tuple[Pattern, ...]:
-    """The commonest forms of `values`, each of at least the share `least` (0-1) of them; free text has none."""
-    forms = Counter(map(_form, values))
-    total = forms.total()
-    common = [(form, n) for form, n in forms.items() if form and n >= least * total]
-    common.sort(key=lambda of: (-of[1], of[0]))
-    return tuple(Pattern(form, round(n / total, 4)) for form, n in common[:most])
+def patterns_of(values: Sequence[str], *, least: float = 0.05, most: int = 3) -> tuple[Pattern, ...]:
+    """The commonest forms of `values`, each of two and of at least the share `least` (0-1) of them, together of half.
+
+    Where exact lengths do not tell so many, forms of any length may: `[A-Z][a-z]+/[A-Z][a-z]+`. Prose has neither.
+    """
+    for lengths in (True, False):
+        forms = Counter(_form(value, lengths=lengths) for value in values)
+        common = [(form, n) for form, n in forms.items() if form and n >= max(2, least * len(values))]
+        common = sorted(common, key=lambda of: (-of[1], of[0]))[:most]
+        if 2 * sum(n for _, n in common) >= len(values) > 0:
+            return tuple(Pattern(form, round(n / len(values), 4)) for form, n in common)
+    return ()
 
 
-def _form(value: str) -> str:
-    """`AB-123` as `[A-Z]{2}-[0-9]{3}`; empty when it is too long to be a form."""
+def _form(value: str, *, lengths: bool) -> str:
+    """`AB-123` as `[A-Z]{2}-[0-9]{3}`, without lengths `[A-Z]+-[0-9]+`; empty when it is too long to be a form."""
     parts = []
     for found in _CLASSES.finditer(value):
         kind, text = found.lastindex or 0, found.group()
         if kind == len(_NAMES) + 1:
             parts.append(text if text in _PLAIN else re.escape(text))
         else:
-            parts.append(_NAMES[kind - 1] + (f"{{{len(text)}}}" if len(text) > 1 else ""))
+            times = "" if len(text) == 1 else f"{{{len(text)}}}" if lengths else "+"
+            parts.append(_NAMES[kind - 1] + times)
         if len(parts) > _LONG:
             return ""
     return "".join(parts)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from sluice.stream.trial import Trial
 
 _RESULTS_SHOWN = 2_000
+_MINUTE = len("2013-01-01T10:00")
 
 
 def page(trial: Trial) -> str:
     """The page as HTML. Every value from outside is escaped; a policy in the page forbids any loading."""
     evidence = trial.evidence
-    templates.filters |= {"missing": missing, "picture": picture, "in_words": _texts}
     tone, sentence = verdict(trial)
     results = evidence["quality"]["results"]
     drifts = [t["drift"] for t in evidence["tables"] if t["drift"]]
@@ -57,6 +57,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )  # fmt: skip
     templates.filters |= {"number": _number, "share": _share, "short": _short, "seconds": _seconds, "ticks": _ticks}
+    templates.filters |= {"missing": missing, "picture": picture, "in_words": _texts, "point": _point}
     return templates.get_template("report.html.jinja")
 
 
@@ -86,6 +87,13 @@ def _texts(column: dict[str, Any]) -> str:
         shown = [f"{_short(t['value'], 24)} ({t['count']:,})" for t in column["top"][:4]]
         return ", ".join([*shown, f"and {column['distinct'] - 4:,} more"] if column["distinct"] > 4 else shown)
     return f"{_short(column['min'], 30)} to {_short(column['max'], 30)}" if column["min"] is not None else ""
+
+
+def _point(value: Any) -> str:
+    """A number, or a day and time to the minute, for a narrow column."""
+    if isinstance(value, str) and len(value) > _MINUTE and value[10] == "T":
+        return value[:_MINUTE].replace("T", " ")
+    return _short(value, 26)
 
 
 def _share(part: int, whole: int) -> str:

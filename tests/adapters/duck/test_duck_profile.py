@@ -225,6 +225,20 @@ def test_patterns_of_codes_and_none_of_prose(tmp_path: Path) -> None:
     assert profile_of(tmp_path, pa.array(prose), Kind.STRING).patterns == ()
 
 
+def test_words_have_a_pattern_of_any_length_where_one_is_common(tmp_path: Path) -> None:
+    zones = ["America/New_York", "America/Chicago", "Europe/Paris", "Asia/Tokyo", "Africa/Cairo", "Asia/Almaty"]
+    assert profile_of(tmp_path, pa.array(zones), Kind.STRING).patterns[0] == Pattern("[A-Z][a-z]+/[A-Z][a-z]+", 0.8333)
+    names = [
+        "Alaska Airlines Inc.",
+        "JetBlue Airways",
+        "AirTran",
+        "Delta Air Lines Inc.",
+        "US Airways, Inc.",
+        "Endeavor (9E)",
+    ]
+    assert profile_of(tmp_path, pa.array(names), Kind.STRING).patterns == ()
+
+
 def test_many_columns(tmp_path: Path) -> None:
     path = tmp_path / "wide.parquet"
     pq.write_table(pa.table({f"c{i}": [i, i + 1] for i in range(1500)}), path)
