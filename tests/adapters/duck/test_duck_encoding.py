@@ -64,6 +64,44 @@ def test_what_cannot_be_told_is_not_guessed(run: Convert, words: list[str]) -> N
     assert [q["raw"] for q in found.quarantine] == raw.splitlines()[2:]
 
 
+EASTERN = {
+    "cp1250": ["rodz\u0105 si\u0119", "r\u00f3wni pod wzgl\u0119dem", "vlastn\u00ed p\u0159\u00edjem", "egyenl\u0151 m\u00e9lt\u00f3s\u00e1g", "bi\u0107a ra\u0111aju"],
+    "iso8859-2": ["rodz\u0105 si\u0119", "d\u016fstojnosti sv\u011bdom\u00edm", "bratrstv\u00ed m\u011bsto"],
+    "cp1254": ["bak\u0131m\u0131ndan e\u015fit", "karde\u015flik", "B\u00fct\u00fcn insanlar"],
+    "cp1257": ["\u017emon\u0117s gimsta", "lyg\u016bs savo", "s\u0105\u017ein\u0117"],
+    "koi8-r": ["\u0440\u0443\u0441\u0441\u043a\u0438\u0439 \u0442\u0435\u043a\u0441\u0442"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 40])
+@pytest.mark.parametrize("encoding", EASTERN)
+def test_the_english_around_them_vouches_for_no_encoding(run: Convert, encoding: str, times: int) -> None:
+    words = [f"{w} was delivered with the usual words of a description" for w in EASTERN[encoding]] * times
+    raw = text(words).encode(encoding)
+    found = run(raw, TABLE)
+    assert all(row[1] in words for row in found.rows)
+    assert [q["raw"] for q in found.quarantine] == [line for line in raw.splitlines() if not line.isascii()]
+
+
+@pytest.mark.parametrize("stray", [b"\xff\xfe", b"\xe9\xe8", b"\x80", b"\xe6"])
+def test_stray_bytes_in_plain_text_are_no_letters(run: Convert, stray: bytes) -> None:
+    words = ["the product is rugged enough for peak performance"] * 20
+    raw = text(words).encode() + b"20,AB-1012" + stray + b" and a description in plain words\n"
+    found = run(raw, TABLE)
+    assert [s for _, s in found.rows] == words and found.quarantine[0]["raw"] == raw.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["voc\u00ea n\u00e3o sabe", "cora\u00e7\u00f5es"], ["\u00bfQu\u00e9 a\u00f1o?", "20 \u00baC", "n\u00ba 5"],
+        ["bl\u00e5b\u00e6r", "sm\u00f8r"], ["perch\u00e9 cos\u00ec", "citt\u00e0"], ["12 m\u00b3", "\u0153uvre c\u0153ur", "for\u00eat"],
+    ],
+)  # fmt: skip
+def test_western_languages_are_known(run: Convert, words: list[str]) -> None:
+    assert [s for _, s in run(text(words).encode("cp1252"), TABLE).rows] == words
+
+
 def test_a_few_bad_bytes_do_not_make_it_another_encoding(run: Convert) -> None:
     raw = text(GERMAN).encode() + b"7,M\xfcller\n8,ok\n"
     found = run(raw, TABLE)

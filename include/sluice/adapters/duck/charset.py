@@ -30,10 +30,31 @@ _UTF8 = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )  # fmt: skip
 _HIGH = re.compile(rb"[\x80-\xff]")
+_WORDS = re.compile(rb"[A-Za-z\x80-\xff]+")
+_FEWEST_WORDS = 12
+"""Fewer words than this have no frequencies to speak of."""
 _BETWEEN_WORDS = "\u201a\u201e\u2026\u2020\u2030\u2039\u2018\u201c\u201d\u2022\u2013\u2014\u2122\u203a\u20ac\u00a0" \
     "\u00a1\u00a3\u00a5\u00a7\u00a9\u00aa\u00ab\u00ae\u00b0\u00b1\u00b2\u00b3\u00b5\u00b7\u00b9\u00ba\u00bb\u00bc" \
     "\u00bd\u00be\u00bf\u00d7"  # fmt: skip
 """What besides letters Western texts have: not within words."""
+_COMMON = "\u00e1\u00e2\u00e4\u00e5\u00e7\u00e9\u00eb\u00ed\u00ee\u00f3\u00f4\u00f6\u00fa\u00fc\u00df"
+_ALPHABETS = tuple(map(frozenset, (
+    _COMMON + "\u00e0\u00e8\u00ea\u00ef\u00f9\u00fb\u0153\u00f1",  # French, German, Dutch
+    _COMMON + "\u00e0\u00e8\u00ef\u00f1\u00f2",  # Spanish, Catalan
+    _COMMON + "\u00e0\u00e3\u00ea\u00f5",  # Portuguese
+    _COMMON + "\u00e0\u00e6\u00f8",  # Scandinavian
+    "\u00e0\u00e4\u00e8\u00e9\u00ec\u00f2\u00f6\u00f9\u00fc\u00df",  # Italian, German
+)))  # fmt: skip
+"""Letters that one Western text may have. The common ones are hardly ever others in the encodings of other regions."""
+_PORTUGUESE = frozenset("\u00e7\u00e3\u00f5")
+"""Who has one of these may have words that end in e with a circumflex; otherwise that is Polish."""
+_OUT_OF_PLACE = re.compile(
+    r"\u0153(?![iu])|\u00f1(?![aeiou\u00e1\u00e9\u00ed\u00f3\u00fa])|\u00f5(?!e)|\u00e3(?![eos]|\b)"
+    r"|[\u00a3\u00a5\u00b9\u00b3](?=[^\W\d_])|[\u00a1\u00aa\u00ba\u00bf](?=(?-i:[a-z]))|(?<=[^\W\d_])[\u00a1\u00a3\u00a5\u00b9\u00bf]"
+    r"|(?<=[^\W\d_m])\u00b3",
+    re.IGNORECASE,
+)
+"""Where no Western text has these: other alphabets' letters look like them in cp1252."""
 
 
 def byte_order_mark(path: Path) -> tuple[bytes, str]:
@@ -111,28 +132,44 @@ def _in_which_named(sample: bytes, names: Sequence[str]) -> str:
 
 
 def _is_western(text: str) -> bool:
-    """Whether every character beyond ASCII is where a Western European text has it: accented letters in words that
-    are mostly plain letters, quotes and signs around words."""
+    """Whether every character beyond ASCII is where a Western European text has it: accented letters of one alphabet
+    in words that are mostly plain letters, quotes and signs around words.
+
+    Polish, Czech, Turkish or Baltic texts in their own encodings fail this: their letters would be those of several
+    alphabets, or stand where those languages have none.
+    """
+    if _OUT_OF_PLACE.search(text):
+        return False
     beside = alone = 0
+    letters = set()
     for match in re.finditer(r"[^\x00-\x7f]", text):
         at, character = match.start(), match.group()
         before, after = text[at - 1 : at], text[at + 1 : at + 2]
         if character == "\u2019":
             continue
-        if character.isalpha() and character not in "\u00aa\u00b5\u00ba\u00ff":
+        if character.isalpha() and character not in "\u00aa\u00b5\u00ba":
+            letters.add(character if character == "\u0178" else character.lower())
             plain = (before.isascii() and before.isalpha()) or (after.isascii() and after.isalpha())
             beside, alone = beside + plain, alone + (not plain)
         elif character not in _BETWEEN_WORDS or (before.isalpha() and after.isalpha()):
             return False
-    return beside > 0 and alone * 4 <= beside
+    if not letters & _PORTUGUESE and re.search(r"\u00ea\b", text):
+        return False
+    return beside > 0 and alone * 4 <= beside and any(letters <= alphabet for alphabet in _ALPHABETS)
 
 
 def _by_frequency(sample: bytes) -> tuple[str, str]:
-    """What the letters' frequencies say, if they say it clearly."""
+    """What the letters' frequencies say, if they say it clearly.
+
+    Only words with letters beyond ASCII count, each once: English around them is the same in all these encodings, and
+    would vouch for any of them. Among the encodings of Latin letters frequencies tell too little.
+    """
     from charset_normalizer import from_bytes
 
-    lines = b"\n".join(line for line in sample.splitlines() if not line.isascii())[: 1 << 15]
-    best = from_bytes(lines).best()
-    if best is not None and best.coherence >= 0.3 and best.chaos < 0.1 and not best.encoding.startswith("utf"):
-        return codecs.lookup(best.encoding).name, "guess"
+    words = dict.fromkeys(w for w in _WORDS.findall(sample) if not w.isascii())
+    if len(words) >= _FEWEST_WORDS:
+        best = from_bytes(b" ".join(words)[: 1 << 15]).best()
+        latin = best is None or any(c.isalpha() and "\x7f" < c < "\u0250" for c in str(best))
+        if best is not None and not latin and best.coherence >= 0.5 and best.chaos < 0.1:
+            return codecs.lookup(best.encoding).name, "guess"
     return "utf-8", "guess"

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from sluice.contract.model import Table
 from sluice.errors import SourceError
 
+_GUESSES = 10
+"""For how many missing columns a similar name is looked for: every one is compared with all that were found."""
+
 
 def find_names(found: Sequence[str], table: Table, *, case_blind: bool = False) -> list[int] | None:
     """For every name found, the position of its column in the contract; None unless it is exactly those names.
@@ -50,7 +53,7 @@ def match_names(found: Sequence[str], table: Table, where: str, *, case_blind: b
     counts = Counter(found)
     repeated = {n: [i + 1 for i, other in enumerate(found) if other == n] for n in counts if counts[n] > 1}
     if repeated:
-        places = "; ".join(f"{n!r} at positions {', '.join(map(str, at))}" for n, at in repeated.items())
+        places = "; ".join(f"{_short(n)} at positions {', '.join(map(str, at))}" for n, at in repeated.items())
         raise SourceError(
             "DUPLICATE_COLUMN", f"column names are repeated: {places}", where=where, mend="Ask for unique names."
         )
@@ -60,8 +63,8 @@ def match_names(found: Sequence[str], table: Table, where: str, *, case_blind: b
     difference = f"expected {_listed(expected)}; found {_listed(found)}"
     if missing:
         guesses = [
-            f"did you mean {close[0]!r} for {n!r}?"
-            for n in missing
+            f"did you mean {_short(close[0])} for {_short(n)}?"
+            for n in missing[:_GUESSES]
             if (close := difflib.get_close_matches(n, unknown, 1)
                 or [u for u in unknown if u.strip().casefold() == n.strip().casefold()])
         ]  # fmt: skip
@@ -87,5 +90,9 @@ def unknown_columns(unknown: Sequence[str], table: Table, where: str, difference
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(n) for n in names[:50])
+    shown = ", ".join(map(_short, names[:50]))
     return shown + (f" and {len(names) - 50} more" if len(names) > 50 else "")
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 100 else name[:99] + "\u2026")
