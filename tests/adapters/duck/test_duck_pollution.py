@@ -273,6 +273,15 @@ def test_two_tables_in_one_file(run: Convert, width: int, gap: str) -> None:
     assert {q["reason_code"] for q in found.quarantine} <= {"MISSING_COLUMNS", "TOO_MANY_COLUMNS", "CAST"}
 
 
+@pytest.mark.parametrize("declared", [Dialect(), Dialect(delimiter=",", quote_char='"')])
+def test_one_backslash_among_doubled_quotes_is_a_slip(run: Convert, declared: Dialect) -> None:
+    good = [f'{n},"a ""{n}"" b"' for n in range(5)]
+    raw = "\n".join(["n,s", *good, '5,"8 \\"long"', *good]) + "\n"
+    found = run(raw.encode(), table_of(n="int32", s="string"), dialect=declared)
+    assert found.rows == [(n, f'a "{n}" b') for n in range(5)] * 2
+    assert [q["raw"] for q in found.quarantine] == [b'5,"8 \\"long"']
+
+
 def test_nul_bytes(run: Convert) -> None:
     lines = lines_of(ROWS)
     lines[7] = lines[7].replace("AB", "A\0B")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sluice.adapters.duck.records import Record, RecordParser
-from sluice.adapters.duck.spelling import Spelling
+from sluice.adapters.duck.spelling import Spelling, escapes_with_backslash
 
 SAMPLE = 1 << 18
 _RECORDS = 400
@@ -83,7 +83,7 @@ def _spellings(head: bytes, delimiter: bytes) -> list[Spelling]:
             if quote == b"'" and not re.search(rb"(?:^|[\r\n]|" + re.escape(d) + rb")'", head):
                 continue
             q = re.escape(quote)
-            backslash = re.search(rb"[^\\]\\" + q + rb"[^,;\t|\r\n" + q + rb"]", head) is not None
+            backslash = escapes_with_backslash(head, quote)
             plain = Spelling(delimiter=d, quote=quote)
             found.append(replace(plain, escape=b"\\", doubled=False) if backslash else plain)
             spaced = re.search(re.escape(d) + rb" +" + q, head) if d != b" " else None

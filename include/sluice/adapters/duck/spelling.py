@@ -59,7 +59,7 @@ def resolve(dialect: Dialect, server_format: str, sample: bytes, names: list[str
     doubled = dialect.double_quote
     if escape == quote:
         escape, doubled = b"", True
-    if dialect.escape_char is None and doubled is None and quote and _escapes_with_backslash(sample, quote):
+    if dialect.escape_char is None and doubled is None and quote and escapes_with_backslash(sample, quote):
         escape = b"\\"
     delimiter = dialect.delimiter.encode() if dialect.delimiter is not None else _FORMAT_DELIMITER.get(server_format)
     if delimiter is None:
@@ -124,11 +124,14 @@ def _quote(dialect: Dialect, sample: bytes) -> bytes:
     return b"'" if single >= 2 and single > 2 * pairs(b'"') and not unmatched else b'"'
 
 
-def _escapes_with_backslash(sample: bytes, quote: bytes) -> bool:
-    """A backslash before a quote which does not end its field, or before the one before the last, can only be that."""
+def escapes_with_backslash(sample: bytes, quote: bytes) -> bool:
+    """A backslash before a quote which does not end its field, or before the one before the last, can only be that;
+    unless more quotes within fields are doubled: then it is a slip of a row or two."""
     q = re.escape(quote)
     inside, last = rb"[^,;\t|\r\n" + q + rb"]", q + rb"(?:[,;\t|\r\n]|$)"
-    return re.search(rb"[^\\]\\" + q + rb"(?:" + inside + rb"|" + last + rb")", sample) is not None
+    escaped = len(re.findall(rb"[^\\]\\" + q + rb"(?=" + inside + rb"|" + last + rb")", sample))
+    doubled = len(re.findall(rb"[^,;\t|\r\n\\" + q + rb"]" + q + q, sample))
+    return escaped > doubled
 
 
 def _delimiter(sample: bytes, quote: bytes, names: list[str], *, header: bool) -> bytes:
