@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-_BLOCK = 1 << 20
+BLOCK = 1 << 20
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -69,7 +69,16 @@ def detect(path: Path, names: Sequence[str] = ()) -> tuple[str, str]:
 
     `names` are the column names that its header should have: an encoding in which they stand there is the one.
     """
-    sample = _telling(path)
+    with path.open("rb") as file:
+        first = block = file.read(BLOCK)
+        while b"\0" not in first and block and block.isascii():
+            block = file.read(BLOCK)
+    return detect_in(first, block or first, names)
+
+
+def detect_in(first: bytes, telling: bytes, names: Sequence[str] = ()) -> tuple[str, str]:
+    """`detect` by the file's first BLOCK of bytes and the first such block that is not all ASCII."""
+    sample = first if telling is first or b"\0" in first else _joined(first, telling)
     for encoding, (width, place) in _WIDE.items():
         if _is_wide(sample, width, place):
             return encoding, "likely"
@@ -93,20 +102,11 @@ def detect(path: Path, names: Sequence[str] = ()) -> tuple[str, str]:
     return _by_frequency(sample)
 
 
-def _telling(path: Path) -> bytes:
-    """The first block that is not all ASCII, or the first block."""
-    with path.open("rb") as file:
-        first = block = file.read(_BLOCK)
-        if b"\0" in block:
-            return block
-        while block and block.isascii():
-            block = file.read(_BLOCK)
-        if block and block is not first:
-            # Begin with a line, so as not to begin within a character.
-            at = next(m.start() for m in _HIGH.finditer(block))
-            start = block.rfind(b"\n", 0, at) + 1
-            return first[: 1 << 16].rpartition(b"\n")[0] + b"\n" + block[start:]
-        return first
+def _joined(first: bytes, block: bytes) -> bytes:
+    """The beginning of the file and what is told later; that begins with a line, so as not to begin within a character."""
+    at = next(m.start() for m in _HIGH.finditer(block))
+    start = block.rfind(b"\n", 0, at) + 1
+    return first[: 1 << 16].rpartition(b"\n")[0] + b"\n" + block[start:]
 
 
 def _is_wide(sample: bytes, width: int, place: int) -> bool:

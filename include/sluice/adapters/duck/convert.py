@@ -109,7 +109,7 @@ def _typed(
         files, table, server_format, dialect, engine.limits, out=out, quarantine=quarantine,
         memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch,
     )  # fmt: skip
-    _refuse_empty(found.read, files, table)
+    refuse_empty(found.read, files, table)
     staged = tuple(StagedPart(path, rows) for path, rows in found.staged)
     rows, bad = sum(part.rows for part in staged), sum(found.reasons.values())
     return Converted(
@@ -137,7 +137,7 @@ def _partitions(
         files, table, dialect, convert_text, out=out, quarantine=quarantine,
         memory_limit=engine.memory_limit, threads=engine.threads, scratch=engine.scratch,
     )  # fmt: skip
-    _refuse_empty(converted.rows_read, files, table)
+    refuse_empty(converted.rows_read, files, table)
     return converted
 
 
@@ -156,7 +156,7 @@ def _text(
     prepare = _json if server_format in JSON_FORMATS else _delimited
     staging, dialects = prepare(files, table, server_format, dialect, engine)
     read, staged = staging.write(out / "part-0.parquet", memory_limit=engine.memory_limit, threads=engine.threads)
-    _refuse_empty(read, files, table)
+    refuse_empty(read, files, table)
     reasons = write_quarantine(staging.bad_records(), table, quarantine)
     return Converted(
         staged=(StagedPart(out / "part-0.parquet", staged),),
@@ -201,7 +201,7 @@ def _refuse_no_bytes(display: str, path: Path, table: Table) -> None:
         raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver the file again.")
 
 
-def _refuse_empty(rows: int, files: Sequence[tuple[str, Path]], table: Table) -> None:
+def refuse_empty(rows: int, files: Sequence[tuple[str, Path]], table: Table) -> None:
     if not rows and not table.allow_empty:
         raise SourceError(
             "EMPTY_TABLE", "there are no rows", where=", ".join(display for display, _ in files[:5]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ def delimited_part(
         ),
         _with_heading(used, heading, dialect),
     )
+
+
+def continued(part: Part, text: TextFile, dialect: Dialect, *, last: bool) -> Part:
+    """A later piece of the same file. It has no header, and only the `last` has the footer rows."""
+    ends = dialect if last else replace(dialect, footer_rows=None)
+    with text.utf8.open("rb") as file:
+        sample = file.read(_SAMPLE)
+    return replace(
+        part, text=text, start=text.start, header=False, crlf=_ends_in_crlf(sample, part.spelling),
+        ordinary=part.spelling.ordinary and not ends.footer_rows,
+        rewrite=lambda piece, target: rewrite(piece, ends, frozenset(), target),
+        patch=(lambda piece, target: patch(piece, ends, frozenset(), target)) if part.patch else None,
+    )  # fmt: skip
 
 
 def _columns_at_most(sample: bytes, spelling: Spelling) -> int:

@@ -22,7 +22,8 @@ _STATEFUL = ("iso2022", "hz", "utf-7", "idna", "punycode", "unicode_escape", "ra
 class TextFile:
     """A text file and its UTF-8 form (the same file when it is UTF-8 already).
 
-    `start` is where the text begins in `utf8`, `bom` how many bytes of mark the original begins with.
+    `start` is where the text begins in `utf8`, `bom` how many bytes of mark the original begins with. A piece of a
+    larger file knows what stands before it there: `offset` bytes, and the lines before `line`.
     """
 
     display: str
@@ -33,6 +34,8 @@ class TextFile:
     bom: int
     confidence: str = "certain"
     """How sure the encoding is: declared, certain, likely or guess."""
+    offset: int = 0
+    line: int = 1
 
     @property
     def transcoded(self) -> bool:
@@ -49,7 +52,7 @@ def open_text(display: str, path: Path, declared: str | None, utf8: Path, names:
     encoding, confidence = (declared, "declared") if declared else (marked, "certain")
     if not encoding:
         encoding, confidence = detect(path, names)
-    encoding = _canonical(encoding, display)
+    encoding = canonical(encoding, display)
     if encoding == "utf-8" and not marked.startswith(("utf-16", "utf-32")):
         return TextFile(display, path, path, "utf-8", len(mark), len(mark), confidence)
     if encoding in ("utf-16", "utf-32"):
@@ -62,7 +65,8 @@ def open_text(display: str, path: Path, declared: str | None, utf8: Path, names:
     return TextFile(display, path, utf8, encoding, 0, bom, confidence)
 
 
-def _canonical(encoding: str, display: str) -> str:
+def canonical(encoding: str, display: str) -> str:
+    """Python's name of the codec. Raises BadInputError UNKNOWN_ENCODING where records cannot be read in it."""
     try:
         name = codecs.lookup(encoding).name
     except LookupError:
@@ -84,17 +88,32 @@ def _errors(encoding: str) -> str:
     return "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
+class Transcoder:
+    """Brings the bytes of one encoding to UTF-8, block by block."""
+
+    def __init__(self, encoding: str) -> None:
+        self._errors = _errors(encoding)
+        self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
+
+    def feed(self, block: bytes) -> bytes:
+        """What can be told after `block`."""
+        return self._decoder.decode(block).encode("utf-8", self._errors)
+
+    def end(self) -> bytes:
+        """The rest; of a character that was cut off a byte that UTF-8 does not know."""
+        try:
+            return self._decoder.decode(b"", final=True).encode("utf-8", self._errors)
+        except UnicodeDecodeError:
+            return b"\xff"
+
+
 def _transcode(path: Path, encoding: str, bom: int, utf8: Path) -> None:
-    errors = _errors(encoding)
-    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    transcoder = Transcoder(encoding)
     with path.open("rb") as source, utf8.open("wb") as target:
         source.seek(bom)
         while block := source.read(_BLOCK):
-            target.write(decoder.decode(block).encode("utf-8", errors))
-        try:
-            target.write(decoder.decode(b"", final=True).encode("utf-8", errors))
-        except UnicodeDecodeError:
-            target.write(b"\xff")
+            target.write(transcoder.feed(block))
+        target.write(transcoder.end())
 
 
 @dataclass(frozen=True)
@@ -113,7 +132,7 @@ class Locator:
     def __init__(self, text: TextFile) -> None:
         self.text = text
         self.at = text.start
-        self.line = 1
+        self.line = text.line
         self.origin = text.bom
         self.after_cr = False
         self.file = text.utf8.open("rb")
@@ -135,9 +154,11 @@ class Locator:
         record = self.file.read(end - begin)
         self.file.seek(begin)
         if not self.text.transcoded:
-            return Place(self.line, begin, record, record)
+            return Place(self.line, self.text.offset + begin, record, record)
         self.original.seek(self.origin)
-        return Place(self.line, self.origin, self.original.read(self._original_length(record)), record)
+        return Place(
+            self.line, self.text.offset + self.origin, self.original.read(self._original_length(record)), record
+        )
 
     def _pass(self, gap: bytes) -> None:
         self.at += len(gap)

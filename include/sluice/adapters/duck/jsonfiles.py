@@ -55,6 +55,17 @@ def json_file(
     return JsonFile(text, cutter, exact), used
 
 
+def in_lines(file: JsonFile) -> bool:
+    """Whether its records are lines, so that it can be read in pieces."""
+    cutter = file.cutter
+    return isinstance(cutter.cutter if isinstance(cutter, _WithoutFirst) else cutter, Lines)
+
+
+def continued(file: JsonFile, text: TextFile) -> JsonFile:
+    """A later piece of the same file, whose records are lines."""
+    return replace(file, text=text, cutter=Lines(text.start, text.display, BLOCK))
+
+
 def _cutter(text: TextFile, server_format: str, dialect: Dialect) -> tuple[Cutter, str]:
     display, rows_are_arrays = text.display, dialect.item_type == "array"
     if server_format == "json" and dialect.property:
