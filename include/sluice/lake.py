@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from sluice.contract.model import digest_of
 
@@ -61,6 +61,12 @@ class ObjectStore(Protocol):
         """`put`, from another object of the same kind of store, inside the store.
 
         Raises SourceError (SOURCE_CHANGED) when the source no longer is what `source` says.
+        """
+
+    def open(self, source: ObjectInfo) -> BinaryIO:
+        """The object as a file that can be read from anywhere, without a copy of it.
+
+        Reading raises SourceError (SOURCE_CHANGED, NO_OBJECT) when it no longer is what `source` says.
         """
 
     def read(self, uri: str) -> bytes:

@@ -18,6 +18,7 @@ from sluice.limits import DEFAULT_LIMITS, Limits
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_MEMORY = 2_000_000_000
+DEFAULT_SEGMENT = 8_000_000_000
 
 _UNITS = {"": 1, "b": 1} | {
     f"{p}{b}": k**n for n, p in enumerate("kmgt", 1) for b, k in (("", 1000), ("b", 1000), ("ib", 1024))
@@ -61,6 +62,8 @@ class Settings:
     disk_limit: int | None
     """Bytes of scratch space that one table's landing may use; None: what the disk has."""
     threads: int
+    segment_bytes: int = DEFAULT_SEGMENT
+    """Text files that are larger, unpacked, are landed in segments of this size at most; see docs/production.md."""
     limits: Limits = DEFAULT_LIMITS
     """How much of anything a source's file may hold."""
     sql_seconds: float = 60.0
@@ -196,6 +199,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         memory_limit=f"{size('SLUICE_MEMORY_LIMIT') or DEFAULT_MEMORY}B",
         disk_limit=size("SLUICE_DISK_LIMIT"),
         threads=int(threads),
+        segment_bytes=size("SLUICE_SEGMENT_BYTES") or DEFAULT_SEGMENT,
         limits=_limits(env),
         sql_seconds=number("SLUICE_SQL_SECONDS", 60.0, 0.001),
         failed_rows=int(number("SLUICE_FAILED_ROWS", 100_000, 0)),

@@ -248,11 +248,11 @@ def test_a_source_that_keeps_moving_is_a_clear_error(shop: Shop, then: str, monk
 def test_the_disk_limit_is_kept_and_told_in_numbers(shop: Shop, lake: str) -> None:
     import gzip
 
-    shop.settings = replace(shop.settings, disk_limit=10_000)
+    shop.settings = replace(shop.settings, disk_limit=35_000)
     (shop.folder / "orders.csv").write_bytes(gzip.compress((GOOD + "7,x,1.00\n" * 5_000).encode()))
     with pytest.raises(TerminalError, match="DISK_LIMIT") as caught:
         shop.land()
-    assert "10,000" in caught.value.message
+    assert "35,000" in caught.value.message
     assert shop.uris("manifests") == []
     S3Store().write(f"{lake}/in/orders.csv", (GOOD + "7,x,1.00\n" * 5_000).encode(), content_type="text/csv")
     with pytest.raises(TerminalError, match="DISK_LIMIT"):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from sluice.errors import ConflictError, SourceError, TerminalError
@@ -64,6 +65,12 @@ class FileStore:
             raise SourceError("SOURCE_CHANGED", "the file changed while it was read", where=source.uri,
                               mend="Deliver under another name, then ask again.")  # fmt: skip
         return self.put(local_path(source.uri), uri, sha256=sha256)
+
+    def open(self, source: ObjectInfo) -> BinaryIO:
+        if self.head(source.uri) != source:
+            raise SourceError("SOURCE_CHANGED", "the file changed before it was read", where=source.uri,
+                              mend="Deliver under another name, then ask again.")  # fmt: skip
+        return local_path(source.uri).open("rb")
 
     def read(self, uri: str) -> bytes:
         return self._existing(uri).read_bytes()

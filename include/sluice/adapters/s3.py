@@ -7,13 +7,14 @@ What a failed write left is never guessed: the object is looked at, and its chec
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from sluice.errors import ConflictError, LakeUnavailableError, SourceError, TerminalError
@@ -28,6 +29,9 @@ PART = 16 << 20
 PARTS_AT_ONCE = 4
 """A transfer holds at most this many parts in memory."""
 CONFLICT_ATTEMPTS = 5
+RANGE = 8 << 20
+"""Bytes that one request reads of an object which is read as it lies."""
+RANGE_ATTEMPTS = 5
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
@@ -144,6 +148,58 @@ def _not_conflicted(write: Callable[[], None]) -> None:
             return
 
 
+class _Ranges(io.RawIOBase):
+    """An object, read range by range; each only while it is still the same object."""
+
+    def __init__(self, source: ObjectInfo) -> None:
+        self._source = source
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        end = min(self._at + len(buffer), self._source.size)
+        if self._at >= end:
+            return 0
+        data = self._range(self._at, end)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _range(self, begin: int, end: int) -> bytes:
+        """Bytes `begin` to `end`. botocore retries the request, but not an answer that breaks off: that is done here."""
+        from botocore import exceptions
+
+        bucket, key = split(self._source.uri)
+        for attempt in range(1, RANGE_ATTEMPTS + 1):
+            try:
+                with _translated(self._source.uri):
+                    answer = _client().get_object(
+                        Bucket=bucket, Key=key, Range=f"bytes={begin}-{end - 1}", IfMatch=f'"{self._source.etag}"'
+                    )
+                    return answer["Body"].read()
+            except _ExistsError:
+                raise SourceError("SOURCE_CHANGED", "the object changed while it was read", where=self._source.uri,
+                                  mend="Deliver under another name, then ask again.") from None  # fmt: skip
+            except LakeUnavailableError as error:
+                broke_off = isinstance(error.__cause__, exceptions.IncompleteReadError | exceptions.HTTPClientError)
+                if not broke_off or attempt == RANGE_ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311 (jitter is no secret)
+        raise AssertionError("unreachable")
+
+
 class S3Store:
     """The objects the AWS SDK's environment points at. See sluice.lake.ObjectStore for every method."""
 
@@ -197,6 +253,9 @@ class S3Store:
         except _ExistsError:  # and nothing is there: it was the source that was not what it should be
             raise SourceError("SOURCE_CHANGED", "the object changed while it was read", where=source.uri,
                               mend="Deliver under another name, then ask again.") from None  # fmt: skip
+
+    def open(self, source: ObjectInfo) -> BinaryIO:
+        return io.BufferedReader(_Ranges(source), RANGE)
 
     def read(self, uri: str) -> bytes:
         bucket, key = split(uri)

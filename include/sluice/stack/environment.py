@@ -60,6 +60,7 @@ def shared(settings: Settings) -> dict[str, str]:
         "SLUICE_POSTGRES_PORT": str(settings.postgres_port),
         "SLUICE_MEMORY_LIMIT": settings.memory_limit,
         "SLUICE_DISK_LIMIT": str(settings.disk_limit or ""),
+        "SLUICE_SEGMENT_BYTES": str(settings.segment_bytes),
         "SLUICE_THREADS": str(settings.threads),
         "AWS_DEFAULT_REGION": settings.region,
         "GX_ANALYTICS_ENABLED": "False",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,9 @@ from sluice.stream.disk import Disk
 from sluice.stream.gate import strict_json
 from sluice.stream.reading import Held, hold, keep, landed
 from sluice.stream.replay import Replays
-from sluice.stream.source import deliveries
+from sluice.stream.route import OtherRouteError, Route, capped_by, leaving, routes_of, segment_size
+from sluice.stream.source import Delivery, deliveries
+from sluice.stream.streams import Streams
 from sluice.stream.tools import sha256
 
 if TYPE_CHECKING:
@@ -39,10 +43,12 @@ class Attempt:
         disk: Disk,
         scratch: Path,
         replays: Replays,
+        route: Route | None = None,
     ) -> None:
+        """`route` says how the deliveries are read; without it, what there is decides."""
         self.contract, self.table, self.settings = contract, table, settings
         self.origin, self.store, self.layout, self.disk, self.scratch = origin, store, layout, disk, scratch
-        self.replays = replays
+        self.replays, self.route = replays, route
         self.name = f"{contract.digest[:12]}-{secrets.token_hex(4)}"
         self.staged: list[StagedFile] = []
         self.quarantine: list[QuarantineFile] = []
@@ -50,23 +56,21 @@ class Attempt:
         self.rows_read = self.rows_staged = self.rows_bad = self.rows_dropped = 0
 
     def run(self, base: str) -> Manifest:
-        """Do it. Raises MovedError when a source file did not keep still, whatever else went wrong with it then."""
+        """Do it. Raises MovedError when a source file did not keep still, whatever else went wrong with it then;
+        OtherRouteError when the deliveries are better read the other way."""
         started = self.replays.now()
         self.scratch.mkdir(parents=True)
         contract, table = self.contract, self.table
         found = deliveries(contract, table, base, self.settings, self.origin)
-        held = [hold(d, self.scratch / f"source-{i}", self.origin, self.disk) for i, d in enumerate(found)]
-        kept = [keep(h, self.layout, contract.id, table.table_name, self.store) for h in held]
-        dialect = contract.dialect_of(table)
-        try:
-            plain = self._unpacked(held, [d.members for d in found], dialect)
-            self._convert("", plain, contract.format_of(table), dialect)
-            used = self.dialect
-        except Exception:
-            for h in held:
-                h.require_still(self.origin)
-            raise
-        sources = [landed(h, uri, self.origin) for h, uri in zip(held, kept, strict=True)]
+        routes = routes_of(contract, table, found, self.disk.room(), self.settings, self.layout)
+        route = self.route or routes[0]
+        if route is Route.SEGMENTS:
+            sources = self._in_segments(found)
+        else:
+            left = routes if self.route is None else (route,)
+            with leaving(left), self.disk.filling():
+                sources = self._whole(found, capped=Route.SEGMENTS in left)
+        used = self.dialect
         for i, offer in enumerate(self.replays.take(contract.id, table.table_name)):
             rows = self.scratch / f"replay-{i}" / "rows"
             sources.append(self.replays.fetch(offer, rows))
@@ -80,17 +84,64 @@ class Attempt:
         self._within_limits()
         return self._manifest(started, sources, used)
 
-    def _unpacked(self, held: Sequence[Held], members: Sequence[str], dialect: Dialect) -> list[tuple[str, Path]]:
+    def _whole(self, found: Sequence[Delivery], *, capped: bool) -> list[SourceFile]:
+        contract, table = self.contract, self.table
+        held = [hold(d, self.scratch / f"source-{i}", self.origin, self.disk) for i, d in enumerate(found)]
+        kept = [keep(h, self.layout, contract.id, table.table_name, self.store) for h in held]
+        dialect = contract.dialect_of(table)
+        try:
+            plain = self._unpacked(held, [d.members for d in found], dialect, capped=capped)
+            self._convert("", plain, contract.format_of(table), dialect)
+        except Exception:
+            for h in held:
+                h.require_still(self.origin)
+            raise
+        return [landed(h, uri, self.origin) for h, uri in zip(held, kept, strict=True)]
+
+    def _unpacked(
+        self, held: Sequence[Held], members: Sequence[str], dialect: Dialect, *, capped: bool
+    ) -> list[tuple[str, Path]]:
         from sluice.adapters.duck import unpack
 
         plain = []
         for i, (file, select) in enumerate(zip(held, members, strict=True)):
-            plain += unpack(
-                file.path, self.scratch / f"plain-{i}", name=file.name, limits=self.settings.limits,
-                allow_empty=self.table.allow_empty, select=select, compression=dialect.compression,
-            )  # fmt: skip
+            with capped_by(self.disk, self.settings.limits) if capped else nullcontext(self.settings.limits) as limits:
+                plain += unpack(
+                    file.path, self.scratch / f"plain-{i}", name=file.name, limits=limits,
+                    allow_empty=self.table.allow_empty, select=select, compression=dialect.compression,
+                )  # fmt: skip
             self.disk.require(0, f"what {file.name} unfolds to")
         return plain
+
+    def _in_segments(self, found: Sequence[Delivery]) -> list[SourceFile]:
+        """Read the deliveries as streams; every segment is uploaded as soon as it is converted."""
+        from sluice.adapters.duck import Segments, WholeError, interrupt
+
+        contract, table, settings = self.contract, self.table, self.settings
+        dialect = contract.dialect_of(table)
+        streams = Streams(found, self.origin)
+        segments = Segments(
+            table, contract.format_of(table), dialect, size=segment_size(self.disk.room(), settings),
+            scratch=self.scratch / "segments", memory_limit=settings.memory_limit, threads=settings.threads,
+            limits=settings.limits, require=lambda size: self.disk.require(size, "the segment being read"),
+        )  # fmt: skip
+        converting = segments.convert(streams.files(table, dialect, settings.limits, self.disk, self.scratch / "plain"))
+        try:
+            for number in count():
+                with self.disk.watched(interrupt):
+                    converted = next(converting, None)
+                if converted is None:
+                    break
+                self._take(converted, "", f"part-{number:05}.parquet")
+            self.dialect = segments.dialect_used
+            held = streams.held()
+        except WholeError as error:
+            raise OtherRouteError(Route.WHOLE) from error
+        except Exception:
+            streams.require_still()
+            raise
+        kept = [keep(h, self.layout, contract.id, table.table_name, self.store) for h in held]
+        return [landed(h, uri, self.origin) for h, uri in zip(held, kept, strict=True)]
 
     def _convert(self, prefix: str, plain: Sequence[tuple[str, Path]], server_format: str, dialect: Dialect) -> None:
         from sluice.adapters.duck import convert, interrupt
@@ -103,12 +154,15 @@ class Attempt:
                 limits=self.settings.limits,
             )  # fmt: skip
         self.disk.require(0, "what was staged")
+        self._take(converted, prefix, "part-0.parquet")
+        self.dialect = dict(converted.dialect)
+
+    def _take(self, converted: Converted, prefix: str, quarantine: str) -> None:
         self._count(converted)
         if converted.quarantine is not None:
-            self._quarantine(converted.quarantine, f"{prefix}part-0.parquet", converted.rows_quarantined)
+            self._quarantine(converted.quarantine, f"{prefix}{quarantine}", converted.rows_quarantined)
         for part in converted.staged:
             self._stage(part.path, f"{prefix}{part.path.name}", part.rows)
-        self.dialect = dict(converted.dialect)
 
     def _count(self, converted: Converted) -> None:
         self.rows_read += converted.rows_read

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from sluice.errors import TerminalError
 
@@ -27,13 +29,17 @@ class Disk:
     def used(self) -> int:
         """Bytes that lie in the folder now; links to files elsewhere do not count."""
         total = 0
-        for path in self.folder.rglob("*"):
-            try:
-                if path.is_file() and not path.is_symlink():
-                    total += path.stat().st_size
-            except FileNotFoundError:  # removed while we looked
-                continue
+        for folder, _, names in os.walk(self.folder):  # which passes over folders that are removed meanwhile
+            for name in names:
+                with suppress(FileNotFoundError):
+                    stat = os.lstat(os.path.join(folder, name))
+                    total += stat.st_size if S_ISREG(stat.st_mode) else 0
         return total
+
+    def room(self) -> int:
+        """Bytes that may still be taken."""
+        free = shutil.disk_usage(self.folder).free
+        return free if self.limit is None else max(0, min(free, self.limit - self.used()))
 
     def require(self, size: int, what: str) -> None:
         """Raises TerminalError DISK_LIMIT or DISK_FULL, with the numbers, when `size` more bytes have no place."""

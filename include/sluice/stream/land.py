@@ -21,6 +21,7 @@ from sluice.stream.attempt import Attempt
 from sluice.stream.disk import Disk
 from sluice.stream.reading import MovedError
 from sluice.stream.replay import Replays, fate_in
+from sluice.stream.route import OtherRouteError, Route
 from sluice.stream.tools import Tools
 
 READ_ATTEMPTS = 2
@@ -73,17 +74,20 @@ def land_table(
     more bad rows than the contract allows (QUARANTINE_LIMIT, BAD_ROWS); TerminalError DISK_LIMIT, DISK_FULL.
     """
     disk = Disk(scratch, settings.disk_limit)
-    where = ""
-    for number in range(READ_ATTEMPTS):
+    where, number = "", 0
+    route: Route | None = None
+    while number < READ_ATTEMPTS:
         attempt = Attempt(
             contract, table, settings, origin=origin, store=store, layout=layout, disk=disk,
-            scratch=scratch / f"attempt-{number}", replays=replays,
+            scratch=scratch / f"attempt-{number}", replays=replays, route=route,
         )  # fmt: skip
         try:
             with disk.filling():
                 return attempt.run(base)
         except MovedError as moved:
-            where = moved.where
+            where, number = moved.where, number + 1
+        except OtherRouteError as other:
+            route = other.route
         finally:
             shutil.rmtree(attempt.scratch, ignore_errors=True)
     raise SourceError("SOURCE_CHANGED", "the file changed while it was read", where=where,

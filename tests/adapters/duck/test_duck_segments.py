@@ -11,19 +11,24 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from conversions import PLAIN, convert_bytes, table_of
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.adapters.duck.segmented import Segments, WholeError
+from sluice.adapters.duck.segmented import Segments
 from sluice.contract.model import Dialect, Table
-from sluice.errors import SluiceError, SourceError
+from sluice.errors import SluiceError
 
 TABLE = table_of(a="int32", b="string", c="decimal(6,2)")
 ONE = table_of(a="string")
 
 
 def in_segments(
-    content: bytes | list[bytes], table: Table, server_format: str = "csv", dialect: Dialect = PLAIN, size: int = 40, bite: int = 7
+    content: bytes | list[bytes],
+    table: Table,
+    server_format: str = "csv",
+    dialect: Dialect = PLAIN,
+    size: int = 40,
+    bite: int = 7,
 ) -> tuple[list[tuple[Any, ...]], list[dict[str, Any]], dict[str, Any], int]:
     """Rows, quarantine, dialect and number of segments."""
     contents = [content] if isinstance(content, bytes) else content
@@ -53,7 +58,9 @@ def in_segments(
     return rows, bad, segments.dialect_used, number
 
 
-def assert_same(content: bytes, table: Table, server_format: str = "csv", dialect: Dialect = PLAIN, size: int = 40) -> int:
+def assert_same(
+    content: bytes, table: Table, server_format: str = "csv", dialect: Dialect = PLAIN, size: int = 40
+) -> int:
     """The same either way, also when it is refused; how many segments there were."""
     with TemporaryDirectory() as folder:
         try:

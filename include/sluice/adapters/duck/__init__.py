@@ -12,22 +12,28 @@ from sluice.adapters.duck.published import query_arrow
 from sluice.adapters.duck.quarantined import read_quarantine, without_values
 from sluice.adapters.duck.query import Staged
 from sluice.adapters.duck.rejections import RejectedRow, Rejection, rejections
+from sluice.adapters.duck.segmented import Segments, WholeError
 from sluice.adapters.duck.statistics import column_statistics
-from sluice.adapters.duck.unpack import unpack
+from sluice.adapters.duck.unfolding import unfold
+from sluice.adapters.duck.unpack import looks_packed, unpack
 
 __all__ = [
     "Converted",
     "RejectedRow",
     "Rejection",
+    "Segments",
     "Staged",
+    "WholeError",
     "column_statistics",
     "convert",
     "interrupt",
+    "looks_packed",
     "profile",
     "query_arrow",
     "read_quarantine",
     "rejections",
     "share_done",
+    "unfold",
     "unpack",
     "without_values",
 ]

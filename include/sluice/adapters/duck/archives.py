@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO
 
 from sluice.errors import SourceError
@@ -32,12 +32,16 @@ class Member:
     open: Callable[[], IO[bytes]]
 
 
-def archive_kind(path: Path) -> str | None:
+Opener = Callable[[], IO[bytes]]
+"""Opens a file to be read from its beginning."""
+
+
+def archive_kind(opener: Opener) -> str | None:
     """zip or tar, told by content. Office documents are zip archives too, but not to us."""
-    with path.open("rb") as file:
+    with opener() as file:
         head = file.read(_TAR_BLOCK)
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return None if _is_document(path) else "zip"
+        return None if _is_document(opener) else "zip"
     if len(head) == _TAR_BLOCK and head.strip(b"\0"):
         try:
             tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
@@ -47,9 +51,9 @@ def archive_kind(path: Path) -> str | None:
     return None
 
 
-def _is_document(path: Path) -> bool:
+def _is_document(opener: Opener) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opener() as file, zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
             if "[Content_Types].xml" in names:
                 return True
@@ -59,18 +63,24 @@ def _is_document(path: Path) -> bool:
 
 
 @contextmanager
-def members(path: Path, kind: str, name: str, limits: Limits) -> Iterator[list[Member]]:
+def members(opener: Opener, kind: str, name: str, limits: Limits) -> Iterator[list[Member]]:
     """The archive's files in the order of their names; folders and what macOS adds left out.
 
     Raises SourceError BAD_ARCHIVE (broken, cut off, encrypted, a name twice), ARCHIVE_LIMIT (entries), ARCHIVE_PATH
     (a link, a device, a path that leads out), also while members are read inside the block.
     """
+    with reading(kind, name), _zip(opener, name, limits) if kind == "zip" else _tar(opener, name, limits) as found:
+        kept = sorted((m for m in found if not _is_litter(m.name)), key=lambda m: m.name)
+        if twice := [one.name for one, other in pairwise(kept) if one.name == other.name]:
+            raise _bad(name, kind, f"it holds {twice[0]!r} twice")
+        yield kept
+
+
+@contextmanager
+def reading(kind: str, name: str) -> Iterator[None]:
+    """Makes SourceError BAD_ARCHIVE of what the archive's reader raises in the block."""
     try:
-        with _zip(path, name, limits) if kind == "zip" else _tar(path, name, limits) as found:
-            kept = sorted((m for m in found if not _is_litter(m.name)), key=lambda m: m.name)
-            if twice := [one.name for one, other in pairwise(kept) if one.name == other.name]:
-                raise _bad(name, kind, f"it holds {twice[0]!r} twice")
-            yield kept
+        yield
     except (
         zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
         OverflowError,
@@ -92,8 +102,8 @@ def _bad(name: str, kind: str, why: str) -> SourceError:
 
 
 @contextmanager
-def _zip(path: Path, name: str, limits: Limits) -> Iterator[list[Member]]:
-    with zipfile.ZipFile(path) as archive:
+def _zip(opener: Opener, name: str, limits: Limits) -> Iterator[list[Member]]:
+    with opener() as file, zipfile.ZipFile(file) as archive:
         found = []
         infos = archive.infolist()
         _check_count(len(infos), name, limits)
@@ -106,15 +116,15 @@ def _zip(path: Path, name: str, limits: Limits) -> Iterator[list[Member]]:
 
 
 @contextmanager
-def _tar(path: Path, name: str, limits: Limits) -> Iterator[list[Member]]:
-    with tarfile.open(path, "r:") as archive:
+def _tar(opener: Opener, name: str, limits: Limits) -> Iterator[list[Member]]:
+    with opener() as file, tarfile.open(fileobj=file, mode="r:") as archive:
         found = []
         for count, info in enumerate(archive, 1):
             _check_count(count, name, limits)
             _check(info.name, name, odd=not (info.isreg() or info.isdir()))
             if info.isreg():
                 found.append(Member(info.name.removeprefix("./"), partial(_extract, archive, info)))
-        _check_end(path, archive.offset)
+        _check_end(opener, archive.offset)
         yield found
 
 
@@ -125,9 +135,9 @@ def _extract(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     return file
 
 
-def _check_end(path: Path, offset: int) -> None:
+def _check_end(opener: Opener, offset: int) -> None:
     """tarfile takes anything it cannot read for the end; the real end is zeros, and zeros only."""
-    with path.open("rb") as file:
+    with opener() as file:
         file.seek(offset)
         block = file.read(_TAR_BLOCK)
         if len(block) < _TAR_BLOCK:

@@ -52,9 +52,13 @@ class Segments:
         self._bytes = 0
 
     @staticmethod
-    def possible(server_format: str) -> bool:
-        """Whether files of this format can be cut; of `json`, arrays cannot, and are read whole."""
-        return server_format.lower() in (*DELIMITED, *JSON_FORMATS)
+    def possible(server_format: str, table: Table, names: Iterable[str]) -> bool:
+        """Whether files of this format and these names can be cut (a JSON array cannot, and is then read whole).
+
+        Raises SourceError PARTITION.
+        """
+        text = server_format.lower() in (*DELIMITED, *JSON_FORMATS)
+        return text and not any(partition_values(name, table) for name in names)
 
     @property
     def dialect_used(self) -> dict[str, Any]:

@@ -6,12 +6,12 @@ input from outside, and may be a bomb.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from sluice.adapters.duck.archives import archive_kind, members
+from sluice.adapters.duck.archives import Member, Opener, archive_kind, members
 from sluice.adapters.duck.streams import BLOCK, BrokenStreamError, compression_of, plain_blocks
 from sluice.errors import BadInputError, SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
@@ -54,8 +54,8 @@ def unpack(
     name = name or source.name
     scratch.mkdir(parents=True, exist_ok=True)
     if compression is not None and source.stat().st_size:
-        _check_declared(compression, _kind(source), name)
-    unpacking = _Unpacking(scratch, limits, source.stat().st_size, name, allow_empty)
+        check_declared(compression, kind_of(opener_of(source)), name)
+    unpacking = Unpacking(scratch, limits, source.stat().st_size, name, allow_empty)
     try:
         return list(unpacking.expand(name, source, layers=0, select=select, promise=source.name))
     except BaseException:
@@ -63,13 +63,25 @@ def unpack(
         raise
 
 
-def _kind(path: Path) -> str | None:
-    with path.open("rb") as file:
+def looks_packed(name: str) -> bool:
+    """Whether the name says that the file is compressed or an archive."""
+    return PurePosixPath(name).suffix.lower() in _SUFFIXES
+
+
+def opener_of(path: Path) -> Opener:
+    """Opens the file at `path`."""
+    return lambda: path.open("rb")
+
+
+def kind_of(opener: Opener) -> str | None:
+    """The compression or the kind of archive; None for a plain file."""
+    with opener() as file:
         head = file.read(16)
-    return compression_of(head) or archive_kind(path)
+    return compression_of(head) or archive_kind(opener)
 
 
-def _check_declared(declared: str, kind: str | None, name: str) -> None:
+def check_declared(declared: str, kind: str | None, name: str) -> None:
+    """Raises SourceError COMPRESSION when the file is of another kind, BadInputError where there is no such kind."""
     if declared.lower() not in _DECLARED:
         raise BadInputError(
             "COMPRESSION", f"the compression {declared!r} is not known", where=name,
@@ -82,7 +94,7 @@ def _check_declared(declared: str, kind: str | None, name: str) -> None:
         )  # fmt: skip
 
 
-def _check_promise(promise: str, name: str) -> None:
+def check_promise(promise: str, name: str) -> None:
     """A name that promises a packed file that is none: most likely a broken delivery."""
     suffix = PurePosixPath(promise).suffix.lower()
     if suffix in _SUFFIXES:
@@ -92,7 +104,7 @@ def _check_promise(promise: str, name: str) -> None:
         )  # fmt: skip
 
 
-class _Unpacking:
+class Unpacking:
     """One source on its way; what it unfolds to is counted over all layers."""
 
     def __init__(self, scratch: Path, limits: Limits, packed: int, where: str, allow_empty: bool) -> None:
@@ -115,48 +127,61 @@ class _Unpacking:
     ) -> Iterator[tuple[str, Path]]:
         """Everything in `path`, which may be known by a file name that promises a kind."""
         if not path.stat().st_size:
-            if not self.allow_empty:
-                raise SourceError("EMPTY_FILE", "there are no bytes in it", where=name, mend="Deliver the file again.")
+            self.check_empty(name)
             yield name, path
             return
-        kind = _kind(path)
+        kind = kind_of(opener_of(path))
+        self.check_kind(kind, name, layers, select, promise)
         if kind is None:
-            _check_promise(promise, name)
-            if select:
-                raise self._no_member(name, select, "it is no archive")
             yield name, path
             return
-        if layers >= self.limits.archive_nesting:
-            raise SourceError(
-                "ARCHIVE_LIMIT", f"has more than {self.limits.archive_nesting} layers of packing", where=name,
-                mend="Unpack it before delivery, or raise SLUICE_MAX_ARCHIVE_NESTING.",
-            )  # fmt: skip
         if kind in ("zip", "tar"):
             yield from self._members(name, path, kind, layers + 1, select)
         else:
             try:
                 with path.open("rb") as packed:
-                    plain = self._pour(plain_blocks(packed, kind))
+                    plain = self.pour(plain_blocks(packed, kind))
             except BrokenStreamError as e:
                 raise SourceError("BAD_ARCHIVE", str(e), where=name, mend="Deliver it again.") from e
             yield from self.expand(name, plain, layers=layers + 1, select=select)
         if path in self.made:
             path.unlink()
 
+    def check_empty(self, name: str) -> None:
+        """Raises SourceError EMPTY_FILE where an empty file is none."""
+        if not self.allow_empty:
+            raise SourceError("EMPTY_FILE", "there are no bytes in it", where=name, mend="Deliver the file again.")
+
+    def check_kind(self, kind: str | None, name: str, layers: int, select: str, promise: str) -> None:
+        """Raises SourceError when a file of this kind should not be there, under so many layers."""
+        if kind is None:
+            check_promise(promise, name)
+            if select:
+                raise self._no_member(name, select, "it is no archive")
+        elif layers >= self.limits.archive_nesting:
+            raise SourceError(
+                "ARCHIVE_LIMIT", f"has more than {self.limits.archive_nesting} layers of packing", where=name,
+                mend="Unpack it before delivery, or raise SLUICE_MAX_ARCHIVE_NESTING.",
+            )  # fmt: skip
+
     def _members(self, name: str, path: Path, kind: str, layers: int, select: str) -> Iterator[tuple[str, Path]]:
-        with members(path, kind, name, self.limits) as found:
-            matches = matcher(select) if select else None
-            chosen = [m for m in found if matches is None or matches(m.name)]
-            if found and not chosen:
-                raise self._no_member(name, select, f"it has {', '.join(repr(m.name) for m in found[:10])}")
-            if not chosen:
-                raise SourceError("EMPTY_FILE", "the archive has no members", where=name, mend="Deliver it again.")
-            for member in chosen:
+        with members(opener_of(path), kind, name, self.limits) as found:
+            for shown, member in self.chosen(name, found, select):
                 with member.open() as packed:
-                    plain = self._pour(_blocks(packed))
-                alone = len(found) == 1 and not select and "=" not in member.name
-                shown = name if alone else f"{name}!{member.name}"
+                    plain = self.pour(blocks_of(packed))
                 yield from self.expand(shown, plain, layers=layers, promise=member.name)
+
+    def chosen(self, name: str, found: Sequence[Member], select: str) -> Iterator[tuple[str, Member]]:
+        """The members that are wanted, each with the name it is shown by. Raises SourceError NO_MEMBER, EMPTY_FILE."""
+        matches = matcher(select) if select else None
+        chosen = [m for m in found if matches is None or matches(m.name)]
+        if found and not chosen:
+            raise self._no_member(name, select, f"it has {', '.join(repr(m.name) for m in found[:10])}")
+        if not chosen:
+            raise SourceError("EMPTY_FILE", "the archive has no members", where=name, mend="Deliver it again.")
+        for member in chosen:
+            alone = len(found) == 1 and not select and "=" not in member.name
+            yield name if alone else f"{name}!{member.name}", member
 
     def _no_member(self, name: str, select: str, why: str) -> SourceError:
         return SourceError(
@@ -164,16 +189,18 @@ class _Unpacking:
             mend="Correct what stands behind the `!` in the table's location.",
         )  # fmt: skip
 
-    def _pour(self, blocks: Iterable[bytes]) -> Path:
+    def pour(self, blocks: Iterable[bytes]) -> Path:
+        """Write the blocks to a new file in scratch, and count them."""
         target = self.scratch / f"unpacked-{next(self.numbers)}"
         self.made.add(target)
         with target.open("wb") as plain:
             for block in blocks:
-                self._spend(len(block))
+                self.spend(len(block))
                 plain.write(block)
         return target
 
-    def _spend(self, size: int) -> None:
+    def spend(self, size: int) -> None:
+        """Count what was unfolded. Raises SourceError ARCHIVE_LIMIT."""
         self.used += size
         if self.used > self.limits.unpacked_bytes:
             raise SourceError(
@@ -187,6 +214,7 @@ class _Unpacking:
             )  # fmt: skip
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
+    """What is left of a file, block by block."""
     while block := file.read(BLOCK):
         yield block
