@@ -44,7 +44,7 @@ def remote(lake: str):  # type: ignore[no-untyped-def]
 
 def large(rows: int) -> bytes:
     """A delivery that hardly compresses, with two bad rows; 440 bytes a row."""
-    source = random.Random(7)  # noqa: S311 (not for secrets)
+    source = random.Random(7)
     lines = [f"{i},{base64.b64encode(source.randbytes(320)).decode()},1.25\n" for i in range(rows)]
     lines[10], lines[-10] = "x,early,1.00\n", "y,late,1.00\n"
     return b"Order No.,buyer,paid\n" + "".join(lines).encode()
@@ -101,9 +101,11 @@ def test_a_local_file_that_outgrows_scratch_is_read_again_in_segments(shop: Shop
     content = large(60_000)
     c = contract()
     if how == "json":
-        head, *rows = content.decode().splitlines()
-        names = head.split(",")
-        content = b"".join(json.dumps(dict(zip(names, row.split(","), strict=True))).encode() + b"\n" for row in rows)
+        rows = [line.split(",") for line in content.decode().splitlines()[1:]]
+        content = b"".join(
+            json.dumps({"Order No.": int(n) if n.isdigit() else n, "buyer": buyer, "paid": 1.25}).encode() + b"\n"
+            for n, buyer, _ in rows
+        )
         c = replace(c, server=replace(c.server, format="jsonl"))
     path = shop.folder / "orders.csv"
     if how == "gz":
@@ -123,3 +125,91 @@ def test_a_local_file_that_outgrows_scratch_is_read_again_in_segments(shop: Shop
         assert (manifest.rows_read, manifest.rows_staged, manifest.rows_quarantined) == (60_000, 59_998, 2)
     assert len(manifest.staged) > 1
     assert sum(s.rows for s in manifest.staged) == manifest.rows_staged
+
+
+def test_an_object_that_changes_while_it_is_read_is_noticed(
+    shop: Shop, remote, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    store, content = S3Store(), large(60_000)
+    (shop.folder / "x").write_bytes(content)
+    store.put(shop.folder / "x", f"{lake}/in/orders.csv")
+    take, changes = attempt.Attempt._take, []
+
+    def take_and_change(self: attempt.Attempt, *arguments: object) -> None:
+        changes.append(1)
+        store.write(f"{lake}/in/orders.csv", content + b"%d,z,1.00\n" % len(changes), content_type="text/csv")
+        take(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(attempt.Attempt, "_take", take_and_change)
+    with pytest.raises(SourceError, match="SOURCE_CHANGED"):
+        shop.land(remote)
+    assert shop.uris("lake/manifests") == shop.uris("lake/landing") == []
+
+
+def test_an_object_is_read_by_ranges_and_an_answer_that_breaks_off_is_asked_for_again(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, content = S3Store(), bytes(range(256)) * 100_000
+    store.write(f"{lake}/a", content, content_type="text/csv")
+    info = store.head(f"{lake}/a")
+    assert info is not None
+    broken = []
+    client = s3._client()
+    whole = client.get_object
+
+    def breaks_off(**arguments: object):  # type: ignore[no-untyped-def]
+        answer = whole(**arguments)  # type: ignore[arg-type]
+        if len(broken) < failures:
+            broken.append(arguments["Range"])
+            answer["Body"].read(1000)
+        return answer
+
+    monkeypatch.setattr(client, "get_object", breaks_off)
+    monkeypatch.setattr(s3.time, "sleep", lambda _: None)
+    failures = 2
+    with store.open(info) as file:
+        assert file.read() == content
+        assert file.seek(-10, 2) == len(content) - 10
+        assert file.read() == content[-10:]
+    assert broken[0] == f"bytes=0-{s3.RANGE - 1}"
+    failures = 100
+    with store.open(info) as file, pytest.raises(LakeUnavailableError):
+        file.read()
+    assert len(broken) == 2 + s3.RANGE_ATTEMPTS
+    store.write(f"{lake}/a", content[1:], content_type="text/csv")
+    with store.open(info) as file, pytest.raises(SourceError, match="SOURCE_CHANGED"):
+        file.read(1)
+
+
+def test_a_table_that_cannot_be_cut_keeps_the_limit_and_says_so(shop: Shop) -> None:
+    rows = ",".join(
+        f'{{"Order No.": {i}, "buyer": "{hashlib.sha256(b"%d" % i).hexdigest() * 4}", "paid": 1}}'
+        for i in range(60_000)
+    )
+    (shop.folder / "orders.csv").write_bytes(gzip.compress(f"[{rows}]".encode(), 1))
+    c = contract()
+    with pytest.raises(TerminalError, match="DISK_LIMIT") as caught:
+        shop.land(replace(c, server=replace(c.server, format="json")))
+    assert f"{LIMIT:,}" in caught.value.message
+    assert shop.uris("manifests") == []
+
+
+def test_many_small_objects_that_do_not_fit_together_land_in_few_parts(shop: Shop, remote, lake: str) -> None:  # type: ignore[no-untyped-def]
+    content = large(2_000)
+    for i in range(12):
+        S3Store().write(f"{lake}/in/orders-{i:02}.csv", content, content_type="text/csv")
+    shop.settings = replace(shop.settings, segment_bytes=1_800_000)
+    manifest = shop.land(remote)
+    assert (manifest.rows_read, manifest.rows_quarantined, len(manifest.sources)) == (24_000, 24, 12)
+    assert len(manifest.staged) < 12
+    bad = shop.rows([q.uri for q in manifest.quarantine])
+    assert [(q["file"], q["line"]) for q in bad] == [(f"orders-{i:02}.csv", n) for i in range(12) for n in (12, 1_992)]
+
+
+def test_nothing_but_the_contract_decides_how_it_ends(shop: Shop) -> None:
+    shop.settings = replace(shop.settings, segment_bytes=10)
+    shop.deliver(GOOD + BAD)
+    manifest = shop.land()
+    assert (manifest.rows_read, manifest.rows_staged, manifest.reasons) == (5, 3, {"CAST": 2})
+    with pytest.raises(SourceError, match="BAD_ROWS"):
+        shop.land(contract(("quarantine", {"policy": "refuse"})), load="load-2")

@@ -32,7 +32,7 @@ class Disk:
         for folder, _, names in os.walk(self.folder):  # which passes over folders that are removed meanwhile
             for name in names:
                 with suppress(FileNotFoundError):
-                    stat = os.lstat(os.path.join(folder, name))
+                    stat = Path(folder, name).lstat()
                     total += stat.st_size if S_ISREG(stat.st_mode) else 0
         return total
 

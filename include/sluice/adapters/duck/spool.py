@@ -130,9 +130,11 @@ class Spool:
         encoding, confidence = detect_in(first or b"", block, self.names)
         encoding = canonical(encoding, self.display)
         # Bytes that were taken for ASCII were no characters of two or four bytes.
-        if encoding == "utf-8" or encoding.startswith(("utf-16", "utf-32")):
+        if encoding.startswith(("utf-16", "utf-32")):
             return
         self.encoding, self.confidence = encoding, confidence
+        if encoding == "utf-8":
+            return
         self._transcoder = Transcoder(encoding)
         self.require(self.size)
         self._original = self.path.with_suffix(".original")
