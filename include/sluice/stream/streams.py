@@ -26,13 +26,17 @@ class Checksum:
         self._opener = opener
         self._digest = hashlib.sha256()
         self._done = 0
+        self.head = b""
+        """The first block, which is read again wherever the file is opened again."""
 
     def open(self) -> IO[bytes]:
         """The file; it may be opened several times."""
-        return io.BufferedReader(_Seen(self._opener(), self.see), _BLOCK)
+        return io.BufferedReader(_Seen(self._opener(), self), _BLOCK)
 
     def see(self, at: int, data: memoryview) -> None:
         """Bytes that were read at `at`."""
+        if not at:
+            self.head = bytes(data)
         if at <= self._done < at + len(data):
             self._digest.update(data[self._done - at :])
             self._done = at + len(data)
@@ -47,8 +51,8 @@ class Checksum:
 
 
 class _Seen(io.RawIOBase):
-    def __init__(self, file: IO[bytes], see: Callable[[int, memoryview], None]) -> None:
-        self._file, self._see = file, see
+    def __init__(self, file: IO[bytes], checksum: Checksum) -> None:
+        self._file, self._checksum = file, checksum
 
     def readable(self) -> bool:
         return True
@@ -63,9 +67,14 @@ class _Seen(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: Any, /) -> int:
-        at, data = self._file.tell(), self._file.read(len(buffer))
+        at = self._file.tell()
+        data = self._checksum.head[at : at + len(buffer)]
+        if data:
+            self._file.seek(at + len(data))
+        else:
+            data = self._file.read(len(buffer))
+            self._checksum.see(at, memoryview(data))
         buffer[: len(data)] = data
-        self._see(at, memoryview(data))
         return len(data)
 
     def close(self) -> None:
@@ -104,6 +113,7 @@ class Streams:
                 select=delivery.members, compression=dialect.compression,
                 require=lambda size, name=delivery.name: disk.require(size, f"what {name} unfolds to"),  # type: ignore[misc]
             )  # fmt: skip
+            reading.checksum.head = b""
 
     def require_still(self) -> None:
         """Raises MovedError when one of those that were read is another than before."""
