@@ -188,16 +188,17 @@ class _Ranges(io.RawIOBase):
                     answer = _client().get_object(
                         Bucket=bucket, Key=key, Range=f"bytes={begin}-{end - 1}", IfMatch=f'"{self._source.etag}"'
                     )
-                    return answer["Body"].read()
+                    data = answer["Body"].read()
+                if len(data) == end - begin:
+                    return data
             except _ExistsError:
                 raise SourceError("SOURCE_CHANGED", "the object changed while it was read", where=self._source.uri,
                                   mend="Deliver under another name, then ask again.") from None  # fmt: skip
             except LakeUnavailableError as error:
-                broke_off = isinstance(error.__cause__, exceptions.IncompleteReadError | exceptions.HTTPClientError)
-                if not broke_off or attempt == RANGE_ATTEMPTS:
+                if not isinstance(error.__cause__, exceptions.IncompleteReadError | exceptions.HTTPClientError):
                     raise
-                time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311 (jitter is no secret)
-        raise AssertionError("unreachable")
+            time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311 (jitter is no secret)
+        raise LakeUnavailableError("S3_UNAVAILABLE", "S3's answers break off", where=self._source.uri)
 
 
 class S3Store:
