@@ -213,4 +213,4 @@ def test_nothing_but_the_contract_decides_how_it_ends(shop: Shop) -> None:
     manifest = shop.land()
     assert (manifest.rows_read, manifest.rows_staged, manifest.reasons) == (5, 3, {"CAST": 2})
     with pytest.raises(SourceError, match="BAD_ROWS"):
-        shop.land(contract(("quarantine", {"policy": "refuse"})), load="load-2")
+        shop.land(contract(("quarantinePolicy", "refuse")), load="load-2")
