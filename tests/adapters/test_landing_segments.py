@@ -169,13 +169,13 @@ def test_an_object_is_read_by_ranges_and_an_answer_that_breaks_off_is_asked_for_
     monkeypatch.setattr(s3.time, "sleep", lambda _: None)
     failures = 2
     with store.open(info) as file:
-        assert file.read() == content
+        assert b"".join(iter(lambda: file.read(1 << 20), b"")) == content
         assert file.seek(-10, 2) == len(content) - 10
-        assert file.read() == content[-10:]
+        assert file.read(20) == content[-10:]
     assert broken[0] == f"bytes=0-{s3.RANGE - 1}"
     failures = 100
     with store.open(info) as file, pytest.raises(LakeUnavailableError):
-        file.read()
+        file.read(1)
     assert len(broken) == 2 + s3.RANGE_ATTEMPTS
     store.write(f"{lake}/a", content[1:], content_type="text/csv")
     with store.open(info) as file, pytest.raises(SourceError, match="SOURCE_CHANGED"):
