@@ -23,8 +23,8 @@ Bytes = npt.NDArray[np.uint8]
 _NONE: Offsets = np.empty(0, np.int64)
 
 _LF, _CR = 10, 13
-_BLOCK = 1 << 19
-"""Small enough for what is made of it to stay in the processor's cache, also while DuckDB works beside it."""
+_BLOCK = 1 << 18
+"""Small enough for what is made of it to stay in the processor's cache, and for the allocator to keep its pages."""
 
 
 class IrregularError(Exception):
