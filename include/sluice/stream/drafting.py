@@ -138,9 +138,9 @@ class _Drafting:
 
     def _look(self, file: SourceFile, scratch: Path) -> list[tuple[str, Any, list[tuple[str, Path]]]]:
         """(location, look, plain files) of what is in a file: one, or the unlike members of an archive."""
-        from sluice.adapters.duck.looking import look
-        from sluice.adapters.duck.sheets import is_workbook, sheet_looks
-        from sluice.adapters.duck.unpack import unpack
+        from sluice.adapters.duck.looks.looking import look
+        from sluice.adapters.duck.looks.sheets import is_workbook, sheet_looks
+        from sluice.adapters.duck.packed.unpack import unpack
 
         local = file.fetch(scratch)
         found = unpack(local, scratch / "plain", name=file.location, limits=self.settings.limits)
@@ -174,7 +174,7 @@ class _Drafting:
         return work
 
     def _sample(self, work: _Work) -> None:
-        from sluice.adapters.duck.sampling import sample
+        from sluice.adapters.duck.looks.sampling import sample
 
         size = sum(path.stat().st_size for _, path in work.files)
         if size <= self.sample_above or work.group.look.format == "json":
@@ -185,7 +185,7 @@ class _Drafting:
 
     def _texts(self, work: _Work) -> list[TextColumn]:
         from sluice.adapters.duck import convert
-        from sluice.adapters.duck.evidence import measuring
+        from sluice.adapters.duck.looks.evidence import measuring
 
         look = work.group.look
         is_json = look.format in ("json", "jsonl")
@@ -261,7 +261,7 @@ class _Drafting:
     # Keys and relationships -------------------------------------------------------------------------------
 
     def _measure(self, works: Sequence[_Work], contract: Contract) -> None:
-        from sluice.adapters.duck.evidence import measuring
+        from sluice.adapters.duck.looks.evidence import measuring
 
         files = {w.report.name: w.staged for w in works}
         tables = {w.report.name: contract.table(w.report.name) for w in works}

@@ -16,7 +16,7 @@ import pytest
 
 from adapters.duck.conversions import Convert, table_of
 from sluice.adapters.duck.convert import convert
-from sluice.adapters.duck.unpack import unpack
+from sluice.adapters.duck.packed.unpack import unpack
 from sluice.contract.model import Column, Dialect, Table
 from sluice.contract.types import ColumnType, Kind
 from sluice.errors import BadInputError, SourceError

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
-from sluice.adapters.duck import faults
+from sluice.adapters.duck.text import faults
 from sluice.contract.model import Dialect
 
 RULES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -97,7 +97,7 @@ def test_only_quotes_tell_a_bad_row_from_a_good_one(run: Convert, monkeypatch: p
 
 
 def test_more_bad_rows_than_are_caught_need_a_second_scan(run: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice.adapters.duck.capture.LIMIT", 10)
+    monkeypatch.setattr("sluice.adapters.duck.text.capture.LIMIT", 10)
     lines = [b"%d,a" % i if i % 3 else b"x%d,a" % i for i in range(3000)]
     found = run(b"\n".join([b"n,s", *lines]), table_of(n="int64", s="string"))
     assert [q["raw"] for q in found.quarantine] == lines[::3] and len(found.rows) == 2000

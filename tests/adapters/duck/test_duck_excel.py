@@ -24,7 +24,7 @@ from python_calamine import CalamineWorkbook
 
 from adapters.duck.conversions import Convert, convert_bytes, table_of
 from sluice.adapters.duck.convert import convert
-from sluice.adapters.duck.unpack import unpack
+from sluice.adapters.duck.packed.unpack import unpack
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
 from sluice.limits import Limits

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
-from sluice.adapters.duck import jsonfiles
 from sluice.adapters.duck.convert import convert
-from sluice.adapters.duck.jsonelements import Elements
-from sluice.adapters.duck.jsonenvelope import Envelope
+from sluice.adapters.duck.json import files as jsonfiles
+from sluice.adapters.duck.json.elements import Elements
+from sluice.adapters.duck.json.envelope import Envelope
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
@@ -451,7 +451,7 @@ class TestLimits:
         assert found.codes == ["LINE_TOO_LONG"] and found.rows == [(1, None)]
 
     def test_a_record_without_an_end(self, read: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("sluice.adapters.duck.jsonrecords.MAX_RECORD", 1 << 10)
+        monkeypatch.setattr("sluice.adapters.duck.json.records.MAX_RECORD", 1 << 10)
         monkeypatch.setattr(jsonfiles, "BLOCK", 64)
         for content in (b'{"s":"' + b"x" * 10_000, b'[{"s":"' + b"x" * 10_000 + b'"}]'):
             assert refused(read, content).code == "RECORD_TOO_LONG"

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, convert_bytes, table_of
-from sluice.adapters.duck import delimited, patching, rewriting, staging
 from sluice.adapters.duck.parts import Bad, Part
-from sluice.adapters.duck.spans import IrregularError, find_spans
-from sluice.adapters.duck.spelling import Spelling
+from sluice.adapters.duck.text import delimited, patching, rewriting, staging
+from sluice.adapters.duck.text.spans import IrregularError, find_spans
+from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SluiceError
 from sluice.limits import Limits

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.adapters.duck.distribution import Distribution, distributions
-from sluice.adapters.duck.profile import profile
+from sluice.adapters.duck.profiling.distribution import Distribution, distributions
+from sluice.adapters.duck.profiling.profile import profile
 from sluice.contract.model import Column, Table
 from sluice.contract.types import ColumnType, Kind
 from sluice.profiles import QUANTILES, ColumnProfile, Pattern, TopValue

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Outcome, convert_bytes, table_of
-from sluice.adapters.duck.records import read_records
-from sluice.adapters.duck.spans import IrregularError, Shape, find_spans
-from sluice.adapters.duck.spelling import Spelling
+from sluice.adapters.duck.text.records import read_records
+from sluice.adapters.duck.text.spans import IrregularError, Shape, find_spans
+from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Dialect
 
 RULES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -22,9 +22,9 @@ from conversions import PLAIN, convert_bytes, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.adapters.duck.segmented import Segments, WholeError
-from sluice.adapters.duck.unfolding import unfold
-from sluice.adapters.duck.unpack import unpack
+from sluice.adapters.duck.packed.unfolding import unfold
+from sluice.adapters.duck.packed.unpack import unpack
+from sluice.adapters.duck.segments.converting import Segments, WholeError
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SluiceError, SourceError
 from sluice.limits import DEFAULT_LIMITS

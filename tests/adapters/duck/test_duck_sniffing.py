@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.adapters.duck.sniffing import Sniffed, sniff
+from sluice.adapters.duck.looks.sniffing import Sniffed, sniff
 
 ROWS = [(str(i), f"Name {i}", f"2024-01-{1 + i % 28:02d}", f"{i * 1.25:.2f}") for i in range(1, 40)]
 NAMES = ("id", "name", "day", "amount")

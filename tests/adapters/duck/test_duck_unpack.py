@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.adapters.duck.unpack import unpack
+from sluice.adapters.duck.packed.unpack import unpack
 from sluice.errors import BadInputError, SourceError
 from sluice.limits import Limits
 

@@ -7,15 +7,15 @@ read it. Names of public functions are stable; the modules they rest on are not 
 from sluice.adapters.duck.connection import interrupt, share_done
 from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.outcome import Converted
-from sluice.adapters.duck.profile import profile
+from sluice.adapters.duck.packed.unfolding import unfold
+from sluice.adapters.duck.packed.unpack import looks_packed, unpack
+from sluice.adapters.duck.profiling.profile import profile
+from sluice.adapters.duck.profiling.statistics import column_statistics
 from sluice.adapters.duck.published import query_arrow
 from sluice.adapters.duck.quarantined import read_quarantine, without_values
 from sluice.adapters.duck.query import Staged
 from sluice.adapters.duck.rejections import RejectedRow, Rejection, rejections
-from sluice.adapters.duck.segmented import Segments, WholeError
-from sluice.adapters.duck.statistics import column_statistics
-from sluice.adapters.duck.unfolding import unfold
-from sluice.adapters.duck.unpack import looks_packed, unpack
+from sluice.adapters.duck.segments.converting import Segments, WholeError
 
 __all__ = [
     "Converted",

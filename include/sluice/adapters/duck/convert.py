@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sluice.adapters.duck.connection import DISK_FULL, disk_full
-from sluice.adapters.duck.delimited import delimited_part
-from sluice.adapters.duck.jsonfiles import JSON_FORMATS, json_file
-from sluice.adapters.duck.jsonstaging import JsonStaging
+from sluice.adapters.duck.json.files import JSON_FORMATS, json_file
+from sluice.adapters.duck.json.staging import JsonStaging
 from sluice.adapters.duck.outcome import Converted, StagedPart, dialects_of
-from sluice.adapters.duck.partitioned import convert_partitions, is_partitioned
+from sluice.adapters.duck.packed.partitioned import convert_partitions, is_partitioned
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.quarantine import write_quarantine
-from sluice.adapters.duck.staging import Staging
+from sluice.adapters.duck.text.delimited import delimited_part
+from sluice.adapters.duck.text.staging import Staging
 from sluice.contract.dialect import apply_to_columns
 from sluice.contract.model import Dialect, Table
 from sluice.contract.server import FORMATS
@@ -103,7 +103,7 @@ def _typed(
     quarantine: Path,
     engine: _Engine,
 ) -> Converted:
-    from sluice.adapters.duck.columnar import stage_typed
+    from sluice.adapters.duck.typed.columnar import stage_typed
 
     found = stage_typed(
         files, table, server_format, dialect, engine.limits, out=out, quarantine=quarantine,

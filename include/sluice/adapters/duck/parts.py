@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sluice.adapters.duck.encoding import TextFile
-from sluice.adapters.duck.reasons import explain
-from sluice.adapters.duck.records import MAX_LINE
-from sluice.adapters.duck.spans import Shape
-from sluice.adapters.duck.spelling import Spelling
+from sluice.adapters.duck.casting.reasons import explain
+from sluice.adapters.duck.text.encoding import TextFile
+from sluice.adapters.duck.text.records import MAX_LINE
+from sluice.adapters.duck.text.spans import Shape
+from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Column
 
 STRUCTURE = {

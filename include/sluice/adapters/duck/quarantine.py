@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.encoding import Locator, TextFile
 from sluice.adapters.duck.parts import Bad
+from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
 
 SCHEMA = pa.schema(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sluice.adapters.duck.forms import Form
+from sluice.adapters.duck.typed.forms import Form
 from sluice.errors import SourceError
 
 

@@ -1,0 +1,1 @@
+"""What text is a value of a column, and why not."""

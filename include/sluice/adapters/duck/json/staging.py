@@ -1,0 +1,232 @@
+"""JSON to typed Parquet in one scan: what is proven is taken from DuckDB, the rest is read exactly on the way.
+
+Every record is cut, counted and given its place before DuckDB sees it (sluice.adapters.duck.json.records). Records
+that cannot be proven, and values that do not fit, call back into Python while the scan runs: there they are read
+exactly, and either go on as texts or are noted for the quarantine. So bad rows cost what they are, not a second
+scan; and records cut = staged + noted, or it is a defect.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
+
+from sluice.adapters.duck.casting.values import STRICT_JSON, duck_type, explain, is_strict_json
+from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
+from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
+from sluice.adapters.duck.json.proof import Proof
+from sluice.adapters.duck.json.records import SCHEMA, Cutter, batches
+from sluice.adapters.duck.parts import STRUCTURE, Bad
+from sluice.adapters.duck.text.encoding import Locator, TextFile
+from sluice.contract.model import Column, Table
+from sluice.contract.types import Kind
+from sluice.errors import SourceError, TerminalError
+from sluice.limits import Limits
+
+_REREAD = "sluice_reread"
+_REFUSE = "sluice_refuse"
+_CODES = ("", *STRUCTURE)
+
+
+@dataclass(frozen=True)
+class JsonFile:
+    """A source file on its way: how it is cut, and how its records are read exactly."""
+
+    text: TextFile
+    cutter: Cutter
+    exact: ExactReader
+
+    def reason(self, bad: Bad, columns: tuple[Column, ...], record: bytes) -> tuple[str, str, str | None]:
+        """Reason code, reason and column name for the quarantine."""
+        if bad.column is None:
+            return bad.code, STRUCTURE[bad.code], None
+        column = columns[bad.column]
+        try:
+            value = self.exact.value_in(record, bad.column)
+        except BadRecordError as e:
+            # The value was refused before it was asked whether all that is inside it is JSON.
+            return e.code, STRUCTURE[e.code], None
+        return (*explain(column, value), column.name)
+
+
+class _Places:
+    """The bad records of a file, in 19 bytes each: all the records of a large file may be bad."""
+
+    def __init__(self) -> None:
+        self.begins = array("q")
+        self.lengths = array("q")
+        self.columns = array("h")
+        self.codes = bytearray()
+
+    def note(self, begin: int, end: int, column: int | None, code: str = "") -> None:
+        self.begins.append(begin)
+        self.lengths.append(end - begin)
+        self.columns.append(-1 if column is None else column)
+        self.codes.append(_CODES.index(code))
+
+    def in_order(self) -> Iterator[Bad]:
+        """By their bytes; threads note them as they come."""
+        for n in np.argsort(np.frombuffer(self.begins, np.int64), kind="stable"):
+            column = self.columns[n]
+            begin = self.begins[n]
+            yield Bad(begin, begin + self.lengths[n], None if column < 0 else column, _CODES[self.codes[n]])
+
+
+class JsonStaging:
+    """One conversion of JSON files: `write` makes the staged file, `bad_records` then tells what is not in it."""
+
+    def __init__(self, files: Sequence[JsonFile], table: Table, scratch: Path, *, limits: Limits, others: bool) -> None:
+        """With `others`, objects may have keys that are no columns."""
+        self.files = files
+        self.table = table
+        self.scratch = scratch
+        self.limits = limits
+        self.proof = Proof(table, others=others)
+        self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
+        self.rules = self.proof.rules()
+        self.records = 0
+        self.found = [_Places() for _ in files]
+        self.refusal: tuple[int, int, SourceError] | None = None
+        self.uncut: SourceError | None = None
+
+    def write(self, out: Path, *, memory_limit: str, threads: int) -> tuple[int, int]:
+        """Write the good rows; (rows read, rows staged). Raises SourceError UNKNOWN_COLUMN, those of the cutters;
+        TerminalError ROW_COUNT if rows are unaccounted for."""
+        descriptors = [os.open(f.text.utf8, os.O_RDONLY) for f in self.files]
+        try:
+            with connect(memory_limit, max(threads, MIN_THREADS), self.scratch, folders=[out.parent]) as connection:
+                self._callbacks(connection, descriptors)
+                connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, self._batches()))
+                staged = self._copy(connection, out)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        if self.refusal is not None:
+            raise self._refused(*self.refusal)
+        if self.uncut is not None:
+            raise self.uncut
+        noted = sum(len(found.begins) for found in self.found)
+        if self.records != staged + noted:
+            raise TerminalError(
+                "ROW_COUNT", f"rows are unaccounted for: {self.records} rows were read, {staged} staged and {noted} "
+                "quarantined", where=self.table.name, mend="This is a defect of Sluice: keep the file and report it.",
+            )  # fmt: skip
+        return self.records, staged
+
+    def _refused(self, number: int, begin: int, error: SourceError) -> SourceError:
+        text = self.files[number].text
+        with closing(Locator(text)) as locator:
+            error.where = f"{text.display}, line {locator.place(begin, begin).line}"
+        return error
+
+    def bad_records(self) -> Iterator[tuple[JsonFile, Bad]]:
+        """Every record that was not staged, file by file, in the order of their bytes."""
+        for file, found in zip(self.files, self.found, strict=True):
+            for bad in found.in_order():
+                yield file, bad
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        cutters = [(f.text.utf8, f.cutter) for f in self.files]
+        brackets = self.limits.json_nesting if self.proof.nested else 0
+        try:
+            for batch in batches(cutters, brackets=brackets, longest=self.limits.json_record_bytes):
+                self.records += batch.num_rows
+                yield batch
+        except SourceError as e:
+            # DuckDB would make an error of its own of it.
+            self.uncut = e
+
+    def _copy(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int:
+        values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
+        typed = ", ".join(
+            f"CAST({r.value} AS {duck_type(c.type)}) AS v{i}"
+            for i, (r, c) in enumerate(zip(self.rules, self.table.columns, strict=True))
+        )
+        faults = " ".join(
+            f"WHEN ({r.good}) IS NOT TRUE THEN {i}" for i, r in enumerate(self.rules) if r.good is not None
+        )
+        good = " AND ".join(f"({r.good})" for r in self.rules if r.good is not None) or "true"
+        first = f"CASE {faults} ELSE -1 END" if faults else "-1"
+        texts = ", ".join(f"struct_extract_at(t, {i + 2}) AS c{i}" for i in range(len(self.rules)))
+        # A comment in place of a name from outside: columns are c0, c1 ... and v0, v1 ... throughout.
+        select = (
+            f"SELECT {values} FROM"
+            f" (SELECT *, {typed} FROM"
+            f" (SELECT file, begin_at, end_at, struct_extract_at(t, 1) AS known, {texts} FROM ({self._struct()})))"
+            f" WHERE CASE WHEN NOT known THEN false WHEN {good} THEN true"
+            f" ELSE {_REFUSE}(file, begin_at, end_at, {first}) END"
+        )
+        try:
+            (row,) = connection.execute(f"COPY ({select}) TO {text_sql(str(out))} ({COPY_OPTIONS})").fetchall()
+        finally:
+            connection.unregister("records")
+        return int(row[0])
+
+    def _struct(self) -> str:
+        """Records with `t`: whether they are known by now to be good JSON, and the text of every column."""
+        reread = f"{_REREAD}(file, begin_at, end_at)"
+        if not self.provable:
+            return f"SELECT *, {reread} AS t FROM records"
+        proof, count = self.proof, len(self.rules)
+        raw = ", ".join(f"CAST(struct_extract_at(s, {i + 1}) AS VARCHAR) AS r{i}" for i in range(count))
+        packed = ", ".join(f"c{i} := {proof.text(i, f'r{i}')}" for i in range(count))
+        proven = proof.proven([f"r{i}" for i in range(count)])
+        return (
+            f"SELECT *, CASE WHEN {proven} THEN struct_pack(known := true, {packed}) ELSE {reread} END AS t"
+            f" FROM (SELECT *, {raw} FROM (SELECT *, {proof.parsed} AS s FROM records))"
+        )
+
+    def _callbacks(self, connection: duckdb.DuckDBPyConnection, descriptors: Sequence[int]) -> None:
+        fields = [pa.field("known", pa.bool_()), *(pa.field(f"c{i}", pa.string()) for i in range(len(self.rules)))]
+        nothing: list[str | None] = [None] * len(self.rules)
+
+        def reread(file: pa.Array, begin: pa.Array, end: pa.Array) -> pa.Array:
+            rows = [self._reread(f, b, os.pread(descriptors[f], e - b, b)) for f, b, e in _rows(file, begin, end)]
+            known = pa.array([r is not None for r in rows])
+            columns = zip(*(r or nothing for r in rows), strict=True)
+            return pa.StructArray.from_arrays([known, *(pa.array(c, pa.string()) for c in columns)], fields=fields)
+
+        def refuse(file: pa.Array, begin: pa.Array, end: pa.Array, column: pa.Array) -> pa.Array:
+            for f, b, e, c in _rows(file, begin, end, column):
+                self.found[f].note(b, e, c)
+            return pa.array([False] * len(file))
+
+        struct = duckdb.struct_type({f.name: "BOOLEAN" if f.name == "known" else "VARCHAR" for f in fields})
+        connection.create_function(
+            _REREAD, reread, ["INTEGER", "BIGINT", "BIGINT"], struct,
+            type=ARROW, side_effects=True, null_handling=SPECIAL,
+        )  # fmt: skip
+        connection.create_function(
+            _REFUSE, refuse, ["INTEGER", "BIGINT", "BIGINT", "INTEGER"], "BOOLEAN",
+            type=ARROW, side_effects=True, null_handling=SPECIAL,
+        )  # fmt: skip
+        if any(c.type.kind is Kind.JSON for c in self.table.columns):
+            connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+
+    def _reread(self, number: int, begin: int, record: bytes) -> list[str | None] | None:
+        """The record's texts; None when it is noted as bad, or belongs to a file that is refused."""
+        if self.refusal is not None and (number, begin) > self.refusal[:2]:
+            return None
+        file = self.files[number]
+        try:
+            return file.exact.texts(record, file.text.display)
+        except BadRecordError as e:
+            self.found[number].note(begin, begin + len(record), e.column, e.code)
+        except SourceError as e:
+            if self.refusal is None or (number, begin) < self.refusal[:2]:
+                self.refusal = (number, begin, e)
+        return None
+
+
+def _rows(*arrays: pa.Array) -> Iterator[tuple[Any, ...]]:
+    return zip(*(a.to_pylist() for a in arrays), strict=True)

@@ -1,0 +1,1 @@
+"""First looks at files nobody has described yet: what `sluice draft` rests on."""

@@ -1,0 +1,174 @@
+"""A first look at a file without a contract: is it a table, in which format, and how is it written?"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sluice.adapters.duck.connection import connect, text_sql
+from sluice.adapters.duck.looks.sniffing import SAMPLE, Sniffed, sniff
+from sluice.adapters.duck.looks.typed_looks import no_table, typed_look
+from sluice.adapters.duck.text.encoding import TextFile, open_text
+from sluice.draft.look import Look
+from sluice.errors import SourceError
+
+_TAIL = 1 << 16
+_DELIMITED = {"csv": b"", "tsv": b"\t", "tab": b"\t", "psv": b"|", "txt": b"", "dat": b"", "data": b"", "": b""}
+_LEAST_CERTAIN = 0.2
+_MOST = 0.5
+_NO_TABLE = {
+    b"<": "it is XML or HTML", b"%PDF": "it is a PDF document", b"\x89PNG": "it is an image", b"\xff\xd8\xff": "it is an image",
+    b"GIF8": "it is an image", b"\x7fELF": "it is a program", b"{\\rtf": "it is a text document", b"SQLite": "it is an SQLite database",
+    b"\x93NUMPY": "it is a NumPy array", b"\x80\x04": "it is a Python pickle", b"\x80\x03": "it is a Python pickle",
+    b"\x80\x02": "it is a Python pickle", b"\x89HDF": "it is an HDF5 file", b"RData": "it is an R workspace",
+}  # fmt: skip
+_PROSE = {"md", "rst", "py", "r", "sql", "yaml", "yml", "toml", "ini", "cfg", "html", "htm", "xml", "log", "tex", "sh", "js", "css", "ipynb"}  # fmt: skip
+
+
+def look(display: str, path: Path, scratch: Path) -> Look:
+    """What the plain file at `path` holds, known to people as `display`.
+
+    Raises SourceError NOT_A_TABLE saying why, EMPTY_FILE, CORRUPT_PARQUET and its like.
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if not head.strip():
+        raise SourceError("EMPTY_FILE", "there is nothing in the file", where=display, mend="Deliver it again.")
+    if (typed := typed_look(display, path, head)) is not None:
+        return typed
+    for magic, why in _NO_TABLE.items():
+        if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic):
+            raise no_table(display, why)
+    suffix = PurePosixPath(display.rsplit("!", 1)[-1]).suffix.lower().lstrip(".")
+    if suffix in _PROSE:
+        raise no_table(display, f"by its name (.{suffix}) it is no table")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] in (b"{", b"[") and suffix not in ("csv", "tsv", "psv"):
+        return _json(display, path, scratch, array=text.startswith(b"["))
+    if suffix in ("json", "jsonl", "ndjson"):
+        raise no_table(display, "it is called JSON, but begins with neither { nor [")
+    return _delimited(display, path, scratch, suffix)
+
+
+def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
+    utf8 = scratch / "look-utf8"
+    text = open_text(display, path, None, utf8)
+    with text.utf8.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(text.start)
+        head = file.read(SAMPLE)
+        file.seek(max(text.start, size - _TAIL))
+        tail = file.read()
+    utf8.unlink(missing_ok=True)
+    control = sum(head.count(bytes([c])) for c in (*range(9), *range(14, 28)))
+    if b"\0" in head[: 1 << 12] or control > 0.02 * len(head) + 8:
+        raise no_table(display, "it is binary data of an unknown kind")
+    found = sniff(head, tail, delimiter=_DELIMITED.get(suffix, b""), whole=size - text.start <= SAMPLE)
+    if found is None:
+        raise no_table(display, "it has no lines with anything in them")
+    _check(display, found, head, suffix)
+    return Look(
+        _format(found, suffix), found.names, _terms(found, text.encoding), remarks=(*_remarks(found), *_doubt(text))
+    )
+
+
+def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
+    lines = [line for line in re.split(rb"\r\n|\n|\r", head)[:200] if line.strip()]
+    apart = sum(bool(re.search(rb"\S {2,}\S", line)) for line in lines)
+    if apart >= 0.8 * len(lines) and (found.spelling.delimiter == b" " or len(found.names) == 1):
+        raise no_table(
+            display, "its columns are set out with blanks (fixed width), not delimited", "Deliver it as CSV."
+        )
+    if found.certainty < _LEAST_CERTAIN and len(found.names) > 1:
+        raise no_table(display, "its lines do not have fields in common")
+    if len(found.names) == 1 and suffix not in ("csv", "tsv", "psv"):
+        words = sum(line.strip().count(b" ") >= 3 for line in lines)
+        if words > 0.3 * len(lines):
+            raise no_table(display, "it is running text")
+
+
+def _format(found: Sniffed, suffix: str) -> str:
+    return suffix if suffix in ("tsv", "psv") and _DELIMITED[suffix] == found.spelling.delimiter else "csv"
+
+
+def _terms(found: Sniffed, encoding: str) -> dict[str, Any]:
+    spelling = found.spelling
+    delimiter = spelling.delimiter.decode()
+    terms: dict[str, Any] = {
+        "delimiter": delimiter if delimiter >= " " or delimiter == "\t" else f"\\x{ord(delimiter):02x}"
+    }
+    terms["quoteChar"] = spelling.quote.decode()
+    if spelling.escape:
+        terms |= {"escapeChar": spelling.escape.decode(), "doubleQuote": spelling.doubled}
+    if spelling.skip_initial_space:
+        terms["skipInitialSpace"] = True
+    if spelling.comment:
+        terms["commentChar"] = spelling.comment.decode()
+    if found.skipped:
+        terms["skipRows"] = found.skipped
+    terms["header"] = found.header_rows > 0
+    if found.header_rows > 1:
+        terms["headerRows"] = list(range(1, found.header_rows + 1))
+    if found.footer:
+        terms["footerRows"] = found.footer
+    terms["encoding"] = encoding
+    return terms
+
+
+def _doubt(text: TextFile) -> tuple[str, ...]:
+    if text.confidence != "guess":
+        return ()
+    return (f"TODO: the encoding {text.encoding} is a guess: look at names with accents, or ask the source.",)
+
+
+def _remarks(found: Sniffed) -> tuple[str, ...]:
+    remarks = []
+    if found.by_position and found.header_rows == 0:
+        remarks.append(
+            "TODO: the file's own names cannot be used as they are (blank, repeated or too few): its header is skipped,"
+            " and these names stand for its fields from left to right."
+        )
+    elif not found.header_rows:
+        remarks.append("TODO: the file has no header. Name its columns, from left to right.")
+    return tuple(remarks)
+
+
+def _json(display: str, path: Path, scratch: Path, *, array: bool) -> Look:
+    text = open_text(display, path, None, scratch / "look-utf8")
+    # Broken lines are bad rows; a broken array is no array.
+    form = "'array'" if array else "'newline_delimited', ignore_errors=true"
+    with connect("1GB", 2, scratch / "look", paths=[text.utf8]) as connection:
+        import duckdb
+
+        source = f"read_json_objects({text_sql(str(text.utf8))}, format={form}, maximum_object_size=67108864)"
+        try:
+            kinds = connection.execute(f"SELECT json_type(json), count(*) FROM {source} GROUP BY ALL").fetchall()
+            objects = sum(n for k, n in kinds if k == "OBJECT")
+            if not objects or objects < _MOST * sum(n for _, n in kinds):
+                raise no_table(display, "its JSON values are not objects")
+            first = [
+                v
+                for (v,) in connection.execute(
+                    f"SELECT json FROM {source} WHERE json_type(json) = 'OBJECT' LIMIT 200"
+                ).fetchall()
+            ]
+            rows = connection.execute(
+                f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM {source} WHERE json_type(json) = 'OBJECT' ORDER BY k"
+            ).fetchall()
+        except duckdb.InvalidInputException as e:
+            raise no_table(
+                display, "it is JSON, but neither lines of objects nor an array of objects",
+                "Deliver JSON lines, or declare `property` in a contract of your own.",
+            ) from e  # fmt: skip
+    order: dict[str, None] = {}
+    for one in first:
+        order.update(dict.fromkeys(json.loads(one)))
+    order.update(dict.fromkeys(k for (k,) in rows))
+    if text.transcoded:
+        text.utf8.unlink()
+    if not order:
+        raise no_table(display, "its JSON objects are empty")
+    terms = {} if text.encoding == "utf-8" else {"encoding": text.encoding}
+    return Look("json" if array else "jsonl", tuple(order), terms)

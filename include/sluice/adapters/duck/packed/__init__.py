@@ -1,0 +1,1 @@
+"""Compressed files, archives and Hive partitions made plain files and columns."""

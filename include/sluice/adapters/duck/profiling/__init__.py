@@ -1,0 +1,1 @@
+"""Measures staged files."""

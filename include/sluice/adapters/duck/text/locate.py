@@ -1,0 +1,169 @@
+"""Finds rows in an ordinary file by what they look like: the bytes at the begin and the end of their records.
+
+What it finds are candidates: DuckDB then reads these alone, and what is bad among them is bad, because the same text
+always gets the same verdict. That all were found is proven by their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, product
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sluice.adapters.duck.parts import Part
+from sluice.adapters.duck.text.capture import REACH, Caught
+
+Offsets = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+_SPELLINGS = 64
+"""So many ways to write one side of a record are tried: all, unless short fields may be null in many ways."""
+_BLOCK = 1 << 20
+_BATCH = 1 << 16
+_SLOT_BITS = 22
+_LF = 10
+
+
+class Found(NamedTuple):
+    """A record: bytes `begin` to `begin` + len(raw), its line end excluded."""
+
+    begin: int
+    raw: bytes
+
+
+def keys_of(caught: Iterable[Caught], part: Part, nulls: Iterable[str]) -> Keys:
+    """The keys of all records of `part` that could hold the rows caught."""
+    speller = _Speller(part, nulls)
+    words = [pair for row in dict.fromkeys(caught) for pair in speller.words(row)]
+    both = np.array(words, np.uint64).reshape(-1, 2)
+    return np.unique(_key(both[:, 0], both[:, 1]))
+
+
+def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
+    """The records of `part` that have one of `keys`, or begin at one of `offsets` or right after it."""
+    # Sparse, so that few records are looked up among the keys; small, so that it stays in the processor's cache.
+    bits = min(len(keys).bit_length() + 6, _SLOT_BITS)
+    slots = np.zeros(1 << bits, bool)
+    slots[_slot(keys, bits)] = True
+    buffer = np.empty(0, np.uint8)
+    with part.text.utf8.open("rb", buffering=0) as file:
+        for edges in _edges(part):
+            first, last = int(edges[0]), int(edges[-1])
+            file.seek(first)
+            # Room behind, so that a word can be read from every place.
+            if len(buffer) < last - first + REACH:
+                buffer = np.empty(last - first + _BLOCK, np.uint8)
+            data = buffer[: last - first + REACH]
+            file.readinto(data.data[: last - first])
+            begins = edges[:-1] - first
+            ends = edges[1:] - first - (2 if part.crlf else 1)
+            if data[last - first - 1] != _LF:
+                ends[-1] = last - first
+            chosen = np.zeros(len(begins), bool)
+            for at in (offsets, offsets + 1):
+                near = at[(at >= first) & (at < last)]
+                chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
+            if len(keys):
+                key = _keys(data, begins, ends)
+                likely = np.flatnonzero(slots[_slot(key, bits)])
+                chosen[likely[_among(key[likely], keys)]] = True
+            for n in np.flatnonzero(chosen).tolist():
+                yield Found(int(edges[n]), data[begins[n] : edges[n + 1] - first].tobytes().rstrip(b"\r\n"))
+
+
+def _among(values: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """np.isin for few values; `known` is ascending, and not empty."""
+    found: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    return found
+
+
+def _edges(part: Part) -> Iterator[Offsets]:
+    """Where the records of `part` begin, and last where they stop, some _BLOCK bytes of file at a time."""
+    if part.marks is None:
+        return
+    at, left = part.start, part.records
+    carried: Offsets = np.empty(0, np.int64)
+    with part.marks.open("rb") as marks:
+        while left:
+            lengths = np.fromfile(marks, np.uint32, min(left, _BATCH))
+            left -= len(lengths)
+            edges = np.concatenate((carried, at + np.cumsum(lengths, dtype=np.int64)))
+            at = int(edges[-1])
+            if not left:
+                edges = np.append(edges, part.text.utf8.stat().st_size)
+            carried = edges[-1:]
+            blocks = np.flatnonzero(np.diff(edges[:-1] // _BLOCK)) + 1
+            for a, b in pairwise([0, *blocks.tolist(), len(edges) - 1]):
+                if b > a:
+                    yield edges[a : b + 1]
+
+
+def _keys(data: npt.NDArray[np.uint8], begins: Offsets, ends: Offsets) -> Keys:
+    """Of every record the key of its first and last REACH bytes, or of all its bytes where it has fewer."""
+    words: Keys = np.ndarray(len(data) - REACH + 1, "<u8", data, strides=(1,))
+    lengths = np.clip(ends - begins, 0, REACH)
+    if (lengths == REACH).all():
+        return _key(words[begins], words[ends - REACH])
+    masks = np.uint64(2**64 - 1) >> ((REACH - np.maximum(lengths, 1)) * 8).astype(np.uint64)
+    masks[lengths == 0] = 0
+    return _key(words[begins] & masks, words[ends - lengths] & masks)
+
+
+def _key(begins: Keys, ends: Keys) -> Keys:
+    """Fibonacci hashing of both words, so that the upper bits depend on every bit."""
+    mixed = (begins ^ (begins >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= (ends ^ (ends >> np.uint64(32))) * np.uint64(0xC2B2AE3D27D4EB4F)
+    return (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def _slot(keys: Keys, bits: int) -> Keys:
+    return keys >> np.uint64(64 - bits)
+
+
+class _Speller:
+    """How a row can stand in a file: each field in quotes or not, each null as any of its sequences."""
+
+    def __init__(self, part: Part, nulls: Iterable[str]) -> None:
+        self.delimiter, self.quote = part.spelling.delimiter, part.spelling.quote
+        self.columns = len(part.order)
+        self.nulls = {n.encode() for n in nulls}
+        self.tails: list[list[set[bytes]]] = [[], [{b""}]] if part.trailing else [[]]
+        """What may follow the last field: nothing, or one more delimiter."""
+
+    def words(self, row: Caught) -> Iterator[tuple[int, int]]:
+        """Pairs of a record's first and last bytes, each as a number."""
+        first, last = [[self._forms(field) for field in side] for side in row]
+        for tail in self.tails:
+            columns = self.columns + len(tail)
+            starts = self._beginnings([*first, *tail][:REACH], columns)
+            reversed_last = [{form[::-1] for form in forms} for forms in reversed([*last, *tail])]
+            ends = {end[::-1] for end in self._beginnings(reversed_last[:REACH], columns)}
+            for start, end in product(starts, ends):
+                yield _number(start), _number(end)
+            # A record shorter than REACH begins and ends with all its bytes.
+            yield from ((_number(start), _number(start)) for start in starts if len(start) < REACH)
+
+    def _beginnings(self, forms: list[set[bytes]], columns: int) -> set[bytes]:
+        whole: set[bytes] = set()
+        partial = {b""}
+        for n, field in enumerate(forms):
+            if not partial:
+                break
+            delimiter = self.delimiter if n + 1 < columns else b""
+            grown = {(text + form + delimiter)[:REACH] for text, form in product(partial, field)}
+            whole |= {text for text in grown if len(text) == REACH}
+            partial = set(sorted(text for text in grown if len(text) < REACH)[:_SPELLINGS])
+        return whole | partial
+
+    def _forms(self, field: str | None) -> set[bytes]:
+        if field is None:
+            return self.nulls
+        text = field.encode()
+        return {text, self.quote + text.replace(self.quote, self.quote * 2) + self.quote} if self.quote else {text}
+
+
+def _number(text: bytes) -> int:
+    return int.from_bytes(text.ljust(REACH, b"\0"), "little")

@@ -1,0 +1,119 @@
+"""Writes Arrow data as Parquet that DuckDB reads as it is meant.
+
+DuckDB 2.0 takes decimals beyond 38 digits for doubles, INT96 nanoseconds for microseconds, durations for integers,
+and writes numbers in nested values through doubles; text that is not UTF-8 stops it. So such columns change their
+form here: to canonical text, to JSON text, to bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sluice.adapters.duck.readable import Field
+from sluice.adapters.duck.typed.forms import Form, Shape, form_of
+from sluice.adapters.duck.typed.rows import to_json
+
+BATCH = 1 << 16
+_COMPRESSION = "lz4"
+
+_TICKS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
+
+Change = Callable[[pa.Array], pa.Array]
+
+
+def write_plain(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], order: Sequence[int], target: Path, used: set[int]
+) -> tuple[int, dict[int, tuple[Field, ...]]]:
+    """Write the batches to `target`; their rows, and the fields by position in the contract.
+
+    `order` gives the position in the contract for every column of `schema`; those not in `used` are left out.
+    """
+    changes: list[tuple[int, int, Change, Form]] = []
+    for i, position in enumerate(order):
+        if position in used:
+            found = schema.field(i).type
+            changes.append((i, position, *plain_form(found)))
+    rows = 0
+    writer: pq.ParquetWriter | None = None
+    try:
+        for batch in batches:
+            arrays = [change(batch.column(i)) for i, _, change, _ in changes]
+            plain = pa.RecordBatch.from_arrays(arrays, names=[f"c{p}" for _, p, _, _ in changes])
+            # A file of no columns has no rows: DuckDB is asked for nothing then.
+            writer = writer or pq.ParquetWriter(target, plain.schema, compression=_COMPRESSION)
+            writer.write_batch(plain)
+            rows += batch.num_rows
+        if writer is None:
+            nothing = [change(pa.nulls(0, schema.field(i).type)) for i, _, change, _ in changes]
+            plain = pa.RecordBatch.from_arrays(nothing, names=[f"c{p}" for _, p, _, _ in changes])
+            writer = pq.ParquetWriter(target, plain.schema, compression=_COMPRESSION)
+    finally:
+        if writer is not None:
+            writer.close()
+    return rows, {p: (Field(f"c{p}", form),) for _, p, _, form in changes}
+
+
+def plain_form(found: pa.DataType) -> tuple[Change, Form]:
+    """How arrays of this type are changed, and the form they have then."""
+    types, name = pa.types, str(found)
+    if types.is_dictionary(found):
+        change, form = plain_form(found.value_type)
+        return lambda a: change(a.dictionary_decode()), form
+    if types.is_run_end_encoded(found):
+        change, form = plain_form(found.value_type)
+        return lambda a: change(pc.run_end_decode(a)), form
+    if isinstance(found, pa.UuidType):
+        return _uuids, Form(Shape.TEXT, name, canonical=True)
+    if isinstance(found, pa.BaseExtensionType):
+        change, form = plain_form(found.storage_type)
+        return lambda a: change(a.storage), form
+    if types.is_string(found) or types.is_large_string(found) or types.is_string_view(found):
+        # As bytes: whether they are UTF-8 is for every row to prove.
+        return lambda a: a.cast(pa.large_binary()), Form(Shape.BYTES, name, textual=True)
+    if types.is_binary_view(found):
+        return lambda a: a.cast(pa.large_binary()), Form(Shape.BYTES, name)
+    if types.is_decimal(found) and form_of(found).shape is Shape.OTHER:
+        return _written(lambda v: f"{v:f}"), Form(Shape.TEXT, name, canonical=True)
+    if types.is_nested(found):
+        return _json, Form(Shape.JSON, name)
+    if types.is_date64(found):
+        return lambda a: a.cast(pa.timestamp("ms")), Form(Shape.TIMESTAMP, name)
+    if types.is_time(found):
+        # As numbers: DuckDB gives up on a file with a time beyond a day.
+        ticks = pa.int32() if found.bit_width == 32 else pa.int64()
+        return lambda a: a.view(ticks), Form(Shape.TIME, name, tick=_TICKS[found.unit])
+    if types.is_float16(found):
+        return lambda a: a.cast(pa.float32()), Form(Shape.FLOAT, name, bits=32)
+    return lambda a: a, form_of(found)
+
+
+def _written(write: Callable[[Any], str]) -> Change:
+    def change(array: pa.Array) -> pa.Array:
+        return pa.array([None if v is None else write(v) for v in array.to_pylist()], pa.large_string())
+
+    return change
+
+
+def _uuids(array: pa.Array) -> pa.Array:
+    return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.large_string())
+
+
+def _json(array: pa.Array) -> pa.Array:
+    try:
+        values = array.to_pylist(maps_as_pydicts="strict")
+    except (KeyError, TypeError):
+        values = array.to_pylist()  # maps whose keys are repeated: lists of pairs
+    return pa.array([None if v is None else to_json(v) for v in values], pa.large_string())
+
+
+def small(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of bounded length."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, BATCH):
+            yield batch.slice(start, BATCH)
