@@ -56,7 +56,7 @@ class RuleResult:
             severity=rule.severity,
             expectation=rule.expectation_type,
             column=rule.column,
-            description=rule.description,
+            description=rule.words,
             dimension=rule.dimension,
             **found,
         )

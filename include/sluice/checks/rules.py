@@ -72,6 +72,15 @@ class Rule:
     origin: str = "contract"
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """What is asked, for people: the description, or else the expectation's own name with its arguments."""
+        if self.description or self.expectation_type is None:
+            return self.description
+        said = self.expectation_type.removeprefix("expect_").replace("_", " ")
+        arguments = ", ".join(f"{key} {value}" for key, value in self.kwargs.items() if key != "column")
+        return f"{said} ({arguments})" if arguments else said
+
 
 def holds(operator: str, limit: Any, observed: Any) -> bool:
     """Whether the observed value satisfies an ODCS operator. A missing value (None, NaN) satisfies none."""

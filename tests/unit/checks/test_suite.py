@@ -1,6 +1,7 @@
 """A contract's table compiled to rules: every constraint, every ODCS quality type, every mistake."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -348,3 +349,10 @@ class TestMistakes:
         )
         found = rules(Column("s", "s", resolve("string", None), quality=entries))
         assert [r.name for r in found] == ["s.nullValues", "s.nullValues#2"]
+
+
+def test_a_rule_nobody_described_says_what_it_asks() -> None:
+    kwargs = {"column": "a", "min_value": 0, "max_value": 5}
+    rule = Rule("a.between", "expectation", "expect_column_values_to_be_between", kwargs)
+    assert rule.words == "column values to be between (min_value 0, max_value 5)"
+    assert replace(rule, description="Between nothing and five.").words == "Between nothing and five."
