@@ -143,7 +143,7 @@ def exact_records(part: Part, dialect: Dialect) -> tuple[list[Any], list[Bad]]:
         begin, end = r.offset, r.offset + len(r.raw)
         if not r.raw and part.shape.columns > 1:
             continue
-        if code := rewriting.fault(r, part.shape):
+        if code := rewriting.fault(r, part.shape, part.spelling.quote):
             bad.append(Bad(begin, end, None, code))
             continue
         fields = r.fields[: part.shape.columns]

@@ -311,3 +311,11 @@ def test_a_thousand_random_damages_lose_nothing(run: Convert) -> None:
         texts = "".join(f"{code or ''}{title or ''}" for _, code, _, _, title, _ in found.rows)
         for piece in (b"AB", b"Boots", b"vest", b"Plain", b"Socks"):
             assert texts.encode().count(piece) + kept.count(piece) == bytes(spoilt).count(piece)
+
+
+def test_a_delimiter_lost_before_a_quoted_value_is_no_chance_to_shift_values(run: Convert) -> None:
+    table = table_of(a="varchar", b="varchar", c="varchar")
+    torn = '46.74"Throw Pillow, Wooden",x'
+    found = run(f'a,b,c\n1,"p, q",r\n{torn}\n2,3" nail,4" nail\n'.encode(), table)
+    assert found.codes == ["UNQUOTED_VALUE"] and found.quarantine[0]["raw"].decode() == torn
+    assert found.rows == [("1", "p, q", "r"), ("2", '3" nail', '4" nail')]

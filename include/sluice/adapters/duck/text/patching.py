@@ -152,7 +152,7 @@ class _Patcher:
 
     def _note(self, raw: bytes, begin: int) -> None:
         found = self.parser.parse(raw, 0, last=True)
-        code = fault(found[0], self.shape) if found is not None and found[0] is not None else ""
+        code = fault(found[0], self.shape, self.spelling.quote) if found is not None and found[0] is not None else ""
         if not code:
             raise IrregularError(f"the record at byte {begin} is read in two ways")
         self.bad.append(Bad(begin, begin + len(raw), None, code))
@@ -173,7 +173,7 @@ class _Patcher:
             self._hold(np.array([[begin, self.position, self.records]]))
         if not record.raw and self.shape.columns > 1:
             return
-        if code := fault(record, self.shape):
+        if code := fault(record, self.shape, self.spelling.quote):
             self.bad.append(Bad(begin, end, None, code))
             return
         fields = record.fields[: self.shape.columns]

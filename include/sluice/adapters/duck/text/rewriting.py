@@ -35,7 +35,7 @@ def rewrite(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> R
             if not record.raw and part.shape.columns > 1:
                 continue
             begin, end = record.offset, record.offset + len(record.raw)
-            code = fault(record, part.shape)
+            code = fault(record, part.shape, part.spelling.quote)
             if code:
                 result.bad.append(Bad(begin, end, None, code))
                 continue
@@ -60,7 +60,7 @@ def _data(part: Part, dialect: Dialect, comments: Set[int]) -> Iterator[Record]:
                 yield held.popleft()
 
 
-def fault(record: Record, shape: Shape) -> str:
+def fault(record: Record, shape: Shape, quote: bytes) -> str:
     """What is wrong with a record as such, as a reason code; empty: nothing."""
     if len(record.raw) > shape.longest:
         return "LINE_TOO_LONG"
@@ -75,5 +75,26 @@ def fault(record: Record, shape: Shape) -> str:
     fields = record.fields
     if len(fields) < shape.columns:
         return "MISSING_COLUMNS"
+    if _is_torn(record, quote):
+        return "UNQUOTED_VALUE"
     extra = fields[shape.columns :]
     return "TOO_MANY_COLUMNS" if len(extra) > shape.trailing or any(extra) else ""
+
+
+def _is_torn(record: Record, quote: bytes) -> bool:
+    """Whether a delimiter was lost before a quoted value, as in `46.74"Throw Pillow, Wooden",1`: one value opens a quote
+    in its midst that a later one closes. By chance such a record can have the right number of values, all of them wrong.
+    """
+    if not quote or quote not in record.raw:
+        return False
+    opened = False
+    for position, field in enumerate(record.fields):
+        if record.is_quoted(position) or field.count(quote) % 2 == 0:
+            continue
+        if field.endswith(quote):
+            if opened:
+                return True
+        else:
+            after = field[field.rfind(quote) + 1 :]
+            opened = opened or after[:1].isalnum()  # an inch mark stands before a space
+    return False
