@@ -110,11 +110,14 @@ class Staging:
                 counted = counter.submit(self._count, connection, copied)
                 try:
                     staged = self._copy_once(connection, out)
-                except duckdb.InterruptException:
-                    staged = None
+                    interrupted = None
+                except duckdb.InterruptException as error:
+                    staged, interrupted = None, error
                 finally:
                     copied.set()
                 again = counted.result()
+            if interrupted is not None and not again:
+                raise interrupted  # somebody else stopped it, and means it
             if staged is not None and not again:
                 return staged
             for number in again:
