@@ -264,10 +264,6 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, list) else (value,) if value else ()
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _owner(data: Mapping[str, Any]) -> str:
     team = data.get("team") or {}
     members = team if isinstance(team, list) else team.get("members") or []

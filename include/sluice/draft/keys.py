@@ -137,17 +137,6 @@ def _points_at(column: Column, parent: Table, key: Column) -> bool:
     return any(name == f"{a}{e}" or name.endswith(f"_{a}{e}") for a in about for e in endings)
 
 
-def by_values(column: Column, key: Column, facts: ColumnFacts, key_rows: int) -> bool:
-    """Whether a column may reference a key whose name it does not share: short codes, and a list of some length."""
-    return (
-        column.type.kind is Kind.STRING
-        and key.type.kind is Kind.STRING
-        and key_rows >= 10
-        and not facts.nulls
-        and 1 < (facts.longest or 0) <= 12
-    )
-
-
 def _words(name: str) -> str:
     """A name in one form: `customerID`, `Customer Id` and `CUSTOMER_ID` are all customer_id."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())

@@ -19,8 +19,6 @@ from sluice.onboarding import found
 from sluice.stages import Clock, Stage
 from sluice.stream.tools import Tools
 
-DEFAULT_AGE = timedelta(days=7)
-
 _ATTEMPT = r"(?P<attempt>[0-9a-f]{12}-[0-9a-f]{8})"
 _SHAPES = {
     "warehouse": re.compile(rf"(?P<source>[^/]+)/(?P<table>[^/]+)/data/{_ATTEMPT}/[^/]+"),
