@@ -1,61 +1,16 @@
-"""Governance as code: include/policy.yaml says which tier a request is in, who must sign, and who may.
-
-This is the thin shape of the policy: tiers by classification, one signature per role, four-eyes.
-"""
+"""Reading include/policy.yaml: every section checked, every error with file, line, key and mend."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sluice.contract import document as yaml_document
-from sluice.contract.model import CLASSIFICATIONS, Contract, digest_of
+from sluice.contract.model import CLASSIFICATIONS, digest_of
 from sluice.errors import BadInputError
+from sluice.policy.model import TIERS, Policy, Role
 from sluice.stages import GATES, Stage
-
-TIERS = ("low", "standard", "high")
-"""From the lightest to the heaviest."""
-
-
-@dataclass(frozen=True)
-class Role:
-    """Who may sign as this role; `members` are Airflow user names."""
-
-    name: str
-    description: str
-    members: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The policy in force. `signatures[gate][tier]` lists the roles that must each sign."""
-
-    roles: Mapping[str, Role]
-    tier_by_classification: Mapping[str, str]
-    pii_tier: str
-    signatures: Mapping[Stage, Mapping[str, tuple[str, ...]]]
-    digest: str
-
-    def tier(self, contract: Contract, undeclared_pii: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
-        """The risk tier and the reasons for it, in words for people. `undeclared_pii`: `table.column (kind)`."""
-        tier = self.tier_by_classification[contract.classification]
-        reasons = [f"the most sensitive data is classified {contract.classification!r}: tier {tier}"]
-        if undeclared_pii and TIERS.index(self.pii_tier) > TIERS.index(tier):
-            tier = self.pii_tier
-            reasons.append(
-                f"personal data was found where none was declared ({', '.join(undeclared_pii)}): tier {tier}"
-            )
-        return tier, tuple(reasons)
-
-    def required(self, gate: Stage, tier: str) -> tuple[str, ...]:
-        """The roles that must sign at this gate."""
-        return self.signatures[gate][tier]
-
-    def roles_of(self, user: str) -> tuple[str, ...]:
-        """The roles this user may sign as."""
-        return tuple(r.name for r in self.roles.values() if user in r.members)
 
 
 def load_policy(path: Path) -> Policy:
@@ -64,7 +19,7 @@ def load_policy(path: Path) -> Policy:
         text = path.read_text("utf-8")
     except OSError as error:
         raise BadInputError("POLICY_NOT_FOUND", f"cannot read the policy {path}: {error.strerror}") from error
-    read = _Reader(yaml_document.parse(text, str(path)))
+    read = Reader(yaml_document.parse(text, str(path)))
     if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates"}):
         raise read.bad(f"unknown key {unknown[0]!r}", unknown[0], mend="Known: roles, tiers, gates.")
     roles = read.roles()
@@ -72,7 +27,7 @@ def load_policy(path: Path) -> Policy:
     return Policy(roles, by_classification, pii_tier, read.signatures(roles), digest_of(read.document.data))
 
 
-class _Reader:
+class Reader:
     """One reading of a policy document."""
 
     def __init__(self, document: yaml_document.Document) -> None:
