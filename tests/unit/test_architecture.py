@@ -29,9 +29,11 @@ HOMES = {
     "stdnum": {"pii"},
     "phonenumbers": {"pii"},
     "faker": {"pii"},
+    "holidays": {"policy/calendars.py"},
 }
 DOMAIN = [
     "approval",
+    "calendars",
     "chain",
     "cost",
     "data_docs",

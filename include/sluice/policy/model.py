@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sluice.calendars import CONTINUOUS, Calendar
 from sluice.contract.model import Contract
 from sluice.stages import Stage
 
@@ -19,6 +20,7 @@ class Role:
     name: str
     description: str
     members: tuple[str, ...]
+    calendar: str = CONTINUOUS.name
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Policy:
     pii_tier: str
     signatures: Mapping[Stage, Mapping[str, tuple[str, ...]]]
     digest: str
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
 
     def tier(self, contract: Contract, undeclared_pii: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
         """The risk tier and the reasons for it, in words for people. `undeclared_pii`: `table.column (kind)`."""
@@ -49,3 +52,8 @@ class Policy:
     def roles_of(self, user: str) -> tuple[str, ...]:
         """The roles this user may sign as."""
         return tuple(r.name for r in self.roles.values() if user in r.members)
+
+    def calendar_of(self, role: str) -> Calendar:
+        """When the people of this role are at work; always, for a role that has no calendar."""
+        known = self.roles.get(role)
+        return self.calendars.get(known.calendar, CONTINUOUS) if known else CONTINUOUS

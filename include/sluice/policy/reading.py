@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sluice.calendars import Calendar
 from sluice.contract import document as yaml_document
 from sluice.contract.model import CLASSIFICATIONS, digest_of
 from sluice.errors import BadInputError
+from sluice.policy.calendars import calendar_name, read_calendars
 from sluice.policy.model import TIERS, Policy, Role
 from sluice.stages import GATES, Stage
 
@@ -20,11 +22,12 @@ def load_policy(path: Path) -> Policy:
     except OSError as error:
         raise BadInputError("POLICY_NOT_FOUND", f"cannot read the policy {path}: {error.strerror}") from error
     read = Reader(yaml_document.parse(text, str(path)))
-    if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates"}):
-        raise read.bad(f"unknown key {unknown[0]!r}", unknown[0], mend="Known: roles, tiers, gates.")
-    roles = read.roles()
+    if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates", "calendars"}):
+        raise read.bad(f"unknown key {unknown[0]!r}", unknown[0], mend="Known: roles, tiers, gates, calendars.")
+    calendars = read_calendars(read)
+    roles = read.roles(calendars)
     by_classification, pii_tier = read.tiers()
-    return Policy(roles, by_classification, pii_tier, read.signatures(roles), digest_of(read.document.data))
+    return Policy(roles, by_classification, pii_tier, read.signatures(roles), digest_of(read.document.data), calendars)
 
 
 class Reader:
@@ -33,7 +36,7 @@ class Reader:
     def __init__(self, document: yaml_document.Document) -> None:
         self.document = document
 
-    def bad(self, message: str, *where: str, mend: str = "") -> BadInputError:
+    def bad(self, message: str, *where: str | int, mend: str = "") -> BadInputError:
         place = f"{self.document.file}:{self.document.line(where)} at {yaml_document.dotted(where)}"
         return BadInputError("POLICY_INVALID", message, where=place, mend=mend)
 
@@ -43,13 +46,14 @@ class Reader:
             raise self.bad(f"the policy needs a mapping `{name}`", name)
         return value
 
-    def roles(self) -> dict[str, Role]:
+    def roles(self, calendars: Mapping[str, Calendar]) -> dict[str, Role]:
         roles = {}
         for name, role in self.section("roles").items():
             members = role.get("members") if isinstance(role, dict) else None
             if not isinstance(members, list) or not members or not all(isinstance(m, str) for m in members):
                 raise self.bad(f"{name!r} needs a list of `members`", "roles", name, mend="Name at least one user.")
-            roles[name] = Role(name, str(role.get("description") or ""), tuple(members))
+            calendar = calendar_name(self, name, role.get("calendar"), calendars)
+            roles[name] = Role(name, str(role.get("description") or ""), tuple(members), calendar)
         return roles
 
     def tiers(self) -> tuple[dict[str, str], str]:
