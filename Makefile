@@ -10,7 +10,7 @@ EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editabl
 COMPILE_GROUP := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-TEST_ORDER := tests/unit tests/adapters tests/stack tests/dags tests/e2e
+TEST_ORDER := tests/unit tests/adapters tests/pages tests/stack tests/dags tests/e2e
 
 # Rows of the measured data: 1M (five minutes), 10M, 50M.
 ROWS ?= 1M

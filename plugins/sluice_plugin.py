@@ -24,3 +24,13 @@ class SluicePlugin(AirflowPlugin):
 
     name = "sluice"
     fastapi_apps: ClassVar[list[Any]] = [{"app": LazyApp(), "url_prefix": "/sluice", "name": "Sluice"}]
+    external_views: ClassVar[list[Any]] = [
+        {
+            "name": name,
+            "href": f"/sluice/pages/{page}",
+            "destination": "nav",
+            "category": "Sluice",
+            "url_route": f"sluice-{page}",
+        }
+        for page, name in (("requests", "Requests"),)
+    ]

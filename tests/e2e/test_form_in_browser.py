@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,44 +11,15 @@ from urllib.parse import unquote
 import pytest
 from running import PROJECT, Stack
 
+from browsers import chromium
+
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
-
-
-def installed_chromium() -> str | None:
-    """A Chromium that is there; else one that playwright, or apt as root, can install."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    if found := next(filter(None, map(shutil.which, names)), None):
-        return found
-    from playwright.sync_api import sync_playwright
-
-    attempts = [
-        [sys.executable, "-m", "playwright", "install", "chromium"],
-        ["apt-get", "install", "-y", "-qq", "chromium"],
-    ]
-    for command in attempts:
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(command, check=True, capture_output=True, timeout=300)
-        with sync_playwright() as playwright:
-            if Path(playwright.chromium.executable_path).exists():
-                return playwright.chromium.executable_path
-        if found := shutil.which("chromium"):
-            return found
-    return None
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    executable = installed_chromium()
-    if executable is None:
-        pytest.skip("NO BROWSER: Chromium is neither here nor installable, so no page was looked at")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield launched
-        launched.close()
+    with chromium() as running:
+        yield running
 
 
 def test_a_requester_chooses_a_contract_and_triggers(stack: Stack, browser: Any, tmp_path: Path) -> None:

@@ -39,22 +39,6 @@ def heading(text: str) -> None:
     click.secho(text, bold=True)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 0.4 s, 12 s, 3 min 20 s, 4 h 05 min, 3 d 2 h."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
-
-
 def state(name: str) -> str:
     """A request's state, coloured."""
     colour = {"published": "green", "open": "cyan"}.get(name, "red")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sluice.adapters.airflow_api import AirflowApi
-from sluice.cli.console import duration
 from sluice.contract.model import Contract
 from sluice.errors import TerminalError
 from sluice.onboarding import request_id
 from sluice.settings import Settings
+from sluice.words import duration
 
 POLL_SECONDS = 2.0
 

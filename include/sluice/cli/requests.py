@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sluice.adapters.airflow_api import AirflowApi
-from sluice.cli.console import duration, emit_json, state, table
+from sluice.cli.console import emit_json, state, table
 from sluice.cli.contracts import show_evidence
 from sluice.cli.identity import ADMIN, REQUESTER, local_log_ins, session
 from sluice.cli.intake import ask, follow, request_conf, wait_for_record
@@ -17,6 +17,7 @@ from sluice.data_docs import address as docs_address
 from sluice.errors import BadInputError, UsageError
 from sluice.onboarding import PRIORITIES
 from sluice.settings import Settings, load
+from sluice.words import duration
 
 
 @click.command()

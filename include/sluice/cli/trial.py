@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.console import duration, emit_json, heading, show_error, table
+from sluice.cli.console import emit_json, heading, show_error, table
 from sluice.cli.contracts import show_checks, show_drift
 from sluice.errors import BadInputError, InvalidContractError, SluiceError
 from sluice.settings import Settings, load
+from sluice.words import duration
 
 if TYPE_CHECKING:
     from sluice.stream.trial import Trial

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from sluice.cli.console import duration, heading, state, table
+from sluice.cli.console import heading, state, table
 from sluice.cli.contracts import show_checks
+from sluice.words import duration
 
 GATES = ("admission", "publication")
 

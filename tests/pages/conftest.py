@@ -1,0 +1,67 @@
+"""Pages as a browser gets them: the real app on a real port, on a real ledger; only the log-in is ours.
+
+Who is logged in is what the header or cookie `as` says. That Airflow's own log-in guards every route is shown on
+the real stack, in tests/e2e.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import FastAPI, Request
+from pages_site import Site
+
+from browsers import chromium
+from free_ports import free_ports
+from services import lake, ledger_template, ledger_url, services
+from sluice.settings import Settings
+from sluice.stream.tools import connect
+
+__all__ = ["lake", "ledger_template", "ledger_url", "services"]
+
+
+def logged_in(request: Request) -> SimpleAuthManagerUser:
+    """The user that the header or cookie `as` names; `olga`, who holds no role, without one."""
+    return SimpleAuthManagerUser(username=request.headers.get("as") or request.cookies.get("as") or "olga", role="user")
+
+
+@pytest.fixture
+def site(services: Settings, ledger_url: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Sluice's routes and pages on a fresh ledger."""
+    import uvicorn
+
+    from sluice_airflow.web import access, app
+
+    tools = connect(dataclasses.replace(services, ledger_url=ledger_url, lake=lake))
+    access.tools.cache_clear()
+    monkeypatch.setattr(access, "connect", lambda: tools)
+    monkeypatch.setitem(app.dependency_overrides, access.readers, lambda: None)
+    monkeypatch.setitem(app.dependency_overrides, get_user, logged_in)
+    outer = FastAPI()
+    outer.mount("/sluice", app)
+    (port,) = free_ports(1)
+    server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=port, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield Site(f"http://127.0.0.1:{port}/sluice", tools)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        access.tools.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, once for the session."""
+    with chromium() as running:
+        yield running
