@@ -27,7 +27,9 @@ def test_no_other_file_is_an_asset(site: Site, name: str) -> None:
     assert httpx.get(f"{site.url}/static/{name}").status_code == 404
 
 
-def test_the_keyboard_comes_first_to_the_skip_link_and_the_browser_complains_of_nothing(site: Site, browser: Any) -> None:
+def test_the_keyboard_comes_first_to_the_skip_link_and_the_browser_complains_of_nothing(
+    site: Site, browser: Any
+) -> None:
     page = browser.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
