@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sluice.outbox import OutboxStore
 from sluice.stages import Event, Stage, StageEvent
 
 
@@ -95,7 +96,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(Protocol):
+class Transaction(OutboxStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

@@ -42,6 +42,7 @@ DOMAIN = [
     "lake",
     "ledger",
     "onboarding",
+    "outbox",
     "overview",
     "pii",
     "policy",

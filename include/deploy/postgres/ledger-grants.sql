@@ -13,5 +13,11 @@ GRANT SELECT, INSERT ON sluice.stage_event, sluice.decision, sluice.artifact TO 
 GRANT SELECT, INSERT ON sluice.request TO ledger_app;
 GRANT UPDATE (state, state_reason, closed_at) ON sluice.request TO ledger_app;
 
+-- What must be told is recorded once and never rewritten; whether it was delivered may be.
+GRANT SELECT, INSERT ON sluice.outbox TO ledger_app;
+GRANT UPDATE (state, attempts, note, due, holder, lease_until, settled_at) ON sluice.outbox TO ledger_app;
+-- How far each reader of the event log has come.
+GRANT SELECT, INSERT, UPDATE ON sluice.outbox_cursor TO ledger_app;
+
 -- Which version the tables are at (`/sluice/health`).
 GRANT SELECT ON sluice.alembic_version TO ledger_app;

@@ -26,6 +26,7 @@ COMMANDS = {
     "decide": ("requests:decide", "Approve, reject or return at a gate."),
     "quarantine": ("quarantine:quarantine", "Rows that do not fit: see, repair, replay."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
+    "outbox": ("outbox:outbox", "What is still to be told, and what could not be."),
     "ledger": ("ledger:ledger", "Audit the record of decisions."),
 }
 

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
+from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.chain import GENESIS, decision_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
@@ -76,7 +77,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction:
+class _Transaction(OutboxRows):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

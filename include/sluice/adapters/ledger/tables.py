@@ -78,3 +78,27 @@ artifact = Table(
     Column("content", JSONB, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", String(100), nullable=False),
+    Column("lane", String(100), nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("due", DateTime(timezone=True), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("holder", String(100)),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("settled_at", DateTime(timezone=True)),
+)
+
+outbox_cursor = Table(
+    "outbox_cursor",
+    metadata,
+    Column("reader", String(100), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
