@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from sluice.checks.formats import string_format
 from sluice.checks.rules import BadRuleError, Rule, check_pattern, identifier, is_number, literal, select
 from sluice.contract.model import Column, Table
 from sluice.contract.types import NUMBERS, Kind
@@ -207,5 +208,5 @@ def _between(low: Any, high: Any) -> str:
     return f"from {low} up" if high is None else f"up to {high}" if low is None else f"{low} to {high}"
 
 
-CONSTRAINTS = (_presence, _length, _pattern, _range, _exclusive_range, _multiple_of, _nested)
+CONSTRAINTS = (_presence, _length, _pattern, string_format, _range, _exclusive_range, _multiple_of, _nested)
 """Each makes the rules of one kind of constraint; all raise BadRuleError."""
