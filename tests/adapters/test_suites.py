@@ -98,6 +98,10 @@ def test_a_reference_that_leads_nowhere_is_told_early(shop: Any, suites: Any, sa
          "value_set"),
         ({"type": "sql", "query": "SELECT count(*) FROM read_csv('/etc/passwd')", "mustBe": 0}, "refused"),
         ({"type": "sql", "query": "SELECT 1; DROP TABLE orders", "mustBe": 0}, "2 statements"),
+        ({"type": "sql", "query": "SELECT count(*) FROM orders WHERE quantity < 0", "mustBe": 0}, '"quantity"'),
+        ({"type": "sql", "query": "SELECT count(*) FROM orders WHERE qty = DATE '2026-01-01'", "mustBe": 0}, "compare"),
+        ({"type": "custom", "engine": "greatExpectations", "implementation": {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "SELECT * FROM {batch} WHERE quantity < 0"}}},
+         '"quantity"'),
     ],
 )  # fmt: skip
 def test_a_wrong_rule_is_told_early(shop: Any, quality: dict[str, Any], said: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from sluice.checks.rules import BadRuleError, Rule
+from sluice.checks.rules import BadRuleError, Rule, identifier
 from sluice.checks.shared import shared_suites
 from sluice.checks.suite import compile_rules
 from sluice.contract.model import Contract, Table
@@ -36,35 +36,38 @@ def rules_of(contract: Contract, table: Table, settings: Settings) -> list[Rule]
 def suite_findings(contract: Contract, settings: Settings) -> list[Finding]:
     """What is wrong with a contract's rules beyond their form: unknown expectations, bad arguments, absent columns,
     missing suite files, SQL that would be refused."""
+    from sluice.adapters.duck.admission import inspection
+
+    with inspection({table.name: table.columns for table in contract.tables}) as inspect:
+        return [finding for table in contract.tables for finding in _findings(contract, table, settings, inspect)]
+
+
+def _findings(
+    contract: Contract, table: Table, settings: Settings, inspect: Callable[[str], None]
+) -> Iterator[Finding]:
     from sluice.adapters import gx
-    from sluice.adapters.duck.admission import inspect
 
-    found: list[Finding] = []
-    tables = [table.name for table in contract.tables]
-    for table in contract.tables:
+    try:
+        rules = rules_of(contract, table, settings)
+    except InvalidContractError as error:
+        yield from error.findings
+        return
+    except BadInputError as error:
+        yield Finding(error.code, error.message, error.where or contract.file, 0, table.name, error.mend)
+        return
+    for rule in rules:
         try:
-            rules = rules_of(contract, table, settings)
-        except InvalidContractError as error:
-            found += error.findings
-            continue
+            if rule.origin == WRITTEN:
+                gx.verify([rule], table)
+            for sql in _sql(rule, table):
+                inspect(sql)
         except BadInputError as error:
-            found.append(Finding(error.code, error.message, error.where or contract.file, 0, table.name, error.mend))
-            continue
-        for rule in rules:
-            place = f"{table.name}.{rule.name}"
-            try:
-                if rule.origin == WRITTEN:
-                    gx.verify([rule], table)
-                for sql in _sql(rule):
-                    inspect(sql, tables)
-            except BadInputError as error:
-                where = contract.file if rule.origin in ("contract", WRITTEN) else rule.origin
-                found.append(Finding(error.code, error.message, where, 0, place, error.mend))
-    return found
+            where = contract.file if rule.origin in ("contract", WRITTEN) else rule.origin
+            yield Finding(error.code, error.message, where, 0, f"{table.name}.{rule.name}", error.mend)
 
 
-def _sql(rule: Rule) -> Iterable[str]:
+def _sql(rule: Rule, table: Table) -> Iterable[str]:
     if rule.kind in ("sql", "expectation"):
         for key in SQL_KWARGS:
             if isinstance(rule.kwargs.get(key), str):
-                yield str(rule.kwargs[key]).replace("{batch}", "(SELECT 1)")
+                yield str(rule.kwargs[key]).replace("{batch}", identifier(table.name))

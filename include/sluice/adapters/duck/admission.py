@@ -7,12 +7,15 @@ load anything if it were asked to.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 
-from sluice.adapters.duck.connection import first_line
+from sluice.adapters.duck.casting.values import duck_type
+from sluice.adapters.duck.connection import first_line, name_sql
+from sluice.contract.model import Column
 from sluice.errors import BadInputError
 
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest"}
@@ -42,10 +45,24 @@ def admit(connection: duckdb.DuckDBPyConnection, sql: str, tables: Iterable[str]
     return str(statements[0].query).strip().rstrip(";")
 
 
-def inspect(sql: str, tables: Iterable[str]) -> None:
-    """Raises what `admit` raises, without data: for SQL in a contract that nobody has run yet."""
+@contextmanager
+def inspection(tables: Mapping[str, Iterable[Column]]) -> Iterator[Callable[[str], None]]:
+    """A function that says whether SQL of a contract can run on its tables, before any data is there.
+
+    It raises what `admit` raises; SQL_INVALID also for columns and functions that do not exist, types that do not fit.
+    """
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as connection:
-        admit(connection, sql, tables)
+        for name, columns in tables.items():
+            declared = ", ".join(f"{name_sql(c.field_name)} {duck_type(c.type)}" for c in columns)
+            connection.execute(f"CREATE TABLE {name_sql(name)} ({declared})")
+
+        def inspect(sql: str) -> None:
+            try:
+                connection.execute(f"EXPLAIN {admit(connection, sql, tables)}")
+            except duckdb.Error as e:
+                raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
+
+        yield inspect
 
 
 def _check(tree: Any, allowed: set[str]) -> None:
