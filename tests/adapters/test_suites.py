@@ -99,7 +99,7 @@ def test_a_reference_that_leads_nowhere_is_told_early(shop: Any, suites: Any, sa
         ({"type": "sql", "query": "SELECT count(*) FROM read_csv('/etc/passwd')", "mustBe": 0}, "refused"),
         ({"type": "sql", "query": "SELECT 1; DROP TABLE orders", "mustBe": 0}, "2 statements"),
         ({"type": "sql", "query": "SELECT count(*) FROM orders WHERE quantity < 0", "mustBe": 0}, '"quantity"'),
-        ({"type": "sql", "query": "SELECT count(*) FROM orders WHERE qty = DATE '2026-01-01'", "mustBe": 0}, "compare"),
+        ({"type": "sql", "query": "SELECT count_them(qty) FROM orders", "mustBe": 0}, "count_them"),
         ({"type": "custom", "engine": "greatExpectations", "implementation": {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "SELECT * FROM {batch} WHERE quantity < 0"}}},
          '"quantity"'),
     ],
