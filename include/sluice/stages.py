@@ -64,7 +64,8 @@ class Event(StrEnum):
 class StageEvent:
     """One line of the stage clock. `seq` orders events, whatever the clocks said; `at` is UTC.
 
-    With `table` the event is about that table's share of the stage, without it about the whole stage.
+    With `table` the event is about that table's share of the stage, without it about the whole stage. `reason` is in
+    words; `reason_code` says why a stage is paused or blocked (sluice.flow.kinds.ReasonCode).
     """
 
     seq: int
@@ -78,6 +79,7 @@ class StageEvent:
     role: str | None = None
     reason: str | None = None
     digest: str | None = None
+    reason_code: str | None = None
 
 
 class Clock:
