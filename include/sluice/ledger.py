@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sluice.histories import HistoryStore, Origin
 from sluice.outbox import OutboxStore
 from sluice.stages import Event, Stage, StageEvent
 
@@ -55,6 +56,8 @@ class Request:
     state: RequestState = RequestState.OPEN
     state_reason: str = ""
     closed_at: datetime | None = None
+    origin: str = Origin.LIVE.value
+    """A sluice.histories.Origin; whatever shows a simulated request says that it is."""
 
 
 class Verdict(StrEnum):
@@ -96,7 +99,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, Protocol):
+class Transaction(OutboxStore, HistoryStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:
@@ -130,8 +133,9 @@ class Transaction(OutboxStore, Protocol):
         role: str | None = None,
         reason: str | None = None,
         digest: str | None = None,
+        reason_code: str | None = None,
     ) -> None:
-        """Append to the stage clock."""
+        """Append to the stage clock. A pause needs a `reason_code` (sluice.flow.kinds.ReasonCode)."""
 
     def decisions(self, request_id: str | None = None) -> list[Decision]:
         """Decisions in order, of one request or of all."""

@@ -37,7 +37,7 @@ schema: [{name: orders, properties: [{name: id, logicalType: integer, classifica
 ADD = {"SELECT", "INSERT"}
 GRANTED = {
     "request": ADD, "stage_event": ADD, "decision": ADD, "artifact": ADD, "alembic_version": {"SELECT"},
-    "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"},
+    "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD,
 }  # fmt: skip
 """Every table of the ledger. One that is not here has no rights yet: decide, then say so in ledger-grants.sql."""
 CLOSING = {"state", "state_reason", "closed_at"}
@@ -138,6 +138,8 @@ def test_of_a_request_only_its_end_can_be_written(as_app: psycopg.Connection) ->
         "DELETE FROM sluice.request",
         "UPDATE sluice.outbox SET payload = '{}'",
         "DELETE FROM sluice.outbox",
+        "UPDATE sluice.baseline SET obtained = 'measured'",
+        "DELETE FROM sluice.baseline",
         "UPDATE sluice.alembic_version SET version_num = '0000'",
         "ALTER TABLE sluice.decision DISABLE TRIGGER ALL",
         "DROP TRIGGER append_only ON sluice.decision",

@@ -39,6 +39,7 @@ DOMAIN = [
     "data_docs",
     "evidence",
     "flow",
+    "histories",
     "lake",
     "ledger",
     "onboarding",

@@ -19,5 +19,8 @@ GRANT UPDATE (state, attempts, note, due, holder, lease_until, settled_at) ON sl
 -- How far each reader of the event log has come.
 GRANT SELECT, INSERT, UPDATE ON sluice.outbox_cursor TO ledger_app;
 
+-- A baseline is frozen: added, never changed.
+GRANT SELECT, INSERT ON sluice.baseline TO ledger_app;
+
 -- Which version the tables are at (`/sluice/health`).
 GRANT SELECT ON sluice.alembic_version TO ledger_app;

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
+from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.chain import GENESIS, decision_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
@@ -77,7 +78,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows):
+class _Transaction(OutboxRows, Histories):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -112,7 +113,7 @@ class _Transaction(OutboxRows):
 
     def events(self, request_id: str) -> list[StageEvent]:
         query = sa.select(t.stage_event).where(t.stage_event.c.request_id == request_id).order_by(t.stage_event.c.seq)
-        return [_event(row) for row in self._connection.execute(query).mappings()]
+        return [event_of(row) for row in self._connection.execute(query).mappings()]
 
     def newest_event(self) -> int:
         return self._next(t.stage_event) - 1
@@ -130,11 +131,12 @@ class _Transaction(OutboxRows):
         role: str | None = None,
         reason: str | None = None,
         digest: str | None = None,
+        reason_code: str | None = None,
     ) -> None:
         self._connection.execute(
             sa.insert(t.stage_event).values(
                 seq=self._next(t.stage_event), request_id=request_id, stage=stage, attempt=attempt, event=event, at=now,
-                table_name=table, actor=actor, role=role, reason=reason, digest=digest,
+                table_name=table, actor=actor, role=role, reason=reason, digest=digest, reason_code=reason_code,
             )
         )  # fmt: skip
 
@@ -197,13 +199,6 @@ def _request(row: Any) -> Request:
     values["requested_at"] = values["requested_at"].astimezone(UTC)
     values["closed_at"] = values["closed_at"] and values["closed_at"].astimezone(UTC)
     return Request(**values)
-
-
-def _event(row: Any) -> StageEvent:
-    values = dict(row)
-    values["table"] = values.pop("table_name")
-    values |= {"stage": Stage(values["stage"]), "event": Event(values["event"]), "at": values["at"].astimezone(UTC)}
-    return StageEvent(**values)
 
 
 def _decision(row: Any) -> Decision:

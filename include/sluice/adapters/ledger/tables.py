@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Float, ForeignKey, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA = "sluice"
@@ -33,6 +33,7 @@ request = Table(
     Column("state", String(32), nullable=False),
     Column("state_reason", Text, nullable=False),
     Column("closed_at", DateTime(timezone=True)),
+    Column("origin", String(32), nullable=False),
 )
 
 stage_event = Table(
@@ -49,6 +50,7 @@ stage_event = Table(
     Column("role", String(100)),
     Column("reason", Text),
     Column("digest", String(64)),
+    Column("reason_code", String(64)),
 )
 
 decision = Table(
@@ -101,4 +103,21 @@ outbox_cursor = Table(
     metadata,
     Column("reader", String(100), primary_key=True),
     Column("seq", BigInteger, nullable=False),
+)
+
+baseline = Table(
+    "baseline",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("obtained", String(32), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("first", DateTime(timezone=True)),
+    Column("last", DateTime(timezone=True)),
+    Column("digest", String(64), nullable=False),
+    Column("format", String(32), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_by", String(250), nullable=False),
+    Column("cases", JSONB, nullable=False),
+    Column("claimed_seconds", Float),
 )
