@@ -32,5 +32,12 @@ class SluicePlugin(AirflowPlugin):
             "category": "Sluice",
             "url_route": f"sluice-{page}",
         }
-        for page, name in (("requests", "Requests"),)
+        for page, name in (("inbox", "Inbox"), ("requests", "Requests"))
+    ] + [
+        {
+            "name": "Approvals",
+            "href": "/sluice/pages/inbox?run={RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "sluice-approvals",
+        }
     ]

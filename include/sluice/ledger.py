@@ -105,8 +105,10 @@ class Transaction(OutboxStore, HistoryStore, Protocol):
     def request(self, request_id: str) -> Request | None:
         """The request, or None."""
 
-    def requests(self, *, source: str | None = None, digest: str | None = None) -> list[Request]:
-        """Requests, oldest first."""
+    def requests(
+        self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
+    ) -> list[Request]:
+        """Requests, oldest first; of one source, one contract digest, one state."""
 
     def add_request(self, request: Request) -> None:
         """Record a new request. Raises ConflictError (REQUEST_EXISTS) if the same contract is open or published."""
@@ -137,8 +139,8 @@ class Transaction(OutboxStore, HistoryStore, Protocol):
     ) -> None:
         """Append to the stage clock. A pause needs a `reason_code` (sluice.flow.kinds.ReasonCode)."""
 
-    def decisions(self, request_id: str | None = None) -> list[Decision]:
-        """Decisions in order, of one request or of all."""
+    def decisions(self, request_id: str | None = None, *, actor: str | None = None) -> list[Decision]:
+        """Decisions in order, of one request or of all; only one person's with `actor`."""
 
     def decide(
         self,

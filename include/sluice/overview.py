@@ -11,8 +11,7 @@ from sluice.evidence import table_rows
 from sluice.flow import request_flow
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import found
-from sluice.policy import Policy
-from sluice.stages import GATES, Clock, Event, Stage
+from sluice.stages import GATES, Clock, Stage
 
 
 def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[str, Any]:
@@ -82,31 +81,6 @@ def request_line(request: Request) -> dict[str, Any]:
         "requested_at": request.requested_at.isoformat(),
         "closed_at": request.closed_at.isoformat() if request.closed_at else None,
     }
-
-
-def inbox(tx: Transaction, policy: Policy, user: str, now: datetime) -> list[dict[str, Any]]:
-    """What waits for this user's signature, longest wait first."""
-    waiting = []
-    for request in tx.requests():
-        if request.state is not RequestState.OPEN or request.requester == user:
-            continue
-        clock = Clock(tx.events(request.id))
-        for gate in (g for g in GATES if clock.started(g) and not clock.completed(g)):
-            standing = gate_standing(tx, request, gate)
-            mine = [r for r in standing.missing if r in policy.roles_of(user)]
-            if any(d.actor == user for d in standing.signed):
-                continue
-            since = next(e.at for e in clock.events if e.stage is gate and e.event is Event.STARTED)
-            docs = data_docs.addresses(request.id, found(tx, request, Stage.CHECK))
-            waiting += [
-                {
-                    "request": request.id, "source": request.source, "gate": gate.value, "role": role, "tier": request.tier,
-                    "use_case": request.use_case, "priority": request.priority, "requester": request.requester,
-                    "waiting_seconds": round((now - since).total_seconds()), "evidence_digest": standing.evidence_digest, "data_docs": docs,
-                }
-                for role in mine
-            ]  # fmt: skip
-    return sorted(waiting, key=lambda w: -float(str(w["waiting_seconds"])))
 
 
 def _gate(tx: Transaction, request: Request, gate: Stage, clock: Clock) -> dict[str, Any]:

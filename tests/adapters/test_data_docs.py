@@ -31,7 +31,8 @@ from sluice.errors import ChecksFailedError, RefusedError
 from sluice.lake import Layout
 from sluice.ledger import Artifact, Verdict
 from sluice.onboarding import Ask
-from sluice.overview import inbox, request_overview
+from sluice.overview import request_overview
+from sluice.review.inbox import waiting_for
 from sluice.settings import Settings, load
 from sluice.stages import Stage
 from sluice.stream.check import Checked, check, check_table
@@ -459,7 +460,7 @@ class TestKept:
             pack = next(a.content for a in tx.artifacts(request_id) if a.stage is Stage.PUBLICATION)
             overview = request_overview(tx, request, tools.now())
             member = tools.policy().roles["business"].members[0]
-            (waiting,) = inbox(tx, tools.policy(), member, tools.now())
+            (waiting,) = (w.to_dict() for w in waiting_for(tx, tools.policy(), member, tools.now()))
             uri = data_docs.page_uri(tx, request, "orders")
         kept = pack["quality"]["data_docs"]["orders"]
         results = strict(tools.store.read(kept["results"]).decode())

@@ -47,6 +47,7 @@ DOMAIN = [
     "overview",
     "pii",
     "policy",
+    "review",
     "stages",
     "contract",
     "checks",

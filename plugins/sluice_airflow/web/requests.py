@@ -11,7 +11,8 @@ from sluice.adapters.ledger import schema_is_current
 from sluice.approval import Choice, decide
 from sluice.errors import RefusedError
 from sluice.ledger import Verdict
-from sluice.overview import inbox, request_line, request_overview
+from sluice.overview import request_line, request_overview
+from sluice.review.inbox import waiting_for
 from sluice.stages import GATES, Stage
 from sluice_airflow.web.access import Gate, existing, tools
 
@@ -90,7 +91,8 @@ def post_decision(request_id: str, body: DecisionBody, user: GetUserDep) -> dict
 def show_inbox(user: GetUserDep) -> list[dict[str, Any]]:
     """What waits for your signature."""
     with tools().ledger.reading() as tx:
-        return inbox(tx, tools().policy(), user.get_name(), tools().now())
+        waiting = waiting_for(tx, tools().policy(), user.get_name(), tools().now())
+    return [w.to_dict() for w in waiting]
 
 
 @routes.get("/policy")

@@ -87,12 +87,16 @@ class _Transaction(OutboxRows, Histories):
         row = self._connection.execute(query).mappings().one_or_none()
         return _request(row) if row else None
 
-    def requests(self, *, source: str | None = None, digest: str | None = None) -> list[Request]:
+    def requests(
+        self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
+    ) -> list[Request]:
         query = sa.select(t.request).order_by(t.request.c.requested_at, t.request.c.id)
         if source is not None:
             query = query.where(t.request.c.source == source)
         if digest is not None:
             query = query.where(t.request.c.contract_digest == digest)
+        if state is not None:
+            query = query.where(t.request.c.state == state)
         return [_request(row) for row in self._connection.execute(query).mappings()]
 
     def add_request(self, request: Request) -> None:
@@ -140,10 +144,12 @@ class _Transaction(OutboxRows, Histories):
             )
         )  # fmt: skip
 
-    def decisions(self, request_id: str | None = None) -> list[Decision]:
+    def decisions(self, request_id: str | None = None, *, actor: str | None = None) -> list[Decision]:
         query = sa.select(t.decision).order_by(t.decision.c.seq)
         if request_id is not None:
             query = query.where(t.decision.c.request_id == request_id)
+        if actor is not None:
+            query = query.where(t.decision.c.actor == actor)
         return [_decision(row) for row in self._connection.execute(query).mappings()]
 
     def decide(
