@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sluice.calendars import CONTINUOUS, Calendar
 from sluice.flow.kinds import Kind, pause_kind
@@ -85,11 +85,9 @@ def in_order(events: Iterable[StageEvent]) -> list[StageEvent]:
     ordered: list[StageEvent] = []
     reached: datetime | None = None
     for event in sorted(events, key=lambda e: e.seq):
-        if reached is not None and event.at < reached:
-            ordered.append(replace(event, at=reached))
-        else:
-            reached = event.at
-            ordered.append(event)
+        at = event.at.astimezone(UTC)  # Python counts between two local times without their zone's change of clocks
+        reached = at if reached is None else max(reached, at)
+        ordered.append(event if event.at is reached else replace(event, at=reached))
     return ordered
 
 
