@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sluice.histories import HistoryStore, Origin
 from sluice.outbox import OutboxStore
+from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 
 
@@ -99,7 +100,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, HistoryStore, Protocol):
+class Transaction(OutboxStore, HistoryStore, RunningStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

@@ -38,6 +38,7 @@ ADD = {"SELECT", "INSERT"}
 GRANTED = {
     "request": ADD, "stage_event": ADD, "decision": ADD, "artifact": ADD, "alembic_version": {"SELECT"},
     "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD,
+    "source_record": ADD,
 }  # fmt: skip
 """Every table of the ledger. One that is not here has no rights yet: decide, then say so in ledger-grants.sql."""
 CLOSING = {"state", "state_reason", "closed_at"}

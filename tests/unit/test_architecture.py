@@ -48,6 +48,7 @@ DOMAIN = [
     "pii",
     "policy",
     "review",
+    "running",
     "stages",
     "contract",
     "checks",

@@ -9,6 +9,9 @@ GRANT USAGE ON SCHEMA sluice TO ledger_app;
 -- The audit record: append only.
 GRANT SELECT, INSERT ON sluice.stage_event, sluice.decision, sluice.artifact TO ledger_app;
 
+-- What happens to published sources: refreshes, incidents, costs, offboarding. Append only.
+GRANT SELECT, INSERT ON sluice.source_record TO ledger_app;
+
 -- A request is recorded once; afterwards only how it ended may be written.
 GRANT SELECT, INSERT ON sluice.request TO ledger_app;
 GRANT UPDATE (state, state_reason, closed_at) ON sluice.request TO ledger_app;

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from sluice.adapters.ledger import tables as t
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.outbox import OutboxRows
+from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, decision_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
@@ -78,7 +79,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, Histories):
+class _Transaction(OutboxRows, Histories, RunningRecords):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

@@ -121,3 +121,17 @@ baseline = Table(
     Column("cases", JSONB, nullable=False),
     Column("claimed_seconds", Float),
 )
+
+source_record = Table(
+    "source_record",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", String(63), nullable=False),
+    Column("run", String(160), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("table_name", String(255)),
+    Column("actor", String(250)),
+    Column("digest", String(64)),
+    Column("content", JSONB, nullable=False),
+)

@@ -1,0 +1,68 @@
+"""The versions of a published source: which snapshots stood together, and which set is the last good one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sluice.errors import TerminalError
+from sluice.ledger import Request, RequestState, Transaction
+from sluice.onboarding import found
+from sluice.stages import Stage
+
+REFRESHED = "refresh.published"
+RESTORED = "incident.restored"
+OFFBOARDED = "offboard.completed"
+
+
+@dataclass(frozen=True)
+class Version:
+    """What the source showed from `at` on: table → `identifier`, `snapshot_id`, `rows`.
+
+    `run` is the request or the refresh that published it; `bad`: an incident took it back.
+    """
+
+    run: str
+    request_id: str
+    contract_digest: str
+    at: datetime
+    tables: Mapping[str, Mapping[str, Any]]
+    bad: bool = False
+
+
+def live(tx: Transaction, source: str) -> Request:
+    """The request by which the source is published. Raises TerminalError (NOT_PUBLISHED, OFFBOARDED)."""
+    published = [r for r in tx.requests(source=source) if r.state is RequestState.PUBLISHED and r.closed_at]
+    if not published:
+        raise TerminalError("NOT_PUBLISHED", f"{source!r} is not published", mend="`sluice status` lists the sources.")
+    request = max(published, key=lambda r: (r.closed_at, r.id))
+    ended = tx.records(source=source, kinds=(OFFBOARDED,))
+    if ended and request.closed_at and ended[-1].at >= request.closed_at:
+        raise TerminalError("OFFBOARDED", f"{source!r} was offboarded on {ended[-1].at:%Y-%m-%d}",
+                            mend="Ask for it anew with `sluice request`.")  # fmt: skip
+    return request
+
+
+def versions(tx: Transaction, source: str) -> list[Version]:
+    """Every version, oldest first."""
+    made: list[Version] = []
+    for request in tx.requests(source=source):
+        if request.state is RequestState.PUBLISHED and request.closed_at:
+            tables = found(tx, request, Stage.PUBLISH).get("", {})
+            made.append(Version(request.id, request.id, request.contract_digest, request.closed_at, tables))
+    taken_back: set[str] = set()
+    for record in tx.records(source=source, kinds=(REFRESHED, RESTORED)):
+        if record.kind == RESTORED:
+            taken_back |= set(record.content["bad"])
+            continue
+        c = record.content
+        made.append(Version(record.run, c["request_id"], c["contract_digest"], record.at, c["tables"]))
+    made.sort(key=lambda v: v.at)
+    return [Version(v.run, v.request_id, v.contract_digest, v.at, v.tables, v.run in taken_back) for v in made]
+
+
+def newest_good(known: list[Version]) -> Version | None:
+    """The newest version that no incident took back: what should be visible now."""
+    return next((v for v in reversed(known) if not v.bad), None)
