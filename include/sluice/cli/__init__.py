@@ -25,6 +25,8 @@ COMMANDS = {
     "evidence": ("requests:evidence", "What a gate decides on."),
     "decide": ("requests:decide", "Approve, reject or return at a gate."),
     "quarantine": ("quarantine:quarantine", "Rows that do not fit: see, repair, replay."),
+    "restore": ("incidents:restore", "Put the last good data of a source back."),
+    "incident": ("incidents:incident", "What is wrong with published data, and until when."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
     "outbox": ("outbox:outbox", "What is still to be told, and what could not be."),
     "ledger": ("ledger:ledger", "Audit the record of decisions."),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sluice.calendars import CONTINUOUS, Calendar
 from sluice.contract.model import Contract
+from sluice.policy.running import DEFAULTS, RunningTerms
 from sluice.stages import Stage
 
 TIERS = ("low", "standard", "high")
@@ -33,6 +34,7 @@ class Policy:
     signatures: Mapping[Stage, Mapping[str, tuple[str, ...]]]
     digest: str
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    running: RunningTerms = DEFAULTS
 
     def tier(self, contract: Contract, undeclared_pii: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
         """The risk tier and the reasons for it, in words for people. `undeclared_pii`: `table.column (kind)`."""

@@ -10,6 +10,7 @@ from sluice.calendars import Calendar
 from sluice.contract import document as yaml_document
 from sluice.contract.model import CLASSIFICATIONS, digest_of
 from sluice.errors import BadInputError
+from sluice.policy import running
 from sluice.policy.calendars import calendar_name, read_calendars
 from sluice.policy.model import TIERS, Policy, Role
 from sluice.stages import GATES, Stage
@@ -22,12 +23,24 @@ def load_policy(path: Path) -> Policy:
     except OSError as error:
         raise BadInputError("POLICY_NOT_FOUND", f"cannot read the policy {path}: {error.strerror}") from error
     read = Reader(yaml_document.parse(text, str(path)))
-    if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates", "calendars"}):
-        raise read.bad(f"unknown key {unknown[0]!r}", unknown[0], mend="Known: roles, tiers, gates, calendars.")
+    if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates", "calendars", *running.SECTIONS}):
+        raise read.bad(
+            f"unknown key {unknown[0]!r}",
+            unknown[0],
+            mend=f"Known: roles, tiers, gates, calendars, {', '.join(running.SECTIONS)}.",
+        )
     calendars = read_calendars(read)
     roles = read.roles(calendars)
     by_classification, pii_tier = read.tiers()
-    return Policy(roles, by_classification, pii_tier, read.signatures(roles), digest_of(read.document.data), calendars)
+    return Policy(
+        roles,
+        by_classification,
+        pii_tier,
+        read.signatures(roles),
+        digest_of(read.document.data),
+        calendars,
+        running.read_running(read),
+    )
 
 
 class Reader:

@@ -68,7 +68,12 @@ class Incident:
 
     def measured(self) -> dict[str, dict[str, Any]]:
         """Time to detect, notify, restore and repair: `seconds` (None: not yet), `promised` (None: nothing), `kept`."""
-        ends = {"detect": self.detected_at, "notify": self.notified_at, "restore": self.restored_at, "repair": self.closed_at}
+        ends = {
+            "detect": self.detected_at,
+            "notify": self.notified_at,
+            "restore": self.restored_at,
+            "repair": self.closed_at,
+        }
         measured = {}
         for name, end in ends.items():
             begin = self.occurred_at if name == "detect" else self.detected_at
@@ -121,7 +126,7 @@ def begin(
         raise BadInputError("SEVERITY", f"severity {severity!r}", mend=f"Use one of {', '.join(SEVERITIES)}.")
     if current := open_incident_of(tx, source):
         tx.record(source, current.id, REPORTED, now, actor=actor, content={"reason": reason, "why": why})
-        return current
+        return incident(tx, current.id)
     number = sum(1 for _ in incidents(tx, source)) + 1
     identity = f"inc-{source}-{number}"
     record = tx.record(source, identity, BEGUN, now, actor=actor, content={
@@ -134,7 +139,12 @@ def record_restored(
     tx: Transaction, current: Incident, moved: Mapping[str, Mapping[str, Any]], bad: Sequence[str], to: str, seconds: float, now: datetime
 ) -> None:  # fmt: skip
     """The last good snapshots are visible again; `bad` are the versions that were taken back, `to` the one shown."""
-    content = {"tables": {n: dict(m) for n, m in moved.items()}, "bad": list(bad), "to": to, "seconds": round(seconds, 3)}
+    content = {
+        "tables": {n: dict(m) for n, m in moved.items()},
+        "bad": list(bad),
+        "to": to,
+        "seconds": round(seconds, 3),
+    }
     tx.record(current.source, current.id, RESTORED, now, content=content)
 
 
@@ -172,7 +182,13 @@ def update(
     Raises BadInputError (NOTHING_SAID, SEVERITY), RefusedError (INCIDENT_CLOSED).
     """
     current = _still_open(tx, name)
-    said = {"comment": comment.strip(), "eta": eta and eta.isoformat(), "severity": severity, "owner": owner, "cause": cause and cause.strip()}
+    said = {
+        "comment": comment.strip(),
+        "eta": eta and eta.isoformat(),
+        "severity": severity,
+        "owner": owner,
+        "cause": cause and cause.strip(),
+    }
     content = {k: v for k, v in said.items() if v}
     if not content:
         raise BadInputError("NOTHING_SAID", "there is nothing to tell people", mend="Give a comment, a time, an owner or a cause.")  # fmt: skip
@@ -194,7 +210,9 @@ def close(tx: Transaction, name: str, actor: str, cause: str, resolution: str, n
     if not current.opened:
         raise RefusedError("NOT_RESTORED", f"the restore of {current.source} is still under way", status=409, where=current.id,
                            mend=f"Run `sluice restore {current.source}` again: it goes on where it stopped.")  # fmt: skip
-    tx.record(current.source, current.id, CLOSED, now, actor=actor, content={"cause": cause, "resolution": resolution.strip()})
+    tx.record(
+        current.source, current.id, CLOSED, now, actor=actor, content={"cause": cause, "resolution": resolution.strip()}
+    )
     notify(tx, incident(tx, current.id), "incident.closed", f"The incident is over. Cause: {cause}", now)
     return incident(tx, current.id)
 
@@ -207,7 +225,14 @@ def tell_what_is_due(tx: Transaction, terms: IncidentTerms, now: datetime) -> li
             due = now + terms.by_severity[current.severity].update_every
             last = next((r.content["comment"] for r in reversed(current.timeline) if r.content.get("comment")), "")
             text = f"Still open. {last}".strip()
-            tx.record(current.source, current.id, UPDATED, now, actor="sluice", content={"due": due.isoformat(), "timed": True})
+            tx.record(
+                current.source,
+                current.id,
+                UPDATED,
+                now,
+                actor="sluice",
+                content={"due": due.isoformat(), "timed": True},
+            )
             notify(tx, incident(tx, current.id), "incident.updated", text, now)
             told.append(current.id)
     return told
@@ -223,7 +248,13 @@ def notify(tx: Transaction, current: Incident, kind: str, text: str, now: dateti
         "channels": [dict(c) for c in current.channels], "link": f"/sluice/pages/incidents/{current.id}",
     }  # fmt: skip
     tx.enqueue(kind, f"{current.id}/{number}", payload, now)
-    tx.record(current.source, current.id, NOTIFIED, now, content={"kind": kind, "text": text, "channels": len(current.channels)})
+    tx.record(
+        current.source,
+        current.id,
+        NOTIFIED,
+        now,
+        content={"kind": kind, "text": text, "channels": len(current.channels)},
+    )
 
 
 def consumers(contract: Contract) -> tuple[str, ...]:
@@ -278,4 +309,3 @@ def _fold(records: Sequence[Record]) -> Incident:
 
 def _time(text: Any) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-

@@ -98,18 +98,12 @@ def schedule(contract: Contract) -> str | None:
         return None
     clock = availability(contract)
     at = clock.due(datetime(2026, 1, 15, 12, tzinfo=_zone("UTC"))).astimezone(_zone("UTC")) if clock else None
-    days = every / timedelta(days=1)
     minute, hour = (at.minute, at.hour) if at else (0, 0)
-    if days == 1:
-        return f"{minute} {hour} * * *"
-    if days == 7:
-        return f"{minute} {hour} * * 1"
-    if 28 <= days <= 31:
-        return f"{minute} {hour} 1 * *"
     seconds = int(every.total_seconds())
-    if seconds == 3600:
-        return "0 * * * *"
-    return f"every {seconds} s"
+    crons = {3600: "0 * * * *", 86_400: f"{minute} {hour} * * *", 604_800: f"{minute} {hour} * * 1"}
+    if 28 <= every.days <= 31:
+        return f"{minute} {hour} 1 * *"
+    return crons.get(seconds, f"every {seconds} s")
 
 
 def _zone_name(text: str) -> str:

@@ -14,6 +14,7 @@ from sluice.errors import LakeUnavailableError, NotApprovedError
 from sluice.lake import Manifest, ObjectStore
 from sluice.ledger import Artifact, Request, Transaction
 from sluice.onboarding import begin, complete, found
+from sluice.running.incidents import require_no_incident
 from sluice.stages import Stage
 from sluice.stream.gate import assemble
 from sluice.stream.tools import LAND_AGAIN, Tools
@@ -22,12 +23,13 @@ from sluice.stream.tools import LAND_AGAIN, Tools
 def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     """Publish every table of the request; table → snapshot. Repeating it finds what is already there.
 
-    Raises NotApprovedError (NOT_APPROVED, EVIDENCE_CHANGED) without having touched the lake.
+    Raises NotApprovedError (NOT_APPROVED, EVIDENCE_CHANGED), RefusedError (INCIDENT_OPEN) without having touched the lake.
     """
     from sluice.adapters import iceberg
 
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
+        require_no_incident(tx, request.source)
         digest = _approved_digest(tools, tx, request)
         manifests = {name: Manifest.from_dict(m) for name, m in found(tx, request, Stage.LAND).items()}
         entries = found(tx, request, Stage.REGISTER)

@@ -1,0 +1,261 @@
+"""Snapshots of published tables: looked at, put back, replaced file by file, expired. Iceberg through pyiceberg.
+
+Every change is one commit on the snapshot that was looked at: when another commit came first, nothing of ours is
+visible, and whoever asked must look again. pyiceberg's own retries are off here, for they would put a change on top
+of data that it was not made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sluice.adapters.iceberg import REQUEST_PROPERTY
+from sluice.adapters.iceberg import _translated as translated
+from sluice.errors import LakeUnavailableError, TerminalError
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table as IcebergTable
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class FileInTable:
+    """A data file of a snapshot; `size` in bytes."""
+
+    uri: str
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table as it was found: its current snapshot (None: it has none) and that snapshot's data files."""
+
+    identifier: str
+    snapshot_id: int | None
+    files: tuple[FileInTable, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(f.rows for f in self.files)
+
+    @property
+    def size(self) -> int:
+        return sum(f.size for f in self.files)
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """A snapshot that the table still has. `request` is who made it: a request's or a refresh's id, "" for others."""
+
+    snapshot_id: int
+    at: datetime
+    request: str
+    operation: str
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A table's current snapshot before and after."""
+
+    identifier: str
+    before: int | None
+    after: int
+
+
+class OvertakenError(LakeUnavailableError):
+    """The table is not what it was when the change was made for it: look again."""
+
+
+def state(source: Catalog, identifier: str) -> TableState:
+    """The table as it is now. Raises TerminalError (NOT_REGISTERED)."""
+    with translated(identifier):
+        table = source.load_table(identifier)
+        current = table.current_snapshot()
+        files = [FileInTable(f.file_path, f.record_count, f.file_size_in_bytes) for f in _files(table)]
+        columns = tuple(f.name for f in table.schema().fields)
+    files.sort(key=lambda f: f.uri)
+    return TableState(identifier, current.snapshot_id if current else None, tuple(files), columns)
+
+
+def snapshots(source: Catalog, identifier: str) -> list[SnapshotInfo]:
+    """Every snapshot that the table has, oldest first."""
+    with translated(identifier):
+        found = source.load_table(identifier).snapshots()
+    infos = []
+    for snapshot in found:
+        summary = snapshot.summary.additional_properties if snapshot.summary else {}
+        infos.append(
+            SnapshotInfo(
+                snapshot.snapshot_id, datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC),
+                summary.get(REQUEST_PROPERTY, ""), str(snapshot.summary.operation.value) if snapshot.summary else "",
+                int(summary.get("total-records", 0)), int(summary.get("total-files-size", 0)),
+            )
+        )  # fmt: skip
+    return sorted(infos, key=lambda s: s.at)
+
+
+def put_back(source: Catalog, identifier: str, snapshot_id: int, properties: Mapping[str, str]) -> Moved:
+    """Make a snapshot that the table still has the current one, in one commit; nothing happens when it is.
+
+    Raises TerminalError (NO_SNAPSHOT) when it was expired, LakeUnavailableError when the outcome is unknown.
+    """
+    from pyiceberg.exceptions import CommitFailedException
+
+    for attempt in range(1, ATTEMPTS + 1):
+        with translated(identifier):
+            table = _loaded(source, identifier)
+            current = table.current_snapshot()
+            before = current.snapshot_id if current else None
+            if before == snapshot_id:
+                return Moved(identifier, before, snapshot_id)
+            if table.metadata.snapshot_by_id(snapshot_id) is None:
+                raise TerminalError("NO_SNAPSHOT", f"the table has no snapshot {snapshot_id} any more", where=identifier,
+                                    mend="Name another: `sluice restore SOURCE --list` shows them.")  # fmt: skip
+            try:
+                with table.transaction() as change:
+                    change.set_properties(dict(properties))
+                    from pyiceberg.table.update.snapshot import ManageSnapshots
+
+                    ManageSnapshots(change).set_current_snapshot(snapshot_id=snapshot_id)
+            except CommitFailedException as error:
+                if attempt == ATTEMPTS:
+                    raise LakeUnavailableError(
+                        "COMMIT_CONFLICT", f"{attempt} commits were overtaken by others", where=identifier
+                    ) from error
+                continue
+            return Moved(identifier, before, snapshot_id)
+    raise AssertionError("unreachable")
+
+
+def replace_files(
+    source: Catalog,
+    identifier: str,
+    base: int | None,
+    *,
+    remove: Collection[str],
+    add: Sequence[str],
+    properties: Mapping[str, str],
+) -> int:
+    """Take files out of the table and put others in, in one commit on the snapshot `base`; returns the new snapshot.
+
+    A snapshot with this request's property that the table already shows is returned as it is. Raises OvertakenError
+    when `base` is not current any more, LakeUnavailableError when the outcome is unknown: the next try looks first.
+    """
+    from pyiceberg.exceptions import CommitFailedException, ValidationException
+    from pyiceberg.io.pyarrow import parquet_file_to_data_file
+    from pyiceberg.table import TableProperties
+
+    request = properties[REQUEST_PROPERTY]
+    with translated(identifier):
+        table = _loaded(source, identifier)
+        if (done := shown(table, request)) is not None:
+            return done
+        current = table.current_snapshot()
+        if (current.snapshot_id if current else None) != base:
+            raise OvertakenError("OVERTAKEN", "the table has another snapshot than before", where=identifier)
+        gone = [f for f in _files(table) if f.file_path in remove] if remove else []
+        if len(gone) != len(set(remove)):
+            raise OvertakenError("OVERTAKEN", "files that were to be replaced are not in the table", where=identifier)
+        try:
+            with table.transaction() as change:
+                if change.table_metadata.name_mapping() is None:
+                    names = change.table_metadata.schema().name_mapping.model_dump_json()
+                    change.set_properties({TableProperties.DEFAULT_NAME_MAPPING: names})
+                with change.update_snapshot(snapshot_properties=dict(properties)).overwrite() as files:
+                    for file in gone:
+                        files.delete_data_file(file)
+                    for uri in add:
+                        files.append_data_file(parquet_file_to_data_file(table.io, change.table_metadata, uri))
+        except (CommitFailedException, ValidationException) as error:
+            raise OvertakenError("OVERTAKEN", "another commit came first", where=identifier) from error
+        found = shown(source.load_table(identifier), request)
+    if found is None:
+        raise LakeUnavailableError("COMMIT_UNKNOWN", "the commit cannot be found in the table", where=identifier)
+    return found
+
+
+def shown(table: IcebergTable, request: str) -> int | None:
+    """The snapshot that a request made, if it is the current one or the current one was built on it."""
+    from pyiceberg.table.snapshots import ancestors_of
+
+    for snapshot in ancestors_of(table.current_snapshot(), table.metadata):
+        if snapshot.summary is not None and snapshot.summary.additional_properties.get(REQUEST_PROPERTY) == request:
+            return int(snapshot.snapshot_id)
+    return None
+
+
+def set_properties(source: Catalog, identifier: str, properties: Mapping[str, str]) -> None:
+    """Say something about the table in its properties."""
+    with translated(identifier), _loaded(source, identifier).transaction() as change:
+        change.set_properties(dict(properties))
+
+
+def expire(source: Catalog, identifier: str, snapshot_ids: Sequence[int]) -> int:
+    """Forget snapshots, the current one never; how many went. No file is deleted here."""
+    if not snapshot_ids:
+        return 0
+    with translated(identifier):
+        table = _loaded(source, identifier)
+        protected = {ref.snapshot_id for ref in table.metadata.refs.values()}
+        going = [s.snapshot_id for s in table.snapshots() if s.snapshot_id in set(snapshot_ids) - protected]
+        if going:
+            table.maintenance.expire_snapshots().by_ids(going).commit()
+    return len(going)
+
+
+def all_files(source: Catalog, identifier: str) -> set[str]:
+    """Every file that the table needs: metadata, manifest lists, manifests and data files of all its snapshots."""
+    with translated(identifier):
+        table = source.load_table(identifier)
+        needed = {table.metadata_location, *(m.metadata_file for m in table.metadata.metadata_log)}
+        manifests: dict[str, Any] = {}
+        for snapshot in table.snapshots():
+            needed.add(snapshot.manifest_list)
+            manifests |= {m.manifest_path: m for m in snapshot.manifests(table.io)}
+        for manifest in manifests.values():
+            needed.add(manifest.manifest_path)
+            needed |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io, discard_deleted=False)}
+    return needed
+
+
+def unregister(source: Catalog, identifier: str) -> bool:
+    """Take the table out of the catalog, and its database when nothing is left in it; False when it was not there.
+
+    No file is deleted here.
+    """
+    from pyiceberg.exceptions import NamespaceNotEmptyError, NoSuchNamespaceError, NoSuchTableError
+
+    namespace = identifier.rsplit(".", 1)[0]
+    with translated(identifier):
+        try:
+            source.drop_table(identifier)
+            dropped = True
+        except NoSuchTableError:
+            dropped = False
+        with suppress(NamespaceNotEmptyError, NoSuchNamespaceError):
+            source.drop_namespace(namespace)
+    return dropped
+
+
+def _loaded(source: Catalog, identifier: str) -> IcebergTable:
+    """The table, with commits that are tried once."""
+    from pyiceberg.table import TableProperties
+
+    table = source.load_table(identifier)
+    table.metadata.properties[TableProperties.COMMIT_NUM_RETRIES] = "0"
+    return table
+
+
+def _files(table: IcebergTable) -> list[DataFile]:
+    return [task.file for task in table.scan().plan_files()]

@@ -1,0 +1,74 @@
+"""Building blocks for the DAG files of published sources: their forms and their tasks.
+
+XCom carries ids and counts only; everything else lies in the ledger and the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from airflow.sdk import Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from sluice.errors import TerminalError
+from sluice_airflow.retries import RETRIES
+
+T = TypeVar("T")
+_ID = "^[a-z][a-z0-9_]{0,62}$"
+
+
+def final(work: Callable[[], T]) -> T:
+    """Run it; what Sluice calls terminal fails the task for good, with what, where and mend in its log."""
+    try:
+        return work()
+    except TerminalError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def person() -> str:
+    """Who started this run."""
+    return str(get_current_context()["dag_run"].triggering_user_name or "airflow")
+
+
+def restore_form() -> dict[str, Param]:
+    """What the UI asks before a restore."""
+    return {
+        "source": Param("", type="string", pattern=_ID, title="Source", description="The source's id, as in its contract."),
+        "reason": Param(
+            "the published data is wrong", type="string", minLength=1, maxLength=2000, format="multiline",
+            title="What is wrong", description="People who use the data read this.",
+        ),
+        "severity": Param(
+            "high", type="string", enum=["low", "medium", "high", "critical"], title="Severity",
+            description="How much it hurts; it decides how often people hear of it and when it should be over.",
+        ),
+        "snapshot": Param(
+            None, type=["null", "integer"], title="Snapshot",
+            description="The snapshot to show; empty means the last good one. `sluice restore SOURCE --list` shows them.",
+        ),
+    }  # fmt: skip
+
+
+def restored() -> Any:
+    """The restore as a task."""
+
+    @task(task_id="put_back", **RETRIES["commit"])
+    def put_back() -> str:
+        from sluice.stream.restore import restore
+        from sluice.stream.tools import connect
+
+        asked = get_current_context()["params"]
+        done = final(
+            lambda: restore(
+                connect(),
+                asked["source"],
+                actor=person(),
+                reason=asked["reason"],
+                severity=asked["severity"],
+                to=asked["snapshot"],
+            )
+        )
+        return done.incident.id
+
+    return put_back()
