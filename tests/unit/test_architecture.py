@@ -12,7 +12,7 @@ LIBRARY = PROJECT / "include" / "sluice"
 HOMES = {
     "boto3": {"adapters/s3.py"},
     "botocore": {"adapters/s3.py", "adapters/iceberg.py"},
-    "pyiceberg": {"adapters/iceberg.py"},
+    "pyiceberg": {"adapters/iceberg.py", "adapters/snapshots.py"},
     "duckdb": {"adapters/duck"},
     "great_expectations": {"adapters/gx"},
     "pandas": {"adapters/gx"},
