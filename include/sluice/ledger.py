@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from sluice.histories import HistoryStore, Origin
+from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
@@ -100,7 +101,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, HistoryStore, RunningStore, Protocol):
+class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

@@ -39,6 +39,7 @@ GRANTED = {
     "request": ADD, "stage_event": ADD, "decision": ADD, "artifact": ADD, "alembic_version": {"SELECT"},
     "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD,
     "source_record": ADD,
+    "request_summary": ADD | {"UPDATE"},
 }  # fmt: skip
 """Every table of the ledger. One that is not here has no rights yet: decide, then say so in ledger-grants.sql."""
 CLOSING = {"state", "state_reason", "closed_at"}

@@ -40,6 +40,7 @@ DOMAIN = [
     "evidence",
     "flow",
     "histories",
+    "insight",
     "lake",
     "ledger",
     "onboarding",

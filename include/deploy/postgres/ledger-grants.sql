@@ -24,6 +24,8 @@ GRANT SELECT, INSERT, UPDATE ON sluice.outbox_cursor TO ledger_app;
 
 -- A baseline is frozen: added, never changed.
 GRANT SELECT, INSERT ON sluice.baseline TO ledger_app;
+-- The flow pages' lines are derived from the events and renewed with them; losing them loses nothing.
+GRANT SELECT, INSERT, UPDATE ON sluice.request_summary TO ledger_app;
 
 -- Which version the tables are at (`/sluice/health`).
 GRANT SELECT ON sluice.alembic_version TO ledger_app;

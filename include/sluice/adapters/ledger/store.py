@@ -86,7 +86,7 @@ class _Transaction(OutboxRows, Histories, RunningRecords):
     def request(self, request_id: str) -> Request | None:
         query = sa.select(t.request).where(t.request.c.id == request_id)
         row = self._connection.execute(query).mappings().one_or_none()
-        return _request(row) if row else None
+        return request_of(row) if row else None
 
     def requests(
         self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
@@ -198,7 +198,7 @@ class _Transaction(OutboxRows, Histories, RunningRecords):
         return int(self._connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.seq), 0) + 1)).scalar_one())
 
 
-def _request(row: Any) -> Request:
+def request_of(row: Any) -> Request:
     values = dict(row)
     values["state"] = RequestState(values["state"])
     values["tables"] = tuple(values["tables"])

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Float, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA = "sluice"
@@ -120,6 +133,28 @@ baseline = Table(
     Column("recorded_by", String(250), nullable=False),
     Column("cases", JSONB, nullable=False),
     Column("claimed_seconds", Float),
+request_summary = Table(
+    "request_summary",
+    metadata,
+    Column("request_id", ForeignKey(request.c.id), primary_key=True),
+    Column("seq", BigInteger, nullable=False, index=True),
+    Column("as_of", DateTime(timezone=True), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("use_case", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested", DateTime(timezone=True), nullable=False),
+    Column("started", DateTime(timezone=True)),
+    Column("ended", DateTime(timezone=True)),
+    Column("work", Float, nullable=False),
+    Column("off_hours", Float, nullable=False),
+    Column("stages", LargeBinary, nullable=False),
+    Column("roles", JSONB, nullable=False),
+    Column("causes", JSONB, nullable=False),
+    Column("places", JSONB, nullable=False),
 )
 
 source_record = Table(

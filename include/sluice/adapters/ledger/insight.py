@@ -1,0 +1,94 @@
+"""The requests' lines in PostgreSQL: derived, so they may be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection
+
+from sluice.adapters.ledger import tables as t
+from sluice.insight.packing import pack
+from sluice.insight.summary import Place, Summary
+from sluice.ledger import Request
+from sluice.stages import StageEvent
+
+
+class InsightRows:
+    """See sluice.insight.summary.SummaryStore."""
+
+    _connection: Connection
+
+    def unread_requests(self, after: int, until: int) -> list[str]:
+        e, line = t.stage_event.c, t.request_summary.c
+        touched = (
+            sa.select(e.request_id, sa.func.max(e.seq).label("newest"))
+            .where(e.seq > after, e.seq <= until)
+            .group_by(e.request_id)
+            .subquery()
+        )
+        query = (
+            sa.select(touched.c.request_id)
+            .outerjoin(t.request_summary, line.request_id == touched.c.request_id)
+            .where(sa.func.coalesce(line.seq, 0) < touched.c.newest)
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def requests_of(self, request_ids: list[str]) -> list[Request]:
+        from sluice.adapters.ledger.store import request_of
+
+        wanted = sa.bindparam("ids", type_=sa.ARRAY(sa.Text))
+        query = sa.select(t.request).where(t.request.c.id == sa.any_(wanted))
+        return [request_of(row) for row in self._connection.execute(query, {"ids": request_ids}).mappings()]
+
+    def events_of(self, request_ids: list[str]) -> dict[str, list[StageEvent]]:
+        from sluice.adapters.ledger.store import event_of
+
+        found: dict[str, list[StageEvent]] = {i: [] for i in request_ids}
+        wanted = sa.bindparam("ids", type_=sa.ARRAY(sa.Text))
+        query = (
+            sa.select(t.stage_event).where(t.stage_event.c.request_id == sa.any_(wanted)).order_by(t.stage_event.c.seq)
+        )
+        for row in self._connection.execute(query, {"ids": request_ids}).mappings():
+            found[row["request_id"]].append(event_of(row))
+        return found
+
+    def put_summaries(self, lines: Iterable[Summary]) -> None:
+        rows = [_row(line) for line in lines]
+        if not rows:
+            return
+        statement = insert(t.request_summary)
+        fresh = {name: column for name, column in statement.excluded.items() if name != "request_id"}
+        replaced = statement.on_conflict_do_update(
+            index_elements=["request_id"], set_=fresh, where=t.request_summary.c.seq <= statement.excluded.seq
+        )
+        self._connection.execute(replaced, rows)
+
+    def summary_rows(self, after: int) -> list[Mapping[str, Any]]:
+        line = t.request_summary.c
+        query = sa.select(t.request_summary).where(line.seq > after).order_by(line.seq)
+        return [*self._connection.execute(query).mappings()]
+
+
+def _row(line: Summary) -> dict[str, Any]:
+    plain = {c.name: getattr(line, c.name) for c in t.request_summary.columns if hasattr(line, c.name)}
+    return plain | {
+        "stages": pack(line.stages),
+        "roles": {name: list(asdict(role).values()) for name, role in line.roles.items()},
+        "causes": dict(line.causes),
+        "places": [_place(p) for p in line.places],
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {
+        "stage": place.stage.value,
+        "ready": place.ready.isoformat(),
+        "started": place.started.isoformat() if place.started else None,
+        "waiting": {role: since.isoformat() for role, since in place.waiting.items()},
+        "blocked": place.blocked,
+        "blocked_since": place.blocked_since.isoformat() if place.blocked_since else None,
+    }

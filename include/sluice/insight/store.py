@@ -1,0 +1,30 @@
+"""The port through which the requests' lines are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sluice.insight.summary import Summary
+    from sluice.ledger import Request
+    from sluice.stages import StageEvent
+
+
+class SummaryStore(Protocol):
+    """Keeps the lines. Part of the ledger's transaction."""
+
+    def unread_requests(self, after: int, until: int) -> list[str]:
+        """Requests with events `after` < seq ≤ `until` that their lines do not hold yet."""
+
+    def requests_of(self, request_ids: list[str]) -> list[Request]:
+        """These requests, in any order."""
+
+    def events_of(self, request_ids: list[str]) -> dict[str, list[StageEvent]]:
+        """The events of these requests, each in order."""
+
+    def put_summaries(self, lines: Iterable[Summary]) -> None:
+        """Keep these lines instead of the requests' earlier ones; an older line never replaces a newer one."""
+
+    def summary_rows(self, after: int) -> list[Mapping[str, Any]]:
+        """Lines whose newest event has a higher number, as they are kept: see adapters/ledger/insight.py."""

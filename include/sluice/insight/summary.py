@@ -1,0 +1,219 @@
+"""One request's history in one line: what the pages read instead of its events.
+
+Derived from the events alone by `sluice.flow` and renewed when new ones appear, so it can be thrown away and made
+again. Durations are as of the newest event; an open stage ticks on from there (`ticking`), so that the line of a
+request in which nothing happens stays true without being written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from sluice.flow import REASONS, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
+from sluice.flow.timeline import CalendarOf, always
+from sluice.ledger import Request, RequestState
+from sluice.stages import Event, Stage, StageEvent
+
+
+class Ticking(IntEnum):
+    """What an open stage's time is spent on since the newest event."""
+
+    NOTHING = 0
+    QUEUE = 1
+    WORK = 2
+    WAIT = 3
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """A stage of a request, in seconds as of the newest event; the terms are those of `sluice.flow.StageFlow`.
+
+    `people` is the wait for approvers and the requester, off hours included; `system` the rest but the queue.
+    """
+
+    ready: datetime
+    ended: datetime | None
+    elapsed: float
+    queue: float
+    work: float
+    people: float
+    system: float
+    off_hours: float
+    critical: float
+    rework: float
+    attempts: int
+    judged: int
+    accepted: int
+    ticking: Ticking = Ticking.NOTHING
+
+
+@dataclass(frozen=True)
+class RoleLine:
+    """A role's share: how often asked, signed, sent back; seconds from asked to answered, wall clock and business."""
+
+    asked: int
+    signed: int
+    returned: int
+    wall: float
+    business: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an open request stands: a stage, since when, and who or what it waits for."""
+
+    stage: Stage
+    ready: datetime
+    started: datetime | None
+    waiting: Mapping[str, datetime]
+    """Role → when it was asked, for signatures that are missing."""
+    blocked: str = ""
+    """Why it does not move, in words; empty when it does or when only signatures are missing."""
+    blocked_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A request's line. `ended` is when it was published, rejected, returned, failed or cancelled."""
+
+    request_id: str
+    seq: int
+    as_of: datetime
+    source: str
+    use_case: str
+    tier: str
+    priority: str
+    requester: str
+    simulated: bool
+    state: RequestState
+    requested: datetime
+    started: datetime | None
+    ended: datetime | None
+    work: float
+    off_hours: float
+    stages: Mapping[Stage, StageLine]
+    roles: Mapping[str, RoleLine] = field(default_factory=dict)
+    causes: Mapping[str, float] = field(default_factory=dict)
+    """Cause of waiting → seconds; each instant of waiting counts once, shared by the roles that were missing then."""
+    places: tuple[Place, ...] = ()
+
+
+def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarOf = always) -> Summary:
+    """The request's line, from its events; raises nothing, whatever the clocks said."""
+    ordered = sorted(events, key=lambda e: e.seq)
+    as_of = max((e.at for e in ordered), default=request.requested_at)
+    flow = request_flow(ordered, as_of, calendar_of=calendar_of, request=request)
+    alive = request.state is RequestState.OPEN
+    places = tuple(_place(ordered, s) for s in flow.stages if alive and s.open)
+    lines = {s.stage: _line(s, ordered, alive) for s in flow.stages}
+    return Summary(
+        request.id, ordered[-1].seq if ordered else 0, as_of, request.source, request.use_case, request.tier,
+        request.priority, request.requester, getattr(request, "origin", "live") == "simulated", request.state,
+        request.requested_at, flow.started, None if alive else flow.ended or request.closed_at, flow.work,
+        flow.waits[Kind.OFF_HOURS], lines, _roles(flow), causes(flow, ordered), places,
+    )  # fmt: skip
+
+
+def _line(s: StageFlow, ordered: list[StageEvent], alive: bool) -> StageLine:
+    return StageLine(
+        ready=s.ready, ended=s.ended, elapsed=s.elapsed, queue=s.queue, work=s.work,
+        people=s.waits[Kind.APPROVER] + s.waits[Kind.REQUESTER] + s.waits[Kind.OFF_HOURS],
+        system=s.waits[Kind.SYSTEM], off_hours=s.waits[Kind.OFF_HOURS], critical=s.critical, rework=s.rework,
+        attempts=s.attempts, judged=s.judged, accepted=s.accepted,
+        ticking=_ticking(s, ordered) if alive and s.open else Ticking.NOTHING,
+    )  # fmt: skip
+
+
+def _ticking(s: StageFlow, ordered: list[StageEvent]) -> Ticking:
+    """What the open stage is doing after its newest event: what a second from then on would count as."""
+    attempt = s.passes[-1]
+    place = _place(ordered, s)
+    if attempt.started is None:
+        return Ticking.QUEUE
+    if place.waiting or place.blocked:
+        return Ticking.WAIT
+    tables = {
+        e.table: e.event for e in ordered if e.stage is s.stage and e.table is not None and e.attempt == attempt.number
+    }
+    return Ticking.WAIT if tables and Event.STARTED not in tables.values() else Ticking.WORK
+
+
+def _place(ordered: list[StageEvent], s: StageFlow) -> Place:
+    attempt = s.passes[-1]
+    own = [e for e in ordered if e.stage is s.stage and e.attempt == attempt.number]
+    waiting = {a.role: a.asked for a in s.asks if a.answered is None}
+    blocked, since = "", None
+    for e in own:
+        if e.event is Event.PAUSED:
+            blocked, since = _reason(e), e.at
+        elif e.event is Event.FAILED:
+            blocked, since = f"failed: {e.reason or 'no reason was given'}", e.at
+        elif e.event in (Event.RESUMED, Event.STARTED) or (e.event is Event.COMPLETED and e.table):
+            blocked, since = "", None
+    return Place(s.stage, attempt.ready, attempt.started, waiting, blocked, since)
+
+
+def _reason(e: StageEvent) -> str:
+    code = getattr(e, "reason_code", None)
+    words = REASONS[ReasonCode(code)][1] if code in set(ReasonCode) else ""
+    return ": ".join(filter(None, (words, e.reason))) or "paused"
+
+
+def _roles(flow: RequestFlow) -> dict[str, RoleLine]:
+    found: dict[str, RoleLine] = {}
+    for ask in (a for s in flow.stages for a in s.asks):
+        old = found.get(ask.role, RoleLine(0, 0, 0, 0.0, 0.0))
+        found[ask.role] = RoleLine(
+            old.asked + 1, old.signed + (ask.answer is Event.APPROVED),
+            old.returned + (ask.answer in (Event.RETURNED, Event.REJECTED)),
+            old.wall + ask.wall, old.business + ask.business,
+        )  # fmt: skip
+    return found
+
+
+def causes(flow: RequestFlow, ordered: list[StageEvent]) -> dict[str, float]:
+    """Cause of waiting → seconds. The sum is the request's whole wait: lead time without work."""
+    pauses = _pauses(ordered)
+    found: dict[str, float] = {}
+    for stretch in (s for s in flow.stretches if s.kind is not Kind.WORK):
+        named = _named(stretch, flow, pauses)
+        for cause in named:
+            found[cause] = found.get(cause, 0.0) + stretch.seconds / len(named)
+    return found
+
+
+Pause = tuple[datetime, datetime, str]
+
+
+def _pauses(ordered: list[StageEvent]) -> list[Pause]:
+    found: list[Pause] = []
+    begun: dict[Stage, StageEvent] = {}
+    for e in ordered:
+        if e.event is Event.PAUSED:
+            begun[e.stage] = e
+        elif e.event is not Event.SUBMITTED and e.role is None and e.stage in begun:
+            start = begun.pop(e.stage)
+            found.append((start.at, e.at, getattr(start, "reason_code", None) or "other"))
+    end = ordered[-1].at if ordered else None
+    return found + [(e.at, end, getattr(e, "reason_code", None) or "other") for e in begun.values() if end]
+
+
+def _named(stretch: Stretch, flow: RequestFlow, pauses: list[Pause]) -> list[str]:
+    if stretch.kind is Kind.OFF_HOURS:
+        return [f"off hours: {role}" for role in sorted(stretch.roles)] or ["off hours: requester"]
+    if stretch.roles:
+        return [f"signature: {role}" for role in sorted(stretch.roles)]
+    for begin, end, code in pauses:
+        if begin <= stretch.begin < end:
+            return [f"paused: {code}"]
+    if stretch.kind is Kind.REQUESTER:
+        return ["requester: sent back"]
+    stage = next(
+        (s.stage for s in flow.stages for t in s.stretches if t.kind is stretch.kind and t.begin <= stretch.begin < t.end),
+        None,
+    )  # fmt: skip
+    what = {Kind.QUEUE: "queue", Kind.SYSTEM: "system"}.get(stretch.kind, stretch.kind.value)
+    return [f"{what}: {stage or 'between stages'}"]
