@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from sluice.insight.summary import Summary
     from sluice.ledger import Request
-    from sluice.stages import StageEvent
 
 
 class SummaryStore(Protocol):
@@ -19,9 +18,6 @@ class SummaryStore(Protocol):
 
     def requests_of(self, request_ids: list[str]) -> list[Request]:
         """These requests, in any order."""
-
-    def events_of(self, request_ids: list[str]) -> dict[str, list[StageEvent]]:
-        """The events of these requests, each in order."""
 
     def put_summaries(self, lines: Iterable[Summary]) -> None:
         """Keep these lines instead of the requests' earlier ones; an older line never replaces a newer one."""

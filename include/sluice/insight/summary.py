@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from sluice.flow import REASONS, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
 from sluice.flow.timeline import CalendarOf, always
+from sluice.histories import Origin
 from sluice.ledger import Request, RequestState
 from sluice.stages import Event, Stage, StageEvent
 
@@ -111,7 +112,7 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
     lines = {s.stage: _line(s, ordered, alive) for s in flow.stages}
     return Summary(
         request.id, ordered[-1].seq if ordered else 0, as_of, request.source, request.use_case, request.tier,
-        request.priority, request.requester, getattr(request, "origin", "live") == "simulated", request.state,
+        request.priority, request.requester, request.origin == Origin.SIMULATED, request.state,
         request.requested_at, flow.started, None if alive else flow.ended or request.closed_at, flow.work,
         flow.waits[Kind.OFF_HOURS], lines, _roles(flow), causes(flow, ordered), places,
     )  # fmt: skip
@@ -157,7 +158,7 @@ def _place(ordered: list[StageEvent], s: StageFlow) -> Place:
 
 
 def _reason(e: StageEvent) -> str:
-    code = getattr(e, "reason_code", None)
+    code = e.reason_code
     words = REASONS[ReasonCode(code)][1] if code in set(ReasonCode) else ""
     return ": ".join(filter(None, (words, e.reason))) or "paused"
 
@@ -196,9 +197,9 @@ def _pauses(ordered: list[StageEvent]) -> list[Pause]:
             begun[e.stage] = e
         elif e.event is not Event.SUBMITTED and e.role is None and e.stage in begun:
             start = begun.pop(e.stage)
-            found.append((start.at, e.at, getattr(start, "reason_code", None) or "other"))
+            found.append((start.at, e.at, start.reason_code or "other"))
     end = ordered[-1].at if ordered else None
-    return found + [(e.at, end, getattr(e, "reason_code", None) or "other") for e in begun.values() if end]
+    return found + [(e.at, end, e.reason_code or "other") for e in begun.values() if end]
 
 
 def _named(stretch: Stretch, flow: RequestFlow, pauses: list[Pause]) -> list[str]:

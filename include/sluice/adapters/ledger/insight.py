@@ -14,7 +14,6 @@ from sluice.adapters.ledger import tables as t
 from sluice.insight.packing import pack
 from sluice.insight.summary import Place, Summary
 from sluice.ledger import Request
-from sluice.stages import StageEvent
 
 
 class InsightRows:
@@ -43,18 +42,6 @@ class InsightRows:
         wanted = sa.bindparam("ids", type_=sa.ARRAY(sa.Text))
         query = sa.select(t.request).where(t.request.c.id == sa.any_(wanted))
         return [request_of(row) for row in self._connection.execute(query, {"ids": request_ids}).mappings()]
-
-    def events_of(self, request_ids: list[str]) -> dict[str, list[StageEvent]]:
-        from sluice.adapters.ledger.store import event_of
-
-        found: dict[str, list[StageEvent]] = {i: [] for i in request_ids}
-        wanted = sa.bindparam("ids", type_=sa.ARRAY(sa.Text))
-        query = (
-            sa.select(t.stage_event).where(t.stage_event.c.request_id == sa.any_(wanted)).order_by(t.stage_event.c.seq)
-        )
-        for row in self._connection.execute(query, {"ids": request_ids}).mappings():
-            found[row["request_id"]].append(event_of(row))
-        return found
 
     def put_summaries(self, lines: Iterable[Summary]) -> None:
         rows = [_row(line) for line in lines]

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
 from sluice.adapters.ledger.histories import Histories, event_of
+from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, decision_hash
@@ -79,7 +80,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, Histories, RunningRecords):
+class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -98,7 +99,7 @@ class _Transaction(OutboxRows, Histories, RunningRecords):
             query = query.where(t.request.c.contract_digest == digest)
         if state is not None:
             query = query.where(t.request.c.state == state)
-        return [_request(row) for row in self._connection.execute(query).mappings()]
+        return [request_of(row) for row in self._connection.execute(query).mappings()]
 
     def add_request(self, request: Request) -> None:
         try:

@@ -133,6 +133,8 @@ baseline = Table(
     Column("recorded_by", String(250), nullable=False),
     Column("cases", JSONB, nullable=False),
     Column("claimed_seconds", Float),
+)
+
 request_summary = Table(
     "request_summary",
     metadata,
