@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from sluice.flow import REASONS, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
-from sluice.flow.timeline import CalendarOf, always
+from sluice.flow.timeline import ENDS, REQUESTER, CalendarOf, always
 from sluice.histories import Origin
 from sluice.ledger import Request, RequestState
 from sluice.stages import Event, Stage, StageEvent
@@ -108,13 +108,13 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
     as_of = max((e.at for e in ordered), default=request.requested_at)
     flow = request_flow(ordered, as_of, calendar_of=calendar_of, request=request)
     alive = request.state is RequestState.OPEN
-    places = tuple(_place(ordered, s) for s in flow.stages if alive and s.open)
+    places = tuple(_place(ordered, s) for s in flow.stages if s.open) or _between(ordered)
     lines = {s.stage: _line(s, ordered, alive) for s in flow.stages}
     return Summary(
         request.id, ordered[-1].seq if ordered else 0, as_of, request.source, request.use_case, request.tier,
         request.priority, request.requester, request.origin == Origin.SIMULATED, request.state,
         request.requested_at, flow.started, None if alive else flow.ended or request.closed_at, flow.work,
-        flow.waits[Kind.OFF_HOURS], lines, _roles(flow), causes(flow, ordered), places,
+        flow.waits[Kind.OFF_HOURS], lines, _roles(flow), causes(flow, ordered), places if alive else (),
     )  # fmt: skip
 
 
@@ -155,6 +155,18 @@ def _place(ordered: list[StageEvent], s: StageFlow) -> Place:
         elif e.event in (Event.RESUMED, Event.STARTED) or (e.event is Event.COMPLETED and e.table):
             blocked, since = "", None
     return Place(s.stage, attempt.ready, attempt.started, waiting, blocked, since)
+
+
+def _between(ordered: list[StageEvent]) -> tuple[Place, ...]:
+    """No stage has the request: after a return the requester has it, else whatever makes the next stage ready."""
+    ends = [e for e in ordered if e.table is e.role is None and e.event in ENDS]
+    if not ends:
+        return ()
+    last = ends[-1]
+    sent_back = last.event in (Event.RETURNED, Event.REJECTED)
+    words = f"{last.event}: {last.reason or 'no reason was given'}" if last.event is not Event.COMPLETED else ""
+    waiting = {REQUESTER: last.at} if sent_back else {}
+    return (Place(last.stage, last.at, last.at if sent_back else None, waiting, words, last.at if words else None),)
 
 
 def _reason(e: StageEvent) -> str:

@@ -1,0 +1,122 @@
+"""A request's line: what it says, and that the lines of many answer questions as their events would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+import made_up
+from sluice.flow import Kind, request_flow
+from sluice.histories import Origin
+from sluice.insight.columns import columns_of, joined
+from sluice.insight.packing import pack
+from sluice.insight.summary import Summary, Ticking, summarise
+from sluice.ledger import RequestState
+from sluice.stages import Event, Stage, StageEvent
+
+T0 = made_up.NOW - timedelta(days=3)
+
+
+def numbered(events: list[StageEvent]) -> list[StageEvent]:
+    return [replace(e, seq=i) for i, e in enumerate(sorted(events, key=lambda e: e.at), start=1)]
+
+
+def event(minutes: float, stage: Stage, what: Event, **more: Any) -> StageEvent:
+    return StageEvent(0, "r", stage, more.pop("attempt", 1), what, T0 + timedelta(minutes=minutes), **more)
+
+
+def row(line: Summary) -> Mapping[str, Any]:
+    return asdict(line) | {
+        "stages": pack(line.stages), "roles": {n: list(asdict(r).values()) for n, r in line.roles.items()},
+        "places": [{"stage": p.stage.value, "waiting": list(p.waiting)} for p in line.places],
+    }  # fmt: skip
+
+
+AT_A_GATE = numbered([
+    event(0, Stage.REQUEST, Event.REQUESTED), event(0, Stage.REQUEST, Event.READY), event(1, Stage.REQUEST, Event.STARTED),
+    event(2, Stage.REQUEST, Event.COMPLETED), event(2, Stage.ADMISSION, Event.READY), event(10, Stage.ADMISSION, Event.STARTED),
+    event(10, Stage.ADMISSION, Event.SUBMITTED, role="security"), event(10, Stage.ADMISSION, Event.SUBMITTED, role="business"),
+    event(70, Stage.ADMISSION, Event.APPROVED, role="business"),
+])  # fmt: skip
+
+
+def test_an_open_gate_says_on_whom_it_waits_and_since_when() -> None:
+    line = summarise(made_up.request(1, T0, use_case="HR"), AT_A_GATE)
+    (place,) = line.places
+    assert (place.stage, dict(place.waiting)) == (Stage.ADMISSION, {"security": T0 + timedelta(minutes=10)})
+    assert line.stages[Stage.ADMISSION].ticking is Ticking.WAIT
+    assert line.roles["business"].wall == 3600
+    assert line.causes == {
+        "queue: request": 60, "queue: admission": 480, "signature: business": 1800, "signature: security": 1800,
+    }  # fmt: skip
+
+
+def test_an_open_stage_ticks_on_after_its_newest_event() -> None:
+    columns = columns_of([row(summarise(made_up.request(1, T0), AT_A_GATE))])
+    an_hour_later = columns.ticked(T0 + timedelta(minutes=130))
+    gate = list(Stage).index(Stage.ADMISSION)
+    assert an_hour_later.stage("people")[0, gate] == columns.stage("people")[0, gate] + 3600
+    assert an_hour_later.stage("elapsed")[0, gate] == 128 * 60
+    assert columns.lead(T0 + timedelta(minutes=130))[0] == 130 * 60
+
+
+def test_a_pause_and_a_failure_are_said_in_words_until_they_are_over() -> None:
+    paused = [*AT_A_GATE, event(80, Stage.ADMISSION, Event.PAUSED, reason_code="legal_review", reason="ask Luxembourg")]
+    (place,) = summarise(made_up.request(1, T0), numbered(paused)).places
+    assert place.blocked == "a legal review is under way: ask Luxembourg"
+    resumed = numbered([*paused, event(90, Stage.ADMISSION, Event.RESUMED)])
+    line = summarise(made_up.request(1, T0), resumed)
+    assert line.places[0].blocked == ""
+    assert line.causes["paused: legal_review"] == 600
+
+
+def test_sent_back_it_waits_for_the_requester() -> None:
+    returned = [
+        *AT_A_GATE,
+        event(80, Stage.ADMISSION, Event.RETURNED, role="security", reason="no owner"),
+        event(80, Stage.ADMISSION, Event.RETURNED, reason="no owner"),
+    ]
+    (place,) = summarise(made_up.request(1, T0), numbered(returned)).places
+    assert list(place.waiting) == ["requester"]
+    assert "no owner" in place.blocked
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_causes_sum_to_the_wait_and_the_line_agrees_with_the_flow(seed: int) -> None:
+    for made in made_up.histories(20, seed=seed):
+        events = numbered(made.events)
+        line = summarise(made.request, events)
+        flow = request_flow(events, line.as_of, request=made.request)
+        assert sum(line.causes.values()) == pytest.approx(flow.lead - flow.work)
+        assert line.work == flow.work
+        for part in flow.stages:
+            mine = line.stages[part.stage]
+            assert mine.elapsed == pytest.approx(mine.queue + mine.work + mine.people + mine.system)
+            assert mine.people == pytest.approx(
+                sum(part.waits[k] for k in (Kind.APPROVER, Kind.REQUESTER, Kind.OFF_HOURS))
+            )
+        assert (line.ended is None) == (made.request.state is RequestState.OPEN)
+        assert bool(line.places) == (made.request.state is RequestState.OPEN)
+
+
+def test_a_renewed_line_takes_the_place_of_the_earlier_one() -> None:
+    lines = [summarise(made_up.request(n, T0 + timedelta(hours=n)), AT_A_GATE) for n in range(3)]
+    all_three = columns_of([row(line) for line in lines])
+    renewed = columns_of([row(replace(lines[1], state=RequestState.PUBLISHED, simulated=True))])
+    found = joined(all_three, renewed)
+    assert list(found.ids) == [line.request_id for line in lines]
+    assert list(found.state) == ["open", "published", "open"]
+    assert list(found.published) == [False, True, False]
+    assert np.array_equal(found.simulated, [False, True, False])
+    assert Origin.SIMULATED == "simulated"
+
+
+def test_nothing_asked_for_is_an_answer_too() -> None:
+    empty = columns_of([])
+    assert len(empty) == 0
+    assert empty.lead(T0).size == empty.ticked(T0).stage("work").size == 0
