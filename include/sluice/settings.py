@@ -6,6 +6,7 @@ README.md lists them. Nothing else in Sluice reads the environment.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -72,6 +73,8 @@ class Settings:
     """How many of the rows that break a rule are kept; 0 keeps none."""
     custom_expectations: Path = PROJECT / "plugins" / "expectations"
     """Python modules with Great Expectations classes of your own."""
+    public_url: str = ""
+    """Where people reach the Airflow UI: the beginning of every link in a letter."""
 
     @property
     def memory_bytes(self) -> int:
@@ -167,6 +170,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     home = path("SLUICE_HOME", PROJECT / ".sluice")
     airflow_port = port("SLUICE_AIRFLOW_PORT", 8080)
+    airflow_url = (env.get("SLUICE_AIRFLOW_URL") or f"http://127.0.0.1:{airflow_port}").rstrip("/")
     threads = env.get("SLUICE_THREADS") or str(os.cpu_count() or 2)
     if not threads.isdigit() or int(threads) < 1:
         raise UsageError("SETTING", f"SLUICE_THREADS={threads!r} is not a number of threads")
@@ -190,7 +194,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         aws=choice("SLUICE_AWS", "embedded", ("embedded", "account")),
         lake=lake,
         region=env.get("AWS_DEFAULT_REGION") or env.get("AWS_REGION") or "eu-west-1",
-        airflow_url=(env.get("SLUICE_AIRFLOW_URL") or f"http://127.0.0.1:{airflow_port}").rstrip("/"),
+        airflow_url=airflow_url,
         airflow_port=airflow_port,
         aws_port=port("SLUICE_AWS_PORT", 5566),
         postgres_port=port("SLUICE_POSTGRES_PORT", 5466),
@@ -204,7 +208,34 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         sql_seconds=number("SLUICE_SQL_SECONDS", 60.0, 0.001),
         failed_rows=int(number("SLUICE_FAILED_ROWS", 100_000, 0)),
         custom_expectations=path("SLUICE_CUSTOM_EXPECTATIONS", PROJECT / "plugins" / "expectations"),
+        public_url=(env.get("SLUICE_PUBLIC_URL") or airflow_url).rstrip("/"),
     )
+
+
+def secret(source: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """What `env:NAME` or `connection:ID` of the policy stands for, from the environment; None when it is not set.
+
+    Only variables made for this can be named, so that a policy cannot send any other secret anywhere.
+    An Airflow connection is found here if it is kept in the environment (AIRFLOW_CONN_<ID>, an Apprise URL or
+    JSON with it in `extra.url`); tasks of Airflow also find the others.
+    """
+    env = os.environ if environ is None else environ
+    kind, _, name = source.partition(":")
+    if kind == "env":
+        return env.get(name) if name.startswith("SLUICE_NOTIFY_") else None
+    return connection_url(env.get(f"AIRFLOW_CONN_{name.upper()}"))
+
+
+def connection_url(text: str | None) -> str | None:
+    """The Apprise URL in an Airflow connection's text: the text itself, or the `url` of its `extra`."""
+    if not text or not text.lstrip().startswith("{"):
+        return text
+    try:
+        extra = json.loads(text).get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    except (ValueError, AttributeError) as error:
+        raise UsageError("SETTING", "a connection is neither a URL nor JSON") from error
+    return extra.get("url")
 
 
 def _limits(env: Mapping[str, str]) -> Limits:

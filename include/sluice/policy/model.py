@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sluice.calendars import CONTINUOUS, Calendar
 from sluice.contract.model import Contract
+from sluice.policy.notifications import SILENT, Notifications
 from sluice.policy.running import DEFAULTS, RunningTerms
 from sluice.stages import Stage
 
@@ -35,6 +36,7 @@ class Policy:
     digest: str
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     running: RunningTerms = DEFAULTS
+    notifications: Notifications = SILENT
 
     def tier(self, contract: Contract, undeclared_pii: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
         """The risk tier and the reasons for it, in words for people. `undeclared_pii`: `table.column (kind)`."""

@@ -13,7 +13,10 @@ from sluice.errors import BadInputError
 from sluice.policy import running
 from sluice.policy.calendars import calendar_name, read_calendars
 from sluice.policy.model import TIERS, Policy, Role
+from sluice.policy.notifications import read_notifications
 from sluice.stages import GATES, Stage
+
+SECTIONS = ("roles", "tiers", "gates", "calendars", "notifications", *running.SECTIONS)
 
 
 def load_policy(path: Path) -> Policy:
@@ -23,24 +26,15 @@ def load_policy(path: Path) -> Policy:
     except OSError as error:
         raise BadInputError("POLICY_NOT_FOUND", f"cannot read the policy {path}: {error.strerror}") from error
     read = Reader(yaml_document.parse(text, str(path)))
-    if unknown := sorted(set(read.document.data) - {"roles", "tiers", "gates", "calendars", *running.SECTIONS}):
-        raise read.bad(
-            f"unknown key {unknown[0]!r}",
-            unknown[0],
-            mend=f"Known: roles, tiers, gates, calendars, {', '.join(running.SECTIONS)}.",
-        )
+    if unknown := sorted(set(read.document.data) - set(SECTIONS)):
+        raise read.bad(f"unknown key {unknown[0]!r}", unknown[0], mend=f"Known: {', '.join(SECTIONS)}.")
     calendars = read_calendars(read)
     roles = read.roles(calendars)
     by_classification, pii_tier = read.tiers()
     return Policy(
-        roles,
-        by_classification,
-        pii_tier,
-        read.signatures(roles),
-        digest_of(read.document.data),
-        calendars,
-        running.read_running(read),
-    )
+        roles, by_classification, pii_tier, read.signatures(roles), digest_of(read.document.data), calendars,
+        running=running.read_running(read), notifications=read_notifications(read, roles, calendars),
+    )  # fmt: skip
 
 
 class Reader:

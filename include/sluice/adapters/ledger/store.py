@@ -23,6 +23,8 @@ from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, decision_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
+from sluice.notifications.facts import fact_of_closing, fact_of_event
+from sluice.outbox import Draft
 from sluice.stages import Event, Stage, StageEvent
 
 WRITERS_LOCK = 0x51_0C_E0
@@ -116,6 +118,7 @@ class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows):
             .where(t.request.c.id == request_id)
             .values(state=state, state_reason=reason, closed_at=now)
         )  # fmt: skip
+        self._tell(fact_of_closing(request_id, state.value, reason, now))
 
     def events(self, request_id: str) -> list[StageEvent]:
         query = sa.select(t.stage_event).where(t.stage_event.c.request_id == request_id).order_by(t.stage_event.c.seq)
@@ -139,12 +142,14 @@ class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows):
         digest: str | None = None,
         reason_code: str | None = None,
     ) -> None:
-        self._connection.execute(
-            sa.insert(t.stage_event).values(
-                seq=self._next(t.stage_event), request_id=request_id, stage=stage, attempt=attempt, event=event, at=now,
-                table_name=table, actor=actor, role=role, reason=reason, digest=digest, reason_code=reason_code,
-            )
-        )  # fmt: skip
+        seq = self._next(t.stage_event)
+        recorded = StageEvent(
+            seq, request_id, stage, attempt, event, now, table, actor, role, reason, digest, reason_code
+        )
+        values = asdict(recorded)
+        values["table_name"] = values.pop("table")
+        self._connection.execute(sa.insert(t.stage_event).values(values))
+        self._tell(fact_of_event(recorded))
 
     def decisions(self, request_id: str | None = None, *, actor: str | None = None) -> list[Decision]:
         query = sa.select(t.decision).order_by(t.decision.c.seq)
@@ -193,6 +198,11 @@ class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows):
                 table_name=artifact.table, digest=artifact.digest, content=artifact.content, at=now,
             )
         )  # fmt: skip
+
+    def _tell(self, fact: Draft | None) -> None:
+        """What people must be told is recorded with what it tells of: it cannot be forgotten, nor told in vain."""
+        if fact is not None:
+            self.enqueue(fact.kind, fact.key, fact.payload, fact.due, lane=fact.lane)
 
     def _next(self, table: sa.Table) -> int:
         # Not a sequence: those leave gaps after a rollback. The writers' lock makes this safe.
