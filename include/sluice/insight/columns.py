@@ -8,57 +8,94 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sluice.insight.packing import NUMBERS, STAGES
+from sluice.flow import Kind
+from sluice.insight.packing import ASK_NUMBERS, STAGE_NUMBERS, WHOLE_NUMBERS, Counts, Floats, unpack
 from sluice.insight.summary import Ticking
 from sluice.ledger import Ledger, RequestState
 
-Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-_FIELD = {name: i for i, name in enumerate(NUMBERS)}
-ROLE_NUMBERS = ("asked", "signed", "returned", "wall", "business")
+Objects = npt.NDArray[np.object_]
+_STAGE_FIELD = {name: i for i, name in enumerate(STAGE_NUMBERS)}
+_TICKS = {
+    Ticking.QUEUE: Kind.QUEUE, Ticking.WORK: Kind.WORK, Ticking.APPROVER: Kind.APPROVER,
+    Ticking.REQUESTER: Kind.REQUESTER, Ticking.SYSTEM: Kind.SYSTEM,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Something of which a request has several: `of` is the request's key, `name` what it is, `numbers` its numbers."""
+
+    of: Counts
+    name: Objects
+    numbers: Floats
+
+    def where(self, which: npt.NDArray[Any]) -> Parts:
+        """These parts alone."""
+        return Parts(self.of[which], self.name[which], self.numbers[which])
+
+    def without(self, keys: Counts) -> Parts:
+        """Without the parts of these requests."""
+        return self.where(~np.isin(self.of, keys))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Requests in the order in which they were asked for. All sequences have one entry per request."""
+    """Requests in the order in which they were asked for; one entry per request but for `asks` and `causes`."""
 
-    ids: npt.NDArray[np.object_]
-    source: npt.NDArray[np.object_]
-    use_case: npt.NDArray[np.object_]
-    tier: npt.NDArray[np.object_]
-    priority: npt.NDArray[np.object_]
-    requester: npt.NDArray[np.object_]
-    state: npt.NDArray[np.object_]
+    key: Counts
+    """A number of this process's own for the request."""
+    ids: Objects
+    source: Objects
+    use_case: Objects
+    tier: Objects
+    priority: Objects
+    requester: Objects
+    state: Objects
     simulated: Mask
     requested: Floats
     started: Floats
     ended: Floats
     as_of: Floats
-    work: Floats
-    off_hours: Floats
-    numbers: Floats
-    """Shape (requests, stages, NUMBERS)."""
-    roles: npt.NDArray[np.object_]
-    causes: npt.NDArray[np.object_]
-    places: npt.NDArray[np.object_]
+    whole: Floats
+    staged: Floats
+    places: Objects
+    asks: Parts
+    """Questions to roles: numbers are ASK_NUMBERS."""
+    causes: Parts
+    """Causes of waiting: seconds."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, which: Mask | npt.NDArray[np.int64]) -> Columns:
-        """These requests alone."""
-        return Columns(**{name: getattr(self, name)[which] for name in self.__dataclass_fields__})
+    def take(self, which: npt.NDArray[Any]) -> Columns:
+        """These requests alone, by mask or by place."""
+        keys = self.key[which]
+        known = np.zeros(int(self.key.max(initial=0)) + 1, dtype=np.bool_)
+        known[keys] = True
+        own = {name: getattr(self, name)[which] for name in _PER_REQUEST}
+        return Columns(
+            **own, asks=self.asks.where(known[self.asks.of]), causes=self.causes.where(known[self.causes.of])
+        )
 
     def stage(self, name: str) -> Floats:
-        """One of NUMBERS for every request and stage."""
-        return self.numbers[:, :, _FIELD[name]]
+        """One of STAGE_NUMBERS, for every request and stage."""
+        return self.staged[:, :, _STAGE_FIELD[name]]
+
+    def spent(self, kind: Kind) -> Floats:
+        """Seconds of every request spent on this, what ran side by side once."""
+        return self.whole[:, WHOLE_NUMBERS.index(kind.value)]
+
+    def ask(self, name: str) -> Floats:
+        """One of ASK_NUMBERS, for every ask."""
+        return self.asks.numbers[:, ASK_NUMBERS.index(name)]
 
     @property
     def published(self) -> Mask:
@@ -76,56 +113,74 @@ class Columns:
         return np.maximum(until - self.requested, 0.0)
 
     def ticked(self, now: datetime) -> Columns:
-        """The same requests with open stages brought up to `now`."""
+        """The same requests with what is open brought up to `now`."""
         ticking = self.stage("ticking")
         extra = np.maximum(now.timestamp() - self.as_of, 0.0)[:, None] * (ticking > 0)
-        numbers = self.numbers.copy()
-        numbers[:, :, _FIELD["elapsed"]] += extra
-        for kind, names in _TICKS.items():
-            for name in names:
-                numbers[:, :, _FIELD[name]] += np.where(ticking == kind, extra, 0.0)
-        return replace(self, numbers=numbers)
+        staged, whole = self.staged.copy(), self.whole.copy()
+        staged[:, :, _STAGE_FIELD["elapsed"]] += extra
+        staged[:, :, _STAGE_FIELD["critical"]] += extra / np.maximum((ticking > 0).sum(axis=1), 1)[:, None]
+        for tick, kind in _TICKS.items():
+            here = np.where(ticking == tick, extra, 0.0)
+            staged[:, :, _STAGE_FIELD[kind.value]] += here
+            whole[:, WHOLE_NUMBERS.index(kind.value)] += here.max(axis=1, initial=0.0)
+        return replace(self, staged=staged, whole=whole)
 
 
-_TICKS = {Ticking.QUEUE: ("queue",), Ticking.WORK: ("work",), Ticking.WAIT: ("people",)}
+_PER_REQUEST = tuple(f.name for f in fields(Columns) if f.name not in ("asks", "causes"))
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
-    """The columns of lines as the store gives them, in the order of asking."""
+def columns_of(rows: Sequence[Mapping[str, Any]], first_key: int = 0) -> Columns:
+    """The columns of lines as the store gives them, in the order of asking; keys count from `first_key`."""
     ordered = sorted(rows, key=lambda r: (r["requested"], r["request_id"]))
-    packed = np.frombuffer(b"".join(bytes(r["stages"]) for r in ordered), dtype="<f8")
+    keys = np.arange(first_key, first_key + len(ordered), dtype=np.int64)
+    found = unpack(
+        [bytes(r["numbers"]) for r in ordered],
+        (len(r["asked"]) for r in ordered), (len(r["causes"]) for r in ordered),
+    )  # fmt: skip
+    known: dict[str, str] = {}
 
-    def objects(values: Iterable[Any]) -> npt.NDArray[np.object_]:
-        found = np.empty(len(ordered), dtype=object)
-        found[:] = list(values)
-        return found
-
-    def words(name: str) -> npt.NDArray[np.object_]:
-        return objects(r[name] for r in ordered)
+    def words(name: str) -> Objects:
+        return _objects(known.setdefault(r[name], r[name]) for r in ordered)
 
     def instants(name: str) -> Floats:
         return np.array([float("nan") if r[name] is None else r[name].timestamp() for r in ordered], dtype=np.float64)
 
-    def numbers(name: str) -> Floats:
-        return np.array([r[name] for r in ordered], dtype=np.float64)
+    def names(name: str) -> Objects:
+        return _objects(known.setdefault(n, n) for r in ordered for n in r[name])
 
     return Columns(
-        ids=words("request_id"), source=words("source"), use_case=words("use_case"), tier=words("tier"),
+        key=keys, ids=words("request_id"), source=words("source"), use_case=words("use_case"), tier=words("tier"),
         priority=words("priority"), requester=words("requester"), state=words("state"),
         simulated=np.array([r["simulated"] for r in ordered], dtype=np.bool_), requested=instants("requested"),
-        started=instants("started"), ended=instants("ended"), as_of=instants("as_of"), work=numbers("work"),
-        off_hours=numbers("off_hours"), numbers=packed.reshape(len(ordered), len(STAGES), len(NUMBERS)),
-        roles=words("roles"), causes=words("causes"), places=words("places"),
+        started=instants("started"), ended=instants("ended"), as_of=instants("as_of"), whole=found.whole,
+        staged=found.staged, places=_objects(r["places"] for r in ordered),
+        asks=Parts(keys[found.ask_line], names("asked"), found.asks),
+        causes=Parts(keys[found.cause_line], names("causes"), found.causes),
     )  # fmt: skip
+
+
+def _objects(values: Iterable[Any]) -> Objects:
+    listed = list(values)
+    found = np.empty(len(listed), dtype=object)
+    found[:] = listed
+    return found
 
 
 def joined(old: Columns, fresh: Columns) -> Columns:
     """`old` with the lines of `fresh` in place of their earlier ones, in the order of asking."""
-    kept = old.take(~np.isin(old.ids, fresh.ids)) if len(old) else old
-    both = Columns(
-        **{name: np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in Columns.__dataclass_fields__}
+    again = np.isin(old.ids, fresh.ids)
+    kept = old.take(~again) if again.any() else old
+    both = {name: np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in _PER_REQUEST}
+    order = np.argsort(both["requested"], kind="stable")
+    return Columns(
+        **{name: values[order] for name, values in both.items()},
+        asks=_together(kept.asks, fresh.asks),
+        causes=_together(kept.causes, fresh.causes),
     )
-    return both.take(np.argsort(both.requested, kind="stable"))
+
+
+def _together(one: Parts, other: Parts) -> Parts:
+    return Parts(*(np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(Parts)))
 
 
 class Lines:
@@ -134,7 +189,7 @@ class Lines:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._newest = 0
+        self._newest = self._keys = 0
         self._columns = columns_of(())
 
     def read(self) -> Columns:
@@ -143,9 +198,9 @@ class Lines:
             with self._ledger.reading() as tx:
                 rows = tx.summary_rows(self._newest)
             if rows:
-                fresh = columns_of(rows)
-                self._columns = joined(self._columns, fresh) if self._newest else fresh
-                self._newest = rows[-1]["seq"]
+                fresh = columns_of(rows, self._keys)
+                self._columns = joined(self._columns, fresh)
+                self._newest, self._keys = rows[-1]["seq"], self._keys + len(rows)
             return self._columns
 
 

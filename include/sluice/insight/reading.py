@@ -6,10 +6,11 @@ from collections.abc import Callable
 from itertools import islice
 
 from sluice.flow.timeline import CalendarOf, always
+from sluice.insight.packing import FORM
 from sluice.insight.summary import summarise
 from sluice.ledger import Ledger
 
-READER = "pages"
+READER = f"pages/{FORM}"
 PIECE = 100
 """Requests per transaction: a fraction of a second of the writers' lock at most, as only the writing needs it."""
 

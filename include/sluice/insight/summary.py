@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
-from sluice.flow import REASONS, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
+from sluice.flow import REASONS, Ask, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
+from sluice.flow.kinds import pause_kind
 from sluice.flow.timeline import ENDS, REQUESTER, CalendarOf, always
 from sluice.histories import Origin
 from sluice.ledger import Request, RequestState
-from sluice.stages import Event, Stage, StageEvent
+from sluice.stages import GATES, Event, Stage, StageEvent
 
 
 class Ticking(IntEnum):
@@ -25,41 +26,17 @@ class Ticking(IntEnum):
     NOTHING = 0
     QUEUE = 1
     WORK = 2
-    WAIT = 3
+    APPROVER = 3
+    REQUESTER = 4
+    SYSTEM = 5
 
 
 @dataclass(frozen=True)
 class StageLine:
-    """A stage of a request, in seconds as of the newest event; the terms are those of `sluice.flow.StageFlow`.
+    """A stage of a request as of the newest event, and what its time is spent on since."""
 
-    `people` is the wait for approvers and the requester, off hours included; `system` the rest but the queue.
-    """
-
-    ready: datetime
-    ended: datetime | None
-    elapsed: float
-    queue: float
-    work: float
-    people: float
-    system: float
-    off_hours: float
-    critical: float
-    rework: float
-    attempts: int
-    judged: int
-    accepted: int
+    flow: StageFlow
     ticking: Ticking = Ticking.NOTHING
-
-
-@dataclass(frozen=True)
-class RoleLine:
-    """A role's share: how often asked, signed, sent back; seconds from asked to answered, wall clock and business."""
-
-    asked: int
-    signed: int
-    returned: int
-    wall: float
-    business: float
 
 
 @dataclass(frozen=True)
@@ -93,10 +70,9 @@ class Summary:
     requested: datetime
     started: datetime | None
     ended: datetime | None
-    work: float
-    off_hours: float
+    spent: Mapping[Kind, float]
     stages: Mapping[Stage, StageLine]
-    roles: Mapping[str, RoleLine] = field(default_factory=dict)
+    asks: tuple[Ask, ...] = ()
     causes: Mapping[str, float] = field(default_factory=dict)
     """Cause of waiting → seconds; each instant of waiting counts once, shared by the roles that were missing then."""
     places: tuple[Place, ...] = ()
@@ -109,22 +85,13 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
     flow = request_flow(ordered, as_of, calendar_of=calendar_of, request=request)
     alive = request.state is RequestState.OPEN
     places = tuple(_place(ordered, s) for s in flow.stages if s.open) or _between(ordered)
-    lines = {s.stage: _line(s, ordered, alive) for s in flow.stages}
+    lines = {s.stage: StageLine(s, _ticking(s, ordered) if alive and s.open else Ticking.NOTHING) for s in flow.stages}
     return Summary(
         request.id, ordered[-1].seq if ordered else 0, as_of, request.source, request.use_case, request.tier,
         request.priority, request.requester, request.origin == Origin.SIMULATED, request.state,
-        request.requested_at, flow.started, None if alive else flow.ended or request.closed_at, flow.work,
-        flow.waits[Kind.OFF_HOURS], lines, _roles(flow), causes(flow, ordered), places if alive else (),
-    )  # fmt: skip
-
-
-def _line(s: StageFlow, ordered: list[StageEvent], alive: bool) -> StageLine:
-    return StageLine(
-        ready=s.ready, ended=s.ended, elapsed=s.elapsed, queue=s.queue, work=s.work,
-        people=s.waits[Kind.APPROVER] + s.waits[Kind.REQUESTER] + s.waits[Kind.OFF_HOURS],
-        system=s.waits[Kind.SYSTEM], off_hours=s.waits[Kind.OFF_HOURS], critical=s.critical, rework=s.rework,
-        attempts=s.attempts, judged=s.judged, accepted=s.accepted,
-        ticking=_ticking(s, ordered) if alive and s.open else Ticking.NOTHING,
+        request.requested_at, flow.started, None if alive else flow.ended or request.closed_at,
+        {Kind.WORK: flow.work, **flow.waits}, lines, tuple(a for s in flow.stages for a in s.asks),
+        causes(flow, ordered), places if alive else (),
     )  # fmt: skip
 
 
@@ -134,12 +101,33 @@ def _ticking(s: StageFlow, ordered: list[StageEvent]) -> Ticking:
     place = _place(ordered, s)
     if attempt.started is None:
         return Ticking.QUEUE
-    if place.waiting or place.blocked:
-        return Ticking.WAIT
+    if attempt_paused := _paused(ordered, s.stage, attempt.number):
+        return _TICKS[pause_kind(attempt_paused.reason_code)]
+    if place.waiting:
+        return Ticking.APPROVER
+    if place.blocked:
+        return Ticking.SYSTEM
+    if s.stage in GATES:
+        return Ticking.SYSTEM if s.asks else Ticking.APPROVER
     tables = {
         e.table: e.event for e in ordered if e.stage is s.stage and e.table is not None and e.attempt == attempt.number
     }
-    return Ticking.WAIT if tables and Event.STARTED not in tables.values() else Ticking.WORK
+    return Ticking.SYSTEM if tables and Event.STARTED not in tables.values() else Ticking.WORK
+
+
+_TICKS = {
+    Kind.QUEUE: Ticking.QUEUE, Kind.APPROVER: Ticking.APPROVER, Kind.REQUESTER: Ticking.REQUESTER,
+    Kind.SYSTEM: Ticking.SYSTEM,
+}  # fmt: skip
+
+
+def _paused(ordered: list[StageEvent], stage: Stage, attempt: int) -> StageEvent | None:
+    """The pause that holds this attempt now."""
+    held: StageEvent | None = None
+    for e in ordered:
+        if e.stage is stage and e.attempt == attempt and e.event in (Event.PAUSED, Event.RESUMED):
+            held = e if e.event is Event.PAUSED else None
+    return held
 
 
 def _place(ordered: list[StageEvent], s: StageFlow) -> Place:
@@ -173,18 +161,6 @@ def _reason(e: StageEvent) -> str:
     code = e.reason_code
     words = REASONS[ReasonCode(code)][1] if code in set(ReasonCode) else ""
     return ": ".join(filter(None, (words, e.reason))) or "paused"
-
-
-def _roles(flow: RequestFlow) -> dict[str, RoleLine]:
-    found: dict[str, RoleLine] = {}
-    for ask in (a for s in flow.stages for a in s.asks):
-        old = found.get(ask.role, RoleLine(0, 0, 0, 0.0, 0.0))
-        found[ask.role] = RoleLine(
-            old.asked + 1, old.signed + (ask.answer is Event.APPROVED),
-            old.returned + (ask.answer in (Event.RETURNED, Event.REJECTED)),
-            old.wall + ask.wall, old.business + ask.business,
-        )  # fmt: skip
-    return found
 
 
 def causes(flow: RequestFlow, ordered: list[StageEvent]) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from sluice.adapters.ledger import tables as t
-from sluice.insight.packing import pack
+from sluice.insight.packing import FORM, pack
 from sluice.insight.summary import Place, Summary
 from sluice.ledger import Request
 
@@ -32,7 +31,7 @@ class InsightRows:
         query = (
             sa.select(touched.c.request_id)
             .outerjoin(t.request_summary, line.request_id == touched.c.request_id)
-            .where(sa.func.coalesce(line.seq, 0) < touched.c.newest)
+            .where(sa.or_(sa.func.coalesce(line.seq, 0) < touched.c.newest, line.form != FORM))
         )
         return list(self._connection.execute(query).scalars())
 
@@ -56,16 +55,17 @@ class InsightRows:
 
     def summary_rows(self, after: int) -> list[Mapping[str, Any]]:
         line = t.request_summary.c
-        query = sa.select(t.request_summary).where(line.seq > after).order_by(line.seq)
+        query = sa.select(t.request_summary).where(line.seq > after, line.form == FORM).order_by(line.seq)
         return [*self._connection.execute(query).mappings()]
 
 
 def _row(line: Summary) -> dict[str, Any]:
     plain = {c.name: getattr(line, c.name) for c in t.request_summary.columns if hasattr(line, c.name)}
     return plain | {
-        "stages": pack(line.stages),
-        "roles": {name: list(asdict(role).values()) for name, role in line.roles.items()},
-        "causes": dict(line.causes),
+        "form": FORM,
+        "numbers": pack(line),
+        "asked": [ask.role for ask in line.asks],
+        "causes": list(line.causes),
         "places": [_place(p) for p in line.places],
     }
 

@@ -151,10 +151,9 @@ request_summary = Table(
     Column("requested", DateTime(timezone=True), nullable=False),
     Column("started", DateTime(timezone=True)),
     Column("ended", DateTime(timezone=True)),
-    Column("work", Float, nullable=False),
-    Column("off_hours", Float, nullable=False),
-    Column("stages", LargeBinary, nullable=False),
-    Column("roles", JSONB, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("numbers", LargeBinary, nullable=False),
+    Column("asked", JSONB, nullable=False),
     Column("causes", JSONB, nullable=False),
     Column("places", JSONB, nullable=False),
 )
