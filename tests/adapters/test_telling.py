@@ -350,7 +350,7 @@ def test_a_contract_cannot_have_letters_sent_elsewhere(world: World) -> None:
     policy = world.tools.policy()
 
     def to(entry: dict[str, str]) -> list[str | None]:
-        return [r.address for r in of_support(policy, {"support": [entry]})]
+        return [r.address for r in of_support(policy, [entry])]
 
     assert to({"tool": "email", "channel": "x", "url": "mailto:help@example.org"}) == ["help@example.org"]
     assert to({"tool": "Email", "channel": "help@example.org"}) == ["help@example.org"]
@@ -382,6 +382,21 @@ def test_an_incident_is_told_at_once_whatever_the_hour(world: World) -> None:
     assert letter["subject"] == "shop was put back to its last good state"
     assert "https://sluice.example.org/sluice/pages/running/shop" in letter.get_body(("html",)).get_content()
     assert world.hook.bodies[0]["type"] == "sluice.incident.restored"
+
+
+def test_a_running_sources_incident_reaches_its_owner_and_its_support(world: World) -> None:
+    world.now = FRIDAY_NIGHT
+    payload = {
+        "incident": "inc-shop-1", "source": "shop", "severity": "major", "owner": "olga", "text": "Restored to Tuesday.",
+        "reason": "wrong amounts", "eta": None, "consumers": ["bi"], "use_cases": ["Churn"], "link": "/sluice/pages/incidents/inc-shop-1",
+        "channels": [{"tool": "email", "channel": "x", "url": "mailto:help@example.org"}],
+    }  # fmt: skip
+    with world.tools.ledger.transaction() as tx:
+        tx.enqueue("incident.opened", "inc-shop-1/1", payload, world.now)
+    world.tell()
+    assert world.subjects("olga@example.org") == world.subjects("help@example.org") == ["Incident at shop: opened"]
+    assert "Restored to Tuesday." in world.box.letters[0].get_body(("plain",)).get_content()
+    assert world.hook.bodies[0]["type"] == "sluice.incident.opened"
 
 
 def test_secrets_are_found_only_where_they_belong() -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "restore": ("incidents:restore", "Put the last good data of a source back."),
     "incident": ("incidents:incident", "What is wrong with published data, and until when."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
+    "tick": ("tick:tick", "Remind, expire, restart and deliver now, once."),
     "outbox": ("outbox:outbox", "What is still to be told, and what could not be."),
     "ledger": ("ledger:ledger", "Audit the record of decisions."),
 }

@@ -26,6 +26,7 @@ from sluice.policy import Policy
 from sluice.stages import GATES, Clock, Stage
 
 SENDING = "send"
+INCIDENT = "incident."
 TO_REQUESTER = ("decided", "returned", "published", "failed", "expired", "late", "slipped", "ready")
 TO_SUPPORT = ("returned", "published", "failed")
 TO_SIGNERS = ("expired",)
@@ -48,8 +49,23 @@ class Fact:
     @classmethod
     def of(cls, message: Message) -> Fact:
         """`notify.incident.schema` is of the kind `incident`, its detail is `schema`."""
+        if message.kind.startswith(INCIDENT):
+            return cls("incident", message.kind.removeprefix(INCIDENT), _incident(message))
         kind, _, detail = message.kind.partition(".")[2].partition(".")
         return cls(kind, detail, message.payload)
+
+
+def _incident(message: Message) -> dict[str, Any]:
+    """An incident as sluice.running.incidents tells of it, in the terms of a fact. Told at any hour."""
+    told = message.payload
+    what = message.kind.removeprefix(INCIDENT).replace("_", " ")
+    hurt = [*told.get("use_cases", ()), *told.get("consumers", ())]
+    facts = [["Incident", told["incident"]], ["Severity", told["severity"]], ["Owner", told.get("owner")],
+             ["Reason", told.get("reason")], ["Expected to be over", told.get("eta")], ["Affects", ", ".join(hurt)]]  # fmt: skip
+    return {
+        **told, "title": f"Incident at {told['source']}: {what}", "sentences": [told["text"]], "urgent": True,
+        "facts": [[name, value] for name, value in facts if value], "people": [told["owner"]] if told.get("owner") else [],
+    }  # fmt: skip
 
 
 def plan(tx: Transaction, policy: Policy, message: Message, now: datetime, public_url: str) -> Settled:
@@ -96,7 +112,8 @@ def _recipients(policy: Policy, fact: Fact, request: Request | None, missing: tu
     for person in dict.fromkeys([*requester, *fact.told.get("people", ())]):
         told += of_person(policy, person)
     if request is not None and fact.told.get("support", fact.kind in TO_SUPPORT):
-        told += of_support(policy, contract_of(request).document)
+        told += of_support(policy, contract_of(request).document.get("support") or ())
+    told += of_support(policy, fact.told.get("channels") or ())
     return merged([*told, *subscribed(policy, fact.kind)])
 
 
@@ -152,7 +169,7 @@ def _letter(
         "channel": to.channel, "address": to.address, "subject": written.subject, "text": written.text,
         "html": written.html, "link": link, "kind": fact.kind,
         "event": {
-            "type": message.kind.replace("notify.", "sluice.", 1), "id": message.key, "time": fact.told.get("at") or now.isoformat(),
+            "type": f"sluice.{message.kind.removeprefix('notify.')}", "id": message.key, "time": fact.told.get("at") or now.isoformat(),
             "subject": request_id or str(fact.told.get("source", "")), "data": _data(fact, about, link),
         },
     }  # fmt: skip

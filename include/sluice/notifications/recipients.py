@@ -53,13 +53,13 @@ def of_person(policy: Policy, person: str) -> list[Recipient]:
     return [r for channel in personal if (r := _personal(policy, channel, person, ()))]
 
 
-def of_support(policy: Policy, document: Mapping[str, Any]) -> list[Recipient]:
+def of_support(policy: Policy, support: Iterable[Mapping[str, Any]]) -> list[Recipient]:
     """The support channels that a contract names, as far as the policy maps their tools.
 
     The contract gives a room's name or an address, never a URL that is called: those are the policy's.
     """
     found = []
-    for entry in document.get("support") or ():
+    for entry in support:
         name = policy.notifications.support.get(str(entry.get("tool", "")).lower())
         if name is None:
             continue

@@ -50,7 +50,7 @@ class Telling:
 def handlers(tools: Tools, secrets: Secrets) -> dict[str, Handler]:
     """Who delivers which message, by the first word of its kind."""
     telling = Telling(tools, secrets)
-    return {"notify": telling.plan, SENDING: telling.send}
+    return {"notify": telling.plan, "incident": telling.plan, SENDING: telling.send}
 
 
 def deliver_all(tools: Tools, secrets: Secrets, *, seconds: float = 40.0) -> Counter[MessageState]:
