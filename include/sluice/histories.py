@@ -6,7 +6,7 @@ to when, the file's digest, and whether it was measured or only claimed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -33,7 +33,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class PastCase:
-    """One finished case of a history. Seconds; `business` is None when no calendar was given for it."""
+    """One finished case of a history. Seconds; `business` is None when no calendar was given for it.
+
+    `work` is None when the history does not tell work from wait; `spent` is time by what the history calls it.
+    """
 
     id: str
     outcome: str
@@ -44,6 +47,7 @@ class PastCase:
     lead: float
     work: float | None = None
     business: float | None = None
+    spent: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

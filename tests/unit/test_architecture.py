@@ -31,6 +31,8 @@ HOMES = {
     "phonenumbers": {"pii"},
     "faker": {"pii"},
     "holidays": {"policy/calendars.py"},
+    "scipy": {"flow/comparison.py"},
+    "simpy": {"simulation"},
 }
 DOMAIN = [
     "approval",

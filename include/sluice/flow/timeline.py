@@ -254,7 +254,7 @@ def by_calendar(stretch: Stretch, calendar_of: CalendarOf) -> Iterator[Stretch]:
         yield stretch
         return
     here = stretch.begin
-    for begin, end in _union(o for c in calendars for o in c.openings(stretch.begin, stretch.end)):
+    for begin, end in merged(o for c in calendars for o in c.openings(stretch.begin, stretch.end)):
         if begin > here:
             yield replace(stretch, begin=here, end=begin, kind=Kind.OFF_HOURS)
         yield replace(stretch, begin=begin, end=end)
@@ -263,12 +263,12 @@ def by_calendar(stretch: Stretch, calendar_of: CalendarOf) -> Iterator[Stretch]:
         yield replace(stretch, begin=here, kind=Kind.OFF_HOURS)
 
 
-def _union(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+def merged(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
     """Spans without overlap, in order."""
-    merged: list[tuple[datetime, datetime]] = []
+    found: list[tuple[datetime, datetime]] = []
     for begin, end in sorted(spans):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
         else:
-            merged.append((begin, end))
-    return merged
+            found.append((begin, end))
+    return found
