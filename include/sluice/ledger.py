@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from sluice.histories import HistoryStore, Origin
 from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
+from sluice.review.store import ReviewStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 
@@ -101,7 +102,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, Protocol):
+class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

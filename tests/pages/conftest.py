@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import FastAPI, Request
 from pages_site import Site
+from seeding import Stream
 
 from browsers import chromium
 from free_ports import free_ports
@@ -65,3 +67,24 @@ def browser() -> Iterator[Any]:
     """Chromium, once for the session."""
     with chromium() as running:
         yield running
+
+
+@pytest.fixture
+def stream(site: Site, tmp_path: Path) -> Stream:
+    return Stream(site.tools, tmp_path)
+
+
+@pytest.fixture
+def as_user(site: Site, browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page below /sluice/ as a user."""
+    contexts = []
+
+    def open_(user: str, path: str, **context: Any) -> Any:
+        contexts.append(browser.new_context(extra_http_headers={"as": user}, **context))
+        page = contexts[-1].new_page()
+        page.goto(f"{site.url}/{path}")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()

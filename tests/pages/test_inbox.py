@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,27 +12,6 @@ from seeding import Stream
 from sluice.stages import Stage
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stream(site: Site, tmp_path: Path) -> Stream:
-    return Stream(site.tools, tmp_path)
-
-
-@pytest.fixture
-def as_user(site: Site, browser: Any) -> Any:
-    """Opens a page below /sluice/ as a user."""
-    contexts = []
-
-    def open_(user: str, path: str, **context: Any) -> Any:
-        contexts.append(browser.new_context(extra_http_headers={"as": user}, **context))
-        page = contexts[-1].new_page()
-        page.goto(f"{site.url}/{path}")
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
 
 
 def inbox(site: Site, user: str) -> Any:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from sluice.drift import exceeded, in_words
 from sluice.trial_report.pictures import missing, picture
+from sluice.trial_report.values import number, point, share, short, texts
 from sluice.trial_report.words import dialect_words, failed_rules, rejected, verdict
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sluice.stream.trial import Trial
 
 _RESULTS_SHOWN = 2_000
-_MINUTE = len("2013-01-01T10:00")
 
 
 def page(trial: Trial) -> str:
@@ -56,8 +56,8 @@ def _template() -> Template:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    templates.filters |= {"number": _number, "share": _share, "short": _short, "seconds": _seconds, "ticks": _ticks}
-    templates.filters |= {"missing": missing, "picture": picture, "in_words": _texts, "point": _point}
+    templates.filters |= {"number": number, "share": share, "short": short, "seconds": _seconds, "ticks": _ticks}
+    templates.filters |= {"missing": missing, "picture": picture, "in_words": texts, "point": point}
     return templates.get_template("report.html.jinja")
 
 
@@ -69,40 +69,6 @@ def _table(trial: Trial, table: dict[str, Any]) -> dict[str, Any]:
     described = trial.contract.table(table["name"]).description
     return {**table, "seconds": seconds, "described": described, "written": dialect_words(table["dialect"]),
             "others": sorted(table["dialect"].get("files", ())), "error": table.get("error")}  # fmt: skip
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:,.6g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _texts(column: dict[str, Any]) -> str:
-    """What texts are like: their forms, or what most of them are, or the first and the last of them."""
-    if column["patterns"] and not column["top"]:
-        return "like " + ", ".join(f"{p['pattern']} ({p['share']:.0%})" for p in column["patterns"])
-    if column["top"]:
-        shown = [f"{_short(t['value'], 24)} ({t['count']:,})" for t in column["top"][:4]]
-        return ", ".join([*shown, f"and {column['distinct'] - 4:,} more"] if column["distinct"] > 4 else shown)
-    return f"{_short(column['min'], 30)} to {_short(column['max'], 30)}" if column["min"] is not None else ""
-
-
-def _point(value: Any) -> str:
-    """A number, or a day and time to the minute, for a narrow column."""
-    if isinstance(value, str) and len(value) > _MINUTE and value[10] == "T":
-        return value[:_MINUTE].replace("T", " ")
-    return _short(value, 26)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.3g} %" if whole and part else ""
-
-
-def _short(value: Any, length: int = 60) -> str:
-    text = _number(value)
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _ticks(text: str) -> Markup:

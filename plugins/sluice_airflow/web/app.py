@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from sluice.errors import RefusedError, SluiceError, TransientError
-from sluice_airflow.web import documents, inbox, lists, requests  # noqa: F401 - pages enter themselves
+from sluice_airflow.web import documents, evidence, inbox, lists, requests  # noqa: F401 - pages enter themselves
 from sluice_airflow.web.access import readers
 from sluice_airflow.web.pages import error_page, is_page, pages, static
 

@@ -19,6 +19,7 @@ from sluice.adapters.ledger import tables as t
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
+from sluice.adapters.ledger.review import ReviewRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, decision_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
@@ -82,7 +83,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows):
+class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRows):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

@@ -30,13 +30,13 @@ async function send(address, body) {
   if (answer.status === 401) throw new Error("You are not logged in any more. Log in to Airflow, then try again.");
   if (!answer.ok) {
     const words = [said.message || said.detail || `The server answered ${answer.status}.`, said.mend].filter(Boolean);
-    throw new Error(words.join(" "));
+    throw Object.assign(new Error(words.join(" ")), { code: said.code });
   }
   return said;
 }
 
 // <form data-post="ADDRESS" data-done="WORDS">: its fields become a JSON object; the pressed button's name and
-// value are part of it. A button with data-comment needs the field `comment`; data-confirm asks once more.
+// value are part of it. Where the evidence changed meanwhile, data-stale is the page that says how. A button with data-comment needs the field `comment`; data-confirm asks once more.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.dataset.post) return;
@@ -64,6 +64,10 @@ document.addEventListener("submit", async (event) => {
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true }));
     window.setTimeout(() => window.location.reload(), 900);
   } catch (error) {
+    if (error.code === "STALE_EVIDENCE" && form.dataset.stale) {
+      window.location.assign(form.dataset.stale);
+      return;
+    }
     tell("bad", error.message);
     buttons.forEach((b) => { b.disabled = false; });
   }
