@@ -10,7 +10,8 @@ EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editabl
 COMPILE_GROUP := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-TEST_ORDER := tests/unit tests/adapters tests/pages tests/stack tests/dags tests/e2e
+# The fast tests first. Adapters and pages have services of their own and share the cores; a stack needs them alone.
+ALONE := tests/stack tests/dags tests/e2e
 
 # Rows of the measured data: 1M (five minutes), 10M, 50M.
 ROWS ?= 1M
@@ -36,7 +37,9 @@ doctor: setup ## Check the local stack
 	@$(BIN)/sluice doctor
 
 test: $(VENV)/.ready-dev ## Set up and pass all tests, the fast ones first
-	@$(BIN)/python -m pytest $(TEST_ORDER)
+	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/adapters tests/pages
+	@$(BIN)/python -m pytest -q $(ALONE)
 
 test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
 	@$(BIN)/python -m pytest -q tests/unit
