@@ -35,6 +35,7 @@ def services() -> Iterator[Settings]:
         aws.start(settings)
         postgres.start(settings)
         postgres.wait(settings)
+        _forgetful(settings)
         aws.wait(settings)
         yield settings
     finally:
@@ -67,6 +68,17 @@ def ledger_url(services: Settings, ledger_template: str) -> Iterator[str]:
     url = services.database_url(name)
     yield url
     forget_connections(url)
+
+
+def _forgetful(settings: Settings) -> None:
+    """Write to memory, not to the disk: what a test keeps need not outlive the machine, and others use the disk too."""
+    import psycopg
+
+    url = settings.database_url("ledger").replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for option in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {option} = off")  # type: ignore[arg-type]
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _create_database(services: Settings, name: str, more: str = "") -> None:
