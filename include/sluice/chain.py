@@ -1,48 +1,111 @@
-"""The hash chain over decisions: an edited, removed or reordered decision breaks every link after it."""
+"""Hash chains over decisions, delegations and policies: an edited, removed or reordered entry breaks every link after it.
+
+A chain cannot show that its newest entries were cut off: for that its head is anchored in the lake beside the
+evidence (sluice.stream.anchor), and the stage clock tells of every decision too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
 from sluice.contract.model import digest_of
-from sluice.ledger import Decision, Transaction
-from sluice.stages import Event
+from sluice.governance import Delegation, PolicyVersion
+from sluice.ledger import Decision, Request, Transaction, Verdict
+from sluice.stages import Event, Stage, StageEvent
 
 GENESIS = "0" * 64
+_LATER = ("carries", "back_to", "on_behalf_of", "delegation", "policy_digest")
+"""Fields that decisions did not have at first: left out of the hash where they are empty."""
+TOLD = {
+    Verdict.APPROVE: Event.APPROVED,
+    Verdict.CARRY: Event.APPROVED,
+    Verdict.REJECT: Event.REJECTED,
+    Verdict.RETURN: Event.RETURNED,
+    Verdict.REVOKE: Event.CANCELLED,
+}
+"""How the stage clock tells of a decision."""
 
 
-def decision_hash(decision: Decision) -> str:
+def link_hash(link: Decision | Delegation | PolicyVersion) -> str:
     """SHA-256 over the canonical JSON of every field but `hash` itself."""
-    fields = asdict(decision)
+    fields: dict[str, Any] = asdict(link)
     del fields["hash"]
-    fields["at"] = decision.at.astimezone(UTC).isoformat(timespec="microseconds")
-    return digest_of(fields)
+    for name in _LATER if isinstance(link, Decision) else ():
+        if fields[name] is None:
+            del fields[name]
+    return digest_of({k: _text(v) if isinstance(v, datetime) else v for k, v in fields.items()})
 
 
-def broken_link(decisions: Iterable[Decision]) -> str | None:
-    """What is wrong with the chain, naming the decision; None when it is whole. `decisions` in order of seq."""
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def broken_link(links: Iterable[Decision | Delegation | PolicyVersion], noun: str = "decision") -> str | None:
+    """What is wrong with the chain, naming the entry; None when it is whole. `links` in order of seq."""
     previous, expected = GENESIS, 1
+    for link in links:
+        if link.seq != expected:
+            return f"{noun} {expected} is missing"
+        if link.previous_hash != previous:
+            return f"{noun} {link.seq} does not follow {noun} {link.seq - 1}"
+        if link_hash(link) != link.hash:
+            return f"{noun} {link.seq} was changed after it was recorded"
+        previous, expected = link.hash, expected + 1
+    return None
+
+
+def broken_near(tx: Transaction, decisions: Sequence[Decision]) -> str | None:
+    """The same for some decisions and the ones before them: what a request rests on, however long the chain is."""
+    before = {d.seq: d.hash for d in tx.decisions_numbered([d.seq - 1 for d in decisions])}
     for decision in decisions:
-        if decision.seq != expected:
-            return f"decision {expected} is missing"
-        if decision.previous_hash != previous:
-            return f"decision {decision.seq} does not follow decision {decision.seq - 1}"
-        if decision_hash(decision) != decision.hash:
+        if link_hash(decision) != decision.hash:
             return f"decision {decision.seq} was changed after it was recorded"
-        previous, expected = decision.hash, expected + 1
+        if decision.previous_hash != (GENESIS if decision.seq == 1 else before.get(decision.seq - 1)):
+            return f"decision {decision.seq} does not follow decision {decision.seq - 1}"
     return None
 
 
 def broken_record(tx: Transaction) -> str | None:
-    """What is wrong with the record of decisions: its chain, or a decision that only the stage clock remembers."""
-    if problem := broken_link(tx.decisions()):
+    """What is wrong with the record: a chain, or where decisions, stage clock, requests and policies disagree."""
+    chains = (
+        broken_link(tx.decisions()),
+        broken_link(tx.delegations(), "delegation"),
+        broken_link(tx.policy_versions(), "policy version"),
+    )
+    if problem := next(filter(None, chains), None):
         return problem
-    verdicts = (Event.APPROVED, Event.REJECTED, Event.RETURNED)
-    for request in tx.requests():
-        told = sum(e.event in verdicts and e.role is not None for e in tx.events(request.id))
-        kept = len(tx.decisions(request.id))
-        if told != kept:
-            return f"{request.id} has {kept} decisions, its stage clock tells of {told}"
+    if problem := next((p for v in tx.policy_versions() if (p := _wrong_policy(v))), None):
+        return problem
+    return next((p for request in tx.requests() if (p := _disagreement(tx, request))), None)
+
+
+def _wrong_policy(version: PolicyVersion) -> str | None:
+    return None if digest_of(json.loads(version.content)) == version.digest else f"policy version {version.seq} is not what its digest says"  # fmt: skip
+
+
+def _disagreement(tx: Transaction, request: Request) -> str | None:
+    events, decisions = tx.events(request.id), tx.decisions(request.id)
+    asked = next((e for e in events if e.event is Event.REQUESTED), None)
+    if asked is not None and (asked.actor, asked.digest) != (request.requester, request.contract_digest):
+        return f"{request.id} says that {request.requester} asked for it, its stage clock tells of {asked.actor}"
+    kept: Counter[tuple[Any, ...]] = Counter(
+        (d.gate, TOLD[d.verdict], d.role, d.actor, d.evidence_digest) for d in decisions
+    )
+    told: Counter[tuple[Any, ...]] = Counter(
+        _told(e) for e in events if e.event in TOLD.values() and e.role is not None
+    )
+    if kept.total() != told.total():
+        return f"{request.id} has {kept.total()} decisions, its stage clock tells of {told.total()}"
+    if kept != told:
+        (gate, event, role, actor, _), _count = next(iter((told - kept).items()))
+        return f"{request.id}: the stage clock tells that {actor} ({role}) {event} at {gate}, which no decision says"
     return None
+
+
+def _told(event: StageEvent) -> tuple[Stage, Event, str | None, str | None, str | None]:
+    return (event.stage, event.event, event.role, event.actor, event.digest)

@@ -61,15 +61,29 @@ class ChecksFailedError(TerminalError):
 
 
 class RefusedError(TerminalError):
-    """A rule of governance says no; `status` is the HTTP status that says the same."""
+    """A rule of governance says no; `status` is the HTTP status that says the same, `details` are for machines."""
 
-    def __init__(self, code: str, message: str, *, status: int, where: str = "", mend: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int,
+        where: str = "",
+        mend: str = "",
+        details: dict[str, object] | None = None,
+    ) -> None:
         super().__init__(code, message, where=where, mend=mend)
         self.status = status
+        self.details = details or {}
 
 
 class NotApprovedError(TerminalError):
     """Something needs recorded approvals that the ledger does not hold."""
+
+
+class SentBackError(TerminalError):
+    """The work was overtaken: people sent the request back, or took an approval back. It is done again later."""
 
 
 class ConflictError(TerminalError):

@@ -7,15 +7,16 @@ from typing import Any
 
 from sluice import cost, data_docs
 from sluice.contract.model import ANY_PII, Contract, Table, digest_of
+from sluice.evidence_parts import part_digests
 from sluice.lake import Manifest
 from sluice.ledger import Request
-from sluice.policy import Policy
+from sluice.policy import Asked, Policy, facts_of
 from sluice.stages import Stage
 
 ROWS = ("rows_read", "rows_staged", "rows_quarantined", "rows_dropped")
 
 
-def admission_pack(contract: Contract, request: Request, probe: Mapping[str, Any]) -> dict[str, Any]:
+def admission_pack(contract: Contract, policy: Policy, request: Request, probe: Mapping[str, Any]) -> dict[str, Any]:
     """What is known before any data moves. `probe`: what the request stage saw of the source, by table."""
     pack = {
         "source": contract.id,
@@ -23,10 +24,10 @@ def admission_pack(contract: Contract, request: Request, probe: Mapping[str, Any
         "contract": _plain_words(contract),
         "tier": request.tier,
         "tier_reasons": list(request.tier_reasons),
-        "signatures": list(request.signatures[Stage.ADMISSION]),
+        **_asked(policy.asked(Stage.ADMISSION, request.tier)),
         "probe": dict(probe),
     }
-    return {**pack, "evidence_digest": digest_of(pack)}
+    return _bound(contract, pack)
 
 
 def publication_pack(
@@ -35,19 +36,18 @@ def publication_pack(
     manifests: Mapping[str, Mapping[str, Any]],
     profiles: Mapping[str, Mapping[str, Any]],
     checks: Mapping[str, Mapping[str, Any]],
-    promised: tuple[str, ...] = (),
+    promised: str = "",
     errors: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    owner_known: bool = False,
 ) -> dict[str, Any]:
     """What was found, table by table; the format is shared/DESIGN.md's evidence.json.
 
-    `promised` are the roles named when the request was made; a tier raised by the evidence adds to them and
-    never takes away. `errors` tells, by table, what kept a stage from finishing: only a trial goes on without it.
+    `promised` is the tier when the request was made: the evidence can raise it and never lowers it. `errors` tells, by table, what kept a stage from finishing: only a trial goes on without it.
     Its digest depends on content alone, so landing the same data again gives the same digest.
     """
     errors = errors or {}
     pii = _pii(contract, profiles)
-    tier, reasons = policy.tier(contract, tuple(pii["undeclared"]))
-    required = policy.required(Stage.PUBLICATION, tier)
     read = {name: Manifest.from_dict(dict(m)) for name, m in manifests.items()}
     staged = [f for m in read.values() for f in m.staged]
     landed = [f for m in read.values() for f in m.sources]
@@ -57,13 +57,26 @@ def publication_pack(
         for name, report in checks.items()
         for r in report["results"]
     ]
+    estimated = cost.estimate(
+        sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)
+    )
+    rows = sum(m.rows_read for m in read.values())
+    aside = sum(m.rows_quarantined + m.rows_dropped for m in read.values())
+    facts = facts_of(
+        contract, owner_known=owner_known, pii_undeclared=tuple(pii["undeclared"]), bytes=sum(f.size for f in landed),
+        rows=rows, quarantined=aside / rows if rows else 0.0, monthly_usd=estimated["monthly_usd"],
+    )  # fmt: skip
+    assessed = policy.assess(facts)
+    tier, reasons = policy.tiers.heavier(promised or assessed.tier, assessed.tier), list(assessed.reasons)
+    if tier != assessed.tier:
+        reasons.append(f"when it was asked for, the request was in the tier {tier}: it stays there")
     pack = {
         "source": contract.id,
         "contract_digest": contract.digest,
         "contract": _plain_words(contract),
         "tier": tier,
-        "tier_reasons": list(reasons),
-        "signatures": list(dict.fromkeys((*promised, *required))),
+        "tier_reasons": reasons,
+        **_asked((*policy.asked(Stage.PUBLICATION, tier), *policy.asked(Stage.PUBLICATION, promised or tier))),
         "pii": pii,
         "tables": [_table(t, read.get(t.name), profiles.get(t.name), errors.get(t.name)) for t in contract.tables],
         "quality": {
@@ -76,11 +89,28 @@ def publication_pack(
             "results": results,
             "data_docs": data_docs.kept(checks),
         },
-        "cost": cost.estimate(
-            sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)
-        ),
+        "cost": estimated,
     }
-    return {**pack, "evidence_digest": digest_of(pack)}
+    return _bound(contract, pack)
+
+
+def _bound(contract: Contract, pack: dict[str, Any]) -> dict[str, Any]:
+    """The pack with the digests of its parts, and the one that a decision names."""
+    whole = {**pack, "parts": part_digests(contract, pack)}
+    return {**whole, "evidence_digest": digest_of(whole)}
+
+
+def _asked(asked: tuple[Asked, ...]) -> dict[str, Any]:
+    """Who signs: the roles, and of each how many people, or why the policy itself signs."""
+    by_role: dict[str, Asked] = {}
+    for a in asked:
+        by_role.setdefault(a.role, a)
+    return {
+        "signatures": list(by_role),
+        "asked": [
+            {"role": a.role, "signatures": a.signatures, "pre_approved": a.pre_approved} for a in by_role.values()
+        ],
+    }
 
 
 def table_rows(manifest: Mapping[str, Any]) -> dict[str, int]:

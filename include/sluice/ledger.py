@@ -6,12 +6,14 @@ together or not at all, and transactions that write follow one another, so seque
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sluice.governance import GovernanceStore
 from sluice.histories import HistoryStore, Origin
 from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
@@ -27,6 +29,8 @@ class RequestState(StrEnum):
     PUBLISHED = "published"
     REJECTED = "rejected"
     RETURNED = "returned"
+    EXPIRED = "expired"
+    """A signature went unanswered too long."""
     FAILED = "failed"
     LOST = "lost"
     """It was published, but the lake no longer has it (the embedded lake forgets at a restart)."""
@@ -34,7 +38,12 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """An onboarding request. `signatures` is what was promised when it was made: gate → roles."""
+    """An onboarding request. `signatures` is what was promised when it was made: gate → roles.
+
+    `policy_digest` names the policy it was promised, which is kept in the ledger. One that was returned to its
+    requester, or expired, and asked again `continues` the earlier one: `requested_at` is when the first of them was
+    asked (the clock never stops), `renewed_at` when this one was.
+    """
 
     id: str
     source: str
@@ -61,19 +70,32 @@ class Request:
     closed_at: datetime | None = None
     origin: str = Origin.LIVE.value
     """A sluice.histories.Origin; whatever shows a simulated request says that it is."""
+    owner: str = ""
+    """Who owns the source, as the contract says."""
+    continues: str | None = None
+    renewed_at: datetime | None = None
 
 
 class Verdict(StrEnum):
-    """What a person can decide at a gate."""
+    """What can be decided at a gate. All but CARRY are for people."""
 
     APPROVE = "approve"
     REJECT = "reject"
     RETURN = "return"
+    REVOKE = "revoke"
+    """Takes back one's own approval."""
+    CARRY = "carry"
+    """An approval stays good on new evidence, because the parts it depends on are the same."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A role's recorded decision. `hash` covers every other field and the previous decision's hash."""
+    """A role's recorded decision. `hash` covers every other field and the previous decision's hash.
+
+    `carries` is the number of the approval that a CARRY or REVOKE is about; `back_to` the stage of a RETURN;
+    `on_behalf_of` and `delegation` say for whom a delegate signed; `policy_digest` is the policy in force, which
+    said who may sign.
+    """
 
     seq: int
     request_id: str
@@ -86,6 +108,11 @@ class Decision:
     at: datetime
     previous_hash: str
     hash: str
+    carries: int | None = None
+    back_to: str | None = None
+    on_behalf_of: str | None = None
+    delegation: int | None = None
+    policy_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +129,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewStore, Protocol):
+class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewStore, GovernanceStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:
@@ -111,7 +138,10 @@ class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewS
     def requests(
         self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
     ) -> list[Request]:
-        """Requests, oldest first; of one source, one contract digest, one state."""
+        """Requests, in the order in which they were asked; of one source, one contract digest, one state."""
+
+    def request_of_run(self, run_id: str) -> Request | None:
+        """The request that this DAG run carries, or None."""
 
     def add_request(self, request: Request) -> None:
         """Record a new request. Raises ConflictError (REQUEST_EXISTS) if the same contract is open or published."""
@@ -124,6 +154,9 @@ class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewS
 
     def newest_event(self) -> int:
         """The number of the newest event of all requests; 0 when there is none."""
+
+    def moved_since(self, seq: int) -> dict[str, int]:
+        """Requests with events after this number, each with its newest event's number."""
 
     def append(
         self,
@@ -155,11 +188,20 @@ class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewS
         comment: str,
         digest: str,
         now: datetime,
+        *,
+        carries: int | None = None,
+        back_to: str | None = None,
+        on_behalf_of: str | None = None,
+        delegation: int | None = None,
+        policy_digest: str | None = None,
     ) -> Decision:
         """Append a decision to the chain."""
 
-    def artifacts(self, request_id: str) -> list[Artifact]:
-        """The newest artifact of each stage and table."""
+    def decisions_numbered(self, numbers: Collection[int]) -> list[Decision]:
+        """The decisions with these numbers, in order."""
+
+    def artifacts(self, request_id: str, *, stage: Stage | None = None) -> list[Artifact]:
+        """The newest artifact of each stage and table; of one stage alone when it is given."""
 
     def add_artifact(self, request_id: str, artifact: Artifact, now: datetime) -> None:
         """Record what a stage found."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
-from sluice.errors import BadInputError, ConflictError, NotApprovedError, TerminalError
+from sluice.errors import BadInputError, ConflictError, NotApprovedError, SentBackError, TerminalError
 from sluice.ledger import Artifact, Request, RequestState, Transaction
-from sluice.policy import Policy
+from sluice.policy import Policy, facts_of
 from sluice.stages import GATES, PREDECESSORS, Clock, Event, Stage, successors
 
 PRIORITIES = ("expedite", "standard", "low")
@@ -66,8 +66,12 @@ def open_request(
     requested_at: datetime,
     started_at: datetime,
     now: datetime,
+    source_bytes: int | None = None,
 ) -> Request:
     """Record the request and complete its first stage; the same run asking again gets the same request.
+
+    It keeps the policy it is promised. When the source's newest request was returned or expired, this one continues
+    it: its clock goes on. `source_bytes` is what the probe saw.
 
     Raises ConflictError (REQUEST_EXISTS) when another run holds this contract, BadInputError for a retired one.
     """
@@ -86,7 +90,10 @@ def open_request(
                             mend=f"Only {', '.join(REQUESTABLE)} contracts can be onboarded.")  # fmt: skip
     if ask.priority not in PRIORITIES:
         raise BadInputError("PRIORITY", f"priority {ask.priority!r}", mend=f"Use one of {', '.join(PRIORITIES)}.")
-    tier, reasons = policy.tier(contract)
+    known = tx.owner_published(contract.owner)
+    assessed = policy.assess(facts_of(contract, owner_known=known, bytes=source_bytes))
+    before = continued(tx, contract.id)
+    tx.add_policy_version(policy.digest, policy.content, now)
     request = Request(
         id=run_id if is_id_for(contract, run_id) else _free_id(contract, attempt, {r.id for r in earlier}),
         source=contract.id,
@@ -102,18 +109,41 @@ def open_request(
         priority=ask.priority,
         comment=ask.comment,
         tables=tuple(t.name for t in contract.tables),
-        tier=tier,
-        tier_reasons=reasons,
-        signatures={gate: list(policy.required(gate, tier)) for gate in GATES},
+        tier=assessed.tier,
+        tier_reasons=assessed.reasons,
+        signatures={gate: list(policy.required(gate, assessed.tier)) for gate in GATES},
         policy_digest=policy.digest,
-        requested_at=requested_at,
+        requested_at=before.requested_at if before else requested_at,
+        owner=contract.owner,
+        continues=before.id if before else None,
+        renewed_at=requested_at if before else None,
     )
     tx.add_request(request)
-    tx.append(request.id, Stage.REQUEST, 1, Event.REQUESTED, requested_at, actor=ask.requester, digest=contract.digest)
-    tx.append(request.id, Stage.REQUEST, 1, Event.READY, requested_at)
-    tx.append(request.id, Stage.REQUEST, 1, Event.STARTED, started_at)
+    _first_events(tx, request, before, requested_at, started_at)
     finish_stage(tx, request, Stage.REQUEST, now)
     return request
+
+
+def continued(tx: Transaction, source: str) -> Request | None:
+    """The request that the next one of this source continues: its newest, if it was returned or expired."""
+    earlier = tx.requests(source=source)
+    newest = earlier[-1] if earlier else None
+    return newest if newest and newest.state in (RequestState.RETURNED, RequestState.EXPIRED) else None
+
+
+def _first_events(
+    tx: Transaction, request: Request, before: Request | None, asked_at: datetime, started_at: datetime
+) -> None:
+    """The clock begins when the first of the requests was asked; each that continues another is a further attempt."""
+    attempt, waited, why = 1, asked_at, None
+    if before is not None:
+        attempt = Clock(tx.events(before.id)).attempt(Stage.REQUEST) + 1
+        waited = before.closed_at or asked_at
+        why = f"continues {before.id}: {before.state_reason}"
+    tx.append(request.id, Stage.REQUEST, attempt, Event.REQUESTED, request.requested_at, actor=request.requester,
+              digest=request.contract_digest, reason=why)  # fmt: skip
+    tx.append(request.id, Stage.REQUEST, attempt, Event.READY, waited, reason=why)
+    tx.append(request.id, Stage.REQUEST, attempt, Event.STARTED, started_at)
 
 
 def contract_of(request: Request) -> Contract:
@@ -155,8 +185,15 @@ def begin(tx: Transaction, request_id: str, stage: Stage, now: datetime, *, tabl
 
 
 def require_ready(clock: Clock, request_id: str, stage: Stage) -> None:
-    """Raises NotApprovedError (STAGE_NOT_READY) while an earlier stage is not complete in the ledger."""
+    """Raises NotApprovedError (STAGE_NOT_READY) while an earlier stage is not complete in the ledger.
+
+    SentBackError (SENT_BACK) when it was complete, and people then sent the request back.
+    """
     missing = [before for before in PREDECESSORS[stage] if not clock.completed(before)]
+    back = clock.sent_back() if missing else None
+    if back is not None:
+        raise SentBackError("SENT_BACK", f"{stage} must wait: {back.reason}", where=request_id,
+                            mend="Nothing to do: it is done again when its turn comes.")  # fmt: skip
     if missing:
         raise NotApprovedError(
             "STAGE_NOT_READY", f"{stage} cannot start: {' and '.join(missing)} is not complete in the ledger",
@@ -223,4 +260,4 @@ def fail(
 
 def found(tx: Transaction, request: Request, stage: Stage) -> Mapping[str, dict[str, Any]]:
     """What a stage found, by table ("" for what is of no table)."""
-    return {a.table or "": a.content for a in tx.artifacts(request.id) if a.stage is stage}
+    return {a.table or "": a.content for a in tx.artifacts(request.id, stage=stage)}

@@ -79,6 +79,7 @@ def request_line(request: Request) -> dict[str, Any]:
         "run_id": request.run_id,
         "reason": request.state_reason,
         "requested_at": request.requested_at.isoformat(),
+        "continues": request.continues,
         "closed_at": request.closed_at.isoformat() if request.closed_at else None,
     }
 
@@ -86,14 +87,21 @@ def request_line(request: Request) -> dict[str, Any]:
 def _gate(tx: Transaction, request: Request, gate: Stage, clock: Clock) -> dict[str, Any]:
     standing = gate_standing(tx, request, gate)
     return {
-        "open": clock.started(gate) and not clock.completed(gate),
+        "open": clock.is_open(gate),
         "satisfied": standing.satisfied,
         "required": list(standing.required),
         "missing": list(standing.missing),
+        "groups": [
+            {"role": g.role, "signatures": g.asked.signatures, "missing": g.missing, "pre_approved": g.asked.pre_approved,
+             "signed_by": [s.decision.actor for s in g.signatures], "carried": [s.decision.actor for s in g.signatures if s.carried]}
+            for g in standing.groups
+        ],
+        "vetoes": list(standing.vetoes),
         "evidence_digest": standing.evidence_digest,
         "decisions": [
-            {"role": d.role, "verdict": d.verdict.value, "by": d.actor, "comment": d.comment, "at": d.at.isoformat(),
-             "counts": d in standing.signed or d == standing.against}
+            {"seq": d.seq, "role": d.role, "verdict": d.verdict.value, "by": d.actor, "comment": d.comment, "at": d.at.isoformat(),
+             "counts": d in standing.signed or d == standing.against, "back_to": d.back_to, "on_behalf_of": d.on_behalf_of,
+             "carries": d.carries}
             for d in tx.decisions(request.id) if d.gate is gate
         ],
     }  # fmt: skip

@@ -113,9 +113,22 @@ class Clock:
                 return False
         return True
 
+    def is_open(self, gate: Stage) -> bool:
+        """Whether people are asked at the gate now."""
+        return self.started(gate) and not self.completed(gate) and all(self.completed(b) for b in PREDECESSORS[gate])
+
+    def sent_back(self) -> StageEvent | None:
+        """The newest event by which somebody sent the request back to a stage that is not complete again, if any."""
+        back = [e for e in self.events if e.event is Event.READY and e.actor is not None]
+        return next((e for e in reversed(back) if not self.completed(e.stage)), None)
+
     def tables_done(self, stage: Stage) -> set[str]:
-        """Tables whose share of the stage is complete, and no earlier stage was done again since."""
-        since = max((e.seq for before in PREDECESSORS[stage] if (e := self.last(before, Event.COMPLETED))), default=0)
+        """Tables whose share of the stage is complete, and since then no earlier stage was done again, and nobody
+        sent the request back to this one.
+        """
+        voiding = [e for before in PREDECESSORS[stage] if (e := self.last(before, Event.COMPLETED))]
+        voiding += [e for e in self.events if e.stage is stage and e.event is Event.READY and e.actor is not None]
+        since = max((e.seq for e in voiding), default=0)
         newest = {e.table: e for e in self.events if e.stage is stage and e.table is not None}
         return {t for t, e in newest.items() if e.event is Event.COMPLETED and e.seq > since}
 

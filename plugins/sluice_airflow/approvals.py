@@ -18,7 +18,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from sluice.errors import TerminalError, TransientError
 from sluice.stages import Stage
-from sluice.stream.gate import signature_given
+from sluice.stream.gate import settled
 from sluice.stream.tools import connect
 
 QUIET_SECONDS = 10.0
@@ -41,7 +41,7 @@ class ApprovalSensor(BaseSensorOperator):
         """Ask the ledger; park until it may have changed. Returns who signed."""
         context["role"] = self.role
         try:
-            signed_by = signature_given(connect(), self.request_id, Stage(self.gate), self.role)
+            signed_by = settled(connect().ledger, self.request_id, Stage(self.gate), self.role)
         except TerminalError as error:
             raise AirflowFailException(str(error)) from error
         if signed_by is None:
@@ -86,7 +86,7 @@ class ApprovalTrigger(BaseTrigger):
 
     def _settled(self) -> bool:
         try:
-            return signature_given(connect(), self.request_id, Stage(self.gate), self.role) is not None
+            return settled(connect().ledger, self.request_id, Stage(self.gate), self.role) is not None
         except TransientError:
             return False
         except TerminalError:

@@ -59,8 +59,7 @@ def requested(tx: Transaction, policy: Policy, *, run_id: str = "run-1", contrac
 
 
 def asked(tx: Transaction, request: Request, gate: Stage, digest: str = "e" * 64) -> str:
-    roles = tuple(request.signatures[gate])
-    open_gate(tx, request.id, gate, Artifact(gate, None, digest, {"signatures": list(roles)}), roles, NOW)
+    open_gate(tx, request.id, gate, Artifact(gate, None, digest, {}), NOW)
     return digest
 
 

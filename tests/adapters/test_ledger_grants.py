@@ -37,7 +37,7 @@ schema: [{name: orders, properties: [{name: id, logicalType: integer, classifica
 ADD = {"SELECT", "INSERT"}
 GRANTED = {
     "request": ADD, "stage_event": ADD, "decision": ADD, "artifact": ADD, "alembic_version": {"SELECT"},
-    "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD,
+    "policy_version": ADD, "delegation": ADD, "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD,
     "source_record": ADD,
     "request_summary": ADD | {"UPDATE"},
 }  # fmt: skip
@@ -91,9 +91,8 @@ def test_the_application_can_do_its_work(app_url: str) -> None:
     with ledger.transaction() as tx:
         request = open_request(tx, read_contract(CONTRACT), Ask(requester="remy"), policy,
                                run_id="run-1", requested_at=NOW, started_at=NOW, now=NOW)  # fmt: skip
-        roles = tuple(request.signatures[Stage.ADMISSION])
-        pack = Artifact(Stage.ADMISSION, None, "e" * 64, {"signatures": list(roles)})
-        open_gate(tx, request.id, Stage.ADMISSION, pack, roles, NOW)
+        pack = Artifact(Stage.ADMISSION, None, "e" * 64, {})
+        open_gate(tx, request.id, Stage.ADMISSION, pack, NOW)
     for role, actor, verdict in (("business", "bea", Verdict.APPROVE), ("security", "sara", Verdict.REJECT)):
         with ledger.transaction() as tx:
             decide(tx, policy, Choice(request.id, Stage.ADMISSION, role, verdict, actor, "Because", "e" * 64), NOW)
@@ -138,6 +137,10 @@ def test_of_a_request_only_its_end_can_be_written(as_app: psycopg.Connection) ->
         "DELETE FROM sluice.artifact",
         "UPDATE sluice.request SET requester = 'somebody else'",
         "DELETE FROM sluice.request",
+        "UPDATE sluice.policy_version SET content = '{}'",
+        "DELETE FROM sluice.policy_version",
+        "UPDATE sluice.delegation SET ends = now()",
+        "DELETE FROM sluice.delegation",
         "UPDATE sluice.outbox SET payload = '{}'",
         "DELETE FROM sluice.outbox",
         "UPDATE sluice.baseline SET obtained = 'measured'",

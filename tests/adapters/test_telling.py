@@ -69,10 +69,8 @@ class World:
         return open_request(tx, read_contract(CONTRACT), Ask(**({"requester": "remy"} | ask)), self.tools.policy(),
                             run_id="run-1", requested_at=self.now, started_at=self.now, now=self.now)  # fmt: skip
 
-    def asked(self, tx: Transaction, request: Request, digest: str = "e" * 64, roles: tuple[str, ...] = ()) -> None:
-        wanted = roles or tuple(request.signatures[Stage.ADMISSION])
-        open_gate(tx, request.id, Stage.ADMISSION, Artifact(Stage.ADMISSION, None, digest, {"signatures": list(wanted)}),
-                  wanted, self.now)  # fmt: skip
+    def asked(self, tx: Transaction, request: Request, digest: str = "e" * 64) -> None:
+        open_gate(tx, request.id, Stage.ADMISSION, Artifact(Stage.ADMISSION, None, digest, {}), self.now)
 
     def decided(self, request: Request, role: str, verdict: Verdict = Verdict.APPROVE, comment: str = "") -> None:
         with self.tools.ledger.transaction() as tx:

@@ -1,12 +1,13 @@
 """The policy: what it says, and how it refuses a file that would let something through."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sluice.contract.reading import read_contract
 from sluice.errors import BadInputError
-from sluice.policy import TIERS, load_policy
+from sluice.policy import TIERS, Facts, facts_of, load_policy
 from sluice.stages import GATES
 
 OURS = Path(__file__).parents[2] / "include" / "policy.yaml"
@@ -19,6 +20,10 @@ status: active
 servers: [{server: files, type: local, path: shop, format: csv}]
 schema: [{name: t, properties: [{name: a, logicalType: string, classification: CLASS}]}]
 """
+
+
+def facts(classification: str, **known: Any) -> Facts:
+    return facts_of(read_contract(CONTRACT.replace("CLASS", classification)), **known)
 
 
 def test_our_policy_asks_the_five_roles_and_each_has_somebody() -> None:
@@ -36,17 +41,17 @@ def test_our_policy_asks_the_five_roles_and_each_has_somebody() -> None:
     [("public", "low"), ("internal", "standard"), ("confidential", "high"), ("restricted", "high")],
 )
 def test_the_tier_follows_the_most_sensitive_column(classification: str, tier: str) -> None:
-    found, reasons = load_policy(OURS).tier(read_contract(CONTRACT.replace("CLASS", classification)))
-    assert found == tier
-    assert classification in reasons[0]
+    found = load_policy(OURS).assess(facts(classification))
+    assert found.tier == tier
+    assert classification in found.reasons[0]
 
 
 def test_personal_data_nobody_declared_raises_the_tier_and_never_lowers_it() -> None:
     policy = load_policy(OURS)
-    found, reasons = policy.tier(read_contract(CONTRACT.replace("CLASS", "public")), ("t.a (email)",))
-    assert found == "high"
-    assert "t.a (email)" in reasons[1]
-    assert policy.tier(read_contract(CONTRACT.replace("CLASS", "restricted")), ("t.a (email)",))[0] == "high"
+    found = policy.assess(facts("public", pii_undeclared=("t.a (email)",)))
+    assert found.tier == "high"
+    assert "t.a (email)" in found.reasons[1]
+    assert policy.assess(facts("restricted", pii_undeclared=("t.a (email)",))).tier == "high"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ GRANT USAGE ON SCHEMA sluice TO ledger_app;
 
 -- The audit record: append only.
 GRANT SELECT, INSERT ON sluice.stage_event, sluice.decision, sluice.artifact TO ledger_app;
+GRANT SELECT, INSERT ON sluice.policy_version, sluice.delegation TO ledger_app;
 
 -- What happens to published sources: refreshes, incidents, costs, offboarding. Append only.
 GRANT SELECT, INSERT ON sluice.source_record TO ledger_app;

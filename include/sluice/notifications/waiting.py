@@ -15,7 +15,7 @@ def waited_for(tx: Transaction, request: Request, gate: Stage) -> tuple[str, ...
     if request.state is not RequestState.OPEN or gate not in GATES:
         return ()
     clock = Clock(tx.events(request.id))
-    if not clock.started(gate) or clock.completed(gate):
+    if not clock.is_open(gate):
         return ()
     return gate_standing(tx, request, gate).missing
 

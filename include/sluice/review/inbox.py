@@ -77,7 +77,7 @@ def _of_request(
 ) -> list[Waiting]:
     clock = Clock(tx.events(request.id))
     waiting = []
-    for gate in (g for g in GATES if clock.started(g) and not clock.completed(g)):
+    for gate in (g for g in GATES if clock.is_open(g)):
         standing = gate_standing(tx, request, gate)
         if any(d.actor == user for d in standing.signed):
             continue

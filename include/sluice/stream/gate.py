@@ -8,12 +8,12 @@ from posixpath import dirname, relpath
 from typing import Any
 
 from sluice import data_docs
-from sluice.approval import Standing, gate_standing, open_gate
+from sluice.approval import Standing, gate_standing, open_gate, promised
 from sluice.errors import ChecksFailedError, TerminalError
 from sluice.evidence import admission_pack, publication_pack
-from sluice.ledger import Artifact, Request, Transaction
+from sluice.ledger import Artifact, Ledger, Request, Transaction
 from sluice.onboarding import contract_of, found, live_request
-from sluice.stages import Stage
+from sluice.stages import Clock, Stage
 from sluice.stream.profile import refuse_drift
 from sluice.stream.tools import Tools
 
@@ -22,7 +22,7 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
     """Open the gate: evidence written to the lake, signatures asked for. Repeating it changes nothing."""
     with tools.ledger.reading() as tx:
         request = live_request(tx, request_id)
-        pack = assemble(tools, tx, request, gate)
+        pack = assemble(tx, request, gate)
         checks = found(tx, request, Stage.CHECK)
     digest = pack["evidence_digest"]
     uri = tools.layout.evidence(request.source, digest, f"{gate}.json")
@@ -31,14 +31,14 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
         _write_index(tools, request.source, digest, checks)
     with tools.ledger.transaction() as tx:
         evidence = Artifact(gate, None, digest, pack | {"uri": uri})
-        return open_gate(tx, request_id, gate, evidence, tuple(pack["signatures"]), tools.now())
+        return open_gate(tx, request_id, gate, evidence, tools.now())
 
 
-def assemble(tools: Tools, tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:
-    """The gate's evidence pack from what the stages recorded."""
-    contract = contract_of(request)
+def assemble(tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:
+    """The gate's evidence pack from what the stages recorded, by the policy that the request was promised."""
+    contract, policy = contract_of(request), promised(tx, request)
     if gate is Stage.ADMISSION:
-        return admission_pack(contract, request, found(tx, request, Stage.REQUEST)[""])
+        return admission_pack(contract, policy, request, found(tx, request, Stage.REQUEST)[""])
     checks = found(tx, request, Stage.CHECK)
     for name, report in checks.items():
         if not report["success"]:
@@ -48,11 +48,12 @@ def assemble(tools: Tools, tx: Transaction, request: Request, gate: Stage) -> di
         refuse_drift(profile.get("drift"), f"{request.id}.{name}")
     return publication_pack(
         contract,
-        tools.policy(),
+        policy,
         found(tx, request, Stage.LAND),
         profiles,
         checks,
-        tuple(request.signatures[Stage.PUBLICATION]),
+        request.tier,
+        owner_known=tx.owner_published(request.owner),
     )
 
 
@@ -66,21 +67,26 @@ def _write_index(tools: Tools, source: str, digest: str, checks: Mapping[str, Ma
     tools.store.write(uri, page, content_type=data_docs.HTML, only_if_absent=True)
 
 
-def signature_given(tools: Tools, request_id: str, gate: Stage, role: str) -> str | None:
-    """Who signed as this role on the current evidence; None while nobody has.
+def settled(ledger: Ledger, request_id: str, gate: Stage, role: str) -> str | None:
+    """Who signed as this role on the current evidence; None while signatures are missing. An empty role: the gate.
 
-    Raises TerminalError (DECIDED_AGAINST) after a rejection or a return, and what `live_request` raises.
+    Raises TerminalError (NO_REQUEST, DECIDED_AGAINST, REQUEST_CLOSED) when nobody will sign any more.
     """
-    with tools.ledger.reading() as tx:
+    with ledger.reading() as tx:
         request = tx.request(request_id)
         if request is None:
             raise TerminalError("NO_REQUEST", f"there is no request {request_id!r}")
         standing = gate_standing(tx, request, gate)
         if standing.against is not None:
-            raise TerminalError("DECIDED_AGAINST", request.state_reason or f"{standing.against.verdict} by {standing.against.actor}",
-                                where=request_id)  # fmt: skip
+            said = request.state_reason or f"{standing.against.verdict} by {standing.against.actor}"
+            raise TerminalError("DECIDED_AGAINST", said, where=request_id)
         live_request(tx, request_id)
-    return next((d.actor for d in standing.signed if d.role == role), None)
+        if not role:
+            return "everybody who was asked" if Clock(tx.events(request_id)).completed(gate) else None
+        group = standing.group(role)
+        if group is None:
+            return "nobody: this role is not asked"
+        return None if group.missing else " and ".join(s.decision.actor for s in group.signatures)
 
 
 def strict_json(document: Any) -> bytes:

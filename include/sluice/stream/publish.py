@@ -30,7 +30,7 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
         require_no_incident(tx, request.source)
-        digest = _approved_digest(tools, tx, request)
+        digest = _approved_digest(tx, request)
         manifests = {name: Manifest.from_dict(m) for name, m in found(tx, request, Stage.LAND).items()}
         entries = found(tx, request, Stage.REGISTER)
     for manifest in manifests.values():
@@ -49,11 +49,11 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     return snapshots
 
 
-def _approved_digest(tools: Tools, tx: Transaction, request: Request) -> str:
+def _approved_digest(tx: Transaction, request: Request) -> str:
     require_approvals(tx, request)
     approved = next(a for a in tx.artifacts(request.id) if a.stage is Stage.PUBLICATION)
     seen = [t["content_digest"] for t in approved.content["tables"]]
-    now = [t["content_digest"] for t in assemble(tools, tx, request, Stage.PUBLICATION)["tables"]]
+    now = [t["content_digest"] for t in assemble(tx, request, Stage.PUBLICATION)["tables"]]
     if seen != now:
         raise NotApprovedError("EVIDENCE_CHANGED", "what was landed is not what was approved", where=request.id,
                                mend="The publication gate must be asked again on the new evidence.")  # fmt: skip

@@ -47,8 +47,9 @@ def open_for_run(tools: Tools, contract: Contract, ask: Ask, *, run_id: str, req
                             mend="Ask again with `sluice request`.")  # fmt: skip
     seen = probe(contract, ask.base, tools.settings, tools.store)
     with tools.ledger.transaction() as tx:
+        size = sum(file["bytes"] for table in seen.values() for file in table["files"])
         request = open_request(tx, contract, ask, policy, run_id=run_id, requested_at=requested_at,
-                               started_at=started_at, now=tools.now())  # fmt: skip
+                               started_at=started_at, now=tools.now(), source_bytes=size)  # fmt: skip
         if not found(tx, request, Stage.REQUEST):
             tx.add_artifact(request.id, Artifact(Stage.REQUEST, None, contract.digest, seen), tools.now())
         return request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -16,12 +16,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
+from sluice.adapters.ledger.governance import GovernanceRows
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.adapters.ledger.review import ReviewRows
 from sluice.adapters.ledger.running import RunningRecords
-from sluice.chain import GENESIS, decision_hash
+from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
 from sluice.notifications.facts import fact_of_closing, fact_of_event
@@ -83,7 +84,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRows):
+class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRows, GovernanceRows):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -92,10 +93,16 @@ class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRow
         row = self._connection.execute(query).mappings().one_or_none()
         return request_of(row) if row else None
 
+    def request_of_run(self, run_id: str) -> Request | None:
+        query = sa.select(t.request).where(t.request.c.run_id == run_id)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return request_of(row) if row else None
+
     def requests(
         self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
     ) -> list[Request]:
-        query = sa.select(t.request).order_by(t.request.c.requested_at, t.request.c.id)
+        asked = sa.func.coalesce(t.request.c.renewed_at, t.request.c.requested_at)
+        query = sa.select(t.request).order_by(asked, t.request.c.id)
         if source is not None:
             query = query.where(t.request.c.source == source)
         if digest is not None:
@@ -127,6 +134,11 @@ class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRow
 
     def newest_event(self) -> int:
         return self._next(t.stage_event) - 1
+
+    def moved_since(self, seq: int) -> dict[str, int]:
+        e = t.stage_event.c
+        query = sa.select(e.request_id, sa.func.max(e.seq)).where(e.seq > seq).group_by(e.request_id)
+        return {request_id: int(newest) for request_id, newest in self._connection.execute(query)}
 
     def append(
         self,
@@ -170,20 +182,31 @@ class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRow
         comment: str,
         digest: str,
         now: datetime,
+        *,
+        carries: int | None = None,
+        back_to: str | None = None,
+        on_behalf_of: str | None = None,
+        delegation: int | None = None,
+        policy_digest: str | None = None,
     ) -> Decision:
         newest = sa.select(t.decision.c.hash).order_by(t.decision.c.seq.desc()).limit(1)
         previous = self._connection.execute(newest).scalar() or GENESIS
         seq = self._next(t.decision)
-        unsigned = Decision(seq, request_id, gate, role, verdict, actor, comment, digest, now, previous, "")
-        decision = replace(unsigned, hash=decision_hash(unsigned))
+        unsigned = Decision(seq, request_id, gate, role, verdict, actor, comment, digest, now, previous, "",
+                            carries, back_to, on_behalf_of, delegation, policy_digest)  # fmt: skip
+        decision = replace(unsigned, hash=link_hash(unsigned))
         self._connection.execute(sa.insert(t.decision).values(asdict(decision)))
         return decision
 
-    def artifacts(self, request_id: str) -> list[Artifact]:
+    def decisions_numbered(self, numbers: Collection[int]) -> list[Decision]:
+        query = sa.select(t.decision).where(t.decision.c.seq.in_(numbers)).order_by(t.decision.c.seq)
+        return [_decision(row) for row in self._connection.execute(query).mappings()] if numbers else []
+
+    def artifacts(self, request_id: str, *, stage: Stage | None = None) -> list[Artifact]:
         a = t.artifact.c
         query = (
             sa.select(t.artifact)
-            .where(a.request_id == request_id)
+            .where(a.request_id == request_id, sa.true() if stage is None else a.stage == stage)
             .ext(distinct_on(a.stage, a.table_name))
             .order_by(a.stage, a.table_name, a.seq.desc())
         )
@@ -216,7 +239,8 @@ def request_of(row: Any) -> Request:
     values["tables"] = tuple(values["tables"])
     values["tier_reasons"] = tuple(values["tier_reasons"])
     values["requested_at"] = values["requested_at"].astimezone(UTC)
-    values["closed_at"] = values["closed_at"] and values["closed_at"].astimezone(UTC)
+    for name in ("closed_at", "renewed_at"):
+        values[name] = values[name] and values[name].astimezone(UTC)
     return Request(**values)
 
 

@@ -47,6 +47,9 @@ request = Table(
     Column("state_reason", Text, nullable=False),
     Column("closed_at", DateTime(timezone=True)),
     Column("origin", String(32), nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("continues", String(100)),
+    Column("renewed_at", DateTime(timezone=True)),
 )
 
 stage_event = Table(
@@ -80,6 +83,11 @@ decision = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("carries", BigInteger),
+    Column("back_to", String(32)),
+    Column("on_behalf_of", String(250)),
+    Column("delegation", BigInteger),
+    Column("policy_digest", String(64)),
 )
 
 artifact = Table(
@@ -92,6 +100,35 @@ artifact = Table(
     Column("digest", String(64), nullable=False),
     Column("content", JSONB, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+)
+
+policy_version = Table(
+    "policy_version",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("content", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+delegation = Table(
+    "delegation",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("principal", String(250), nullable=False),
+    Column("delegate", String(250), nullable=False),
+    Column("role", String(100), nullable=False),
+    Column("begins", DateTime(timezone=True), nullable=False),
+    Column("ends", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", String(250), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("ended", BigInteger),
+    Column("groups", JSONB, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
 )
 
 outbox = Table(
