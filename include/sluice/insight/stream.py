@@ -1,0 +1,183 @@
+"""The value stream of many requests from their columns: the same `StreamSummary` that `sluice.flow` makes of events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from sluice.flow.kinds import WAITS, Kind
+from sluice.flow.statistics import Spread
+from sluice.flow.summary import RoleSummary, StageSummary, StreamSummary
+from sluice.insight.columns import Columns, instant
+from sluice.insight.packing import STAGES, Floats
+from sluice.insight.tables import Chart, Column, Table, vega
+from sluice.words import duration
+
+
+def spread_of(values: Floats) -> Spread:
+    """The 50th, 85th and 95th percentiles, as `sluice.flow.statistics.spread` gives them."""
+    found = values[~np.isnan(values)]
+    if not len(found):
+        return Spread(0, None, None, None)
+    return Spread(len(found), *(float(v) for v in np.percentile(found, (50, 85, 95))))
+
+
+def stream_summary(columns: Columns, now: datetime) -> StreamSummary:
+    """The requests summed up, what is open included up to `now`."""
+    c = columns.ticked(now)
+    lead = c.lead(now)
+    published = c.published
+    total, work = float(lead.sum()), float(c.spent(Kind.WORK).sum())
+    business = float(np.maximum(lead - c.spent(Kind.OFF_HOURS), c.spent(Kind.WORK)).sum())
+    stages = tuple(s for i in range(len(STAGES)) if (s := _stage(c, i, total)) is not None)
+    accepted = [s.complete_accurate for s in stages if s.complete_accurate is not None]
+    return StreamSummary(
+        requests=len(c), outcomes=dict(Counter(c.state.tolist())), lead=spread_of(lead[published]),
+        cycle=spread_of((c.ended - c.started)[published]), work=work,
+        waits={k: float(c.spent(k).sum()) for k in WAITS}, efficiency=work / total if total else None,
+        business_efficiency=work / business if business else None,
+        rolled_complete_accurate=prod(accepted) if accepted else None, stages=stages, roles=_roles(c),
+    )  # fmt: skip
+
+
+def _stage(c: Columns, place: int, total: float) -> StageSummary | None:
+    elapsed = c.stage("elapsed")[:, place]
+    here = ~np.isnan(elapsed)
+    if not here.any():
+        return None
+
+    def summed(name: str) -> float:
+        return float(c.stage(name)[here, place].sum())
+
+    attempts, judged = int(summed("attempts")), summed("judged")
+    return StageSummary(
+        stage=STAGES[place], requests=int(here.sum()), open=int((c.stage("ticking")[here, place] > 0).sum()),
+        attempts=attempts, elapsed=spread_of(elapsed), total=summed("elapsed"), work=summed("work"),
+        waits={k: summed(k.value) for k in WAITS}, critical_share=summed("critical") / total if total else 0.0,
+        complete_accurate=summed("accepted") / judged if judged else None,
+        rework_attempts=attempts - int(here.sum()), rework_seconds=summed("rework"),
+    )  # fmt: skip
+
+
+def _roles(c: Columns) -> tuple[RoleSummary, ...]:
+    asked, answered = c.ask("asked"), c.ask("answered")
+    found = []
+    for role in sorted(set(c.asks.name)):
+        mine = c.asks.name == role
+        done = mine & ~np.isnan(answered)
+        waiting = mine & np.isnan(answered) & np.isin(c.asks.of, c.key[c.open])
+        found.append(
+            RoleSummary(
+                role, int(mine.sum()), int(done.sum()), int(waiting.sum()),
+                instant(float(asked[waiting].min())) if waiting.any() else None,
+                spread_of(c.ask("wall")[done]), spread_of(c.ask("business")[done]),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+KIND_WORDS = {
+    Kind.WORK: "work", Kind.QUEUE: "queue", Kind.APPROVER: "waiting for approvers", Kind.REQUESTER: "waiting for the requester",
+    Kind.SYSTEM: "waiting for a system", Kind.OFF_HOURS: "off hours of those asked",
+}  # fmt: skip
+KIND_COLOURS = {
+    Kind.WORK: "var(--work)", Kind.QUEUE: "var(--queue)", Kind.APPROVER: "var(--wait)", Kind.REQUESTER: "var(--asked)",
+    Kind.SYSTEM: "var(--system)", Kind.OFF_HOURS: "var(--night)",
+}  # fmt: skip
+
+
+def kind_scale(kinds: tuple[Kind, ...] = tuple(Kind)) -> dict[str, Any]:
+    """Colours of work and waits, the same in every chart."""
+    return {"domain": [KIND_WORDS[k] for k in kinds], "range": [KIND_COLOURS[k] for k in kinds]}
+
+
+def stages_chart(summary: StreamSummary) -> Chart:
+    """Where the time goes: mean hours per request and stage, split into work and every kind of wait."""
+    columns = (
+        Column("Stage"), Column("Requests", "number"), Column("Open now", "number"), Column("Half take", "seconds"),
+        Column("85% take at most", "seconds"), *(Column(KIND_WORDS[k].capitalize(), "seconds") for k in Kind),
+        Column("Share of lead time", "share"), Column("%C&A", "share"), Column("Done again", "number"),
+        Column("Time of rework", "seconds"),
+    )  # fmt: skip
+    rows = [
+        (
+            s.stage.value, s.requests, s.open, s.elapsed.p50, s.elapsed.p85, *(v / s.requests for v in _spent(s)),
+            s.critical_share, s.complete_accurate, s.rework_attempts, s.rework_seconds / s.requests,
+        )
+        for s in summary.stages
+    ]  # fmt: skip
+    values = [
+        {
+            "stage": s.stage.value, "spent on": KIND_WORDS[k], "hours": round(v / s.requests / 3600, 3),
+            "per request": duration(v / s.requests), "order": i,
+        }
+        for s in summary.stages
+        for i, (k, v) in enumerate(zip(Kind, _spent(s), strict=True))
+        if v > 0
+    ]  # fmt: skip
+    spec = vega(
+        data={"values": values},
+        height={"step": 34},
+        mark={"type": "bar"},
+        encoding={
+            "y": {"field": "stage", "type": "nominal", "sort": [s.value for s in STAGES], "title": None},
+            "x": {"field": "hours", "type": "quantitative", "title": "hours per request, mean (the parts add up)"},
+            "color": {"field": "spent on", "type": "nominal", "scale": kind_scale(), "title": None},
+            "order": {"field": "order", "type": "quantitative"},
+            "tooltip": [{"field": f, "type": "nominal"} for f in ("stage", "spent on", "per request")],
+        },
+    )
+    return Chart(
+        "stages", Table("Work and wait by stage", columns, rows), summary.bottleneck[:1].upper() + summary.bottleneck[1:], spec
+    )  # fmt: skip
+
+
+def _spent(s: StageSummary) -> list[float]:
+    return [s.work if k is Kind.WORK else s.waits[k] for k in Kind]
+
+
+def roles_chart(summary: StreamSummary) -> Chart:
+    """How long each role's queue takes to answer; roles, never people."""
+    columns = (
+        Column("Role"), Column("Asked", "number"), Column("Answered", "number"), Column("Waiting now", "number"),
+        Column("Oldest unanswered since", "moment"), Column("Half answer within", "seconds"), Column("85% within", "seconds"),
+        Column("Half, business hours", "seconds"), Column("85%, business hours", "seconds"),
+    )  # fmt: skip
+    rows = [
+        (r.role, r.asked, r.answered, r.waiting, r.oldest, r.wall.p50, r.wall.p85, r.business.p50, r.business.p85)
+        for r in summary.roles
+    ]  # fmt: skip
+    values = [
+        {"role": r.role, "share": name, "hours": round(v / 3600, 2), "time": duration(v), "clock": clock}
+        for r in summary.roles
+        for clock, s in (("wall clock", r.wall), ("business hours", r.business))
+        for name, v in (("half answer within", s.p50), ("85% answer within", s.p85))
+        if v is not None
+    ]  # fmt: skip
+    spec = vega(
+        data={"values": values},
+        height={"step": 16},
+        transform=[{"filter": "datum.clock == 'wall clock'"}],
+        mark={"type": "bar"},
+        encoding={
+            "y": {"field": "role", "type": "nominal", "title": None, "sort": {"field": "hours", "op": "max", "order": "descending"}},
+            "yOffset": {"field": "share", "type": "nominal", "sort": ["half answer within", "85% answer within"]},
+            "x": {"field": "hours", "type": "quantitative", "title": "hours until an answer, wall clock"},
+            "color": {
+                "field": "share", "type": "nominal", "title": None,
+                "scale": {"domain": ["half answer within", "85% answer within"], "range": ["var(--wait)", "var(--queue)"]},
+            },
+            "tooltip": [{"field": f, "type": "nominal"} for f in ("role", "share", "time")],
+        },
+    )  # fmt: skip
+    slow = max((r for r in summary.roles if r.wall.p50), key=lambda r: r.wall.p50 or 0.0, default=None)
+    said = (
+        f"The slowest queue is {slow.role}: half of its answers take {duration(slow.wall.p50 or 0)} or more."
+        if slow
+        else ""
+    )
+    return Chart("roles", Table("Waiting by role", columns, rows), said, spec)
