@@ -201,7 +201,7 @@ def throughput(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
         height=200,
         mark={"type": "bar", "color": "var(--work)"},
         encoding={
-            "x": {"field": "week", "type": "ordinal", "sort": {"field": "i"}, "title": "week from Monday", "axis": {"labelOverlap": True}},
+            "x": {"field": "week", "type": "ordinal", "sort": [v["week"] for v in values], "title": "week from Monday", "axis": {"labelOverlap": True}},
             "y": {"field": "published", "type": "quantitative", "title": "published", "axis": {"tickMinStep": 1}},
             "opacity": {"condition": {"test": "datum['week is'] == 'so far'", "value": 0.5}, "value": 1},
             "tooltip": [{"field": f, "type": "nominal"} for f in ("week", "published", "week is")],
@@ -243,7 +243,7 @@ def ageing(chosen: Chosen, now: datetime, rows: int | None = ROWS) -> Chart:
                 "data": {"values": values},
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.85, "cursor": "pointer"},
                 "encoding": {
-                    "x": {"field": "at", "type": "nominal", "sort": [s.value for s in STAGES], "scale": {"domain": [s.value for s in STAGES]}, "title": None, "axis": {"labelAngle": -30}},
+                    "x": {"field": "at", "type": "nominal", "scale": {"domain": [s.value for s in STAGES]}, "title": None, "axis": {"labelAngle": -30}},
                     "xOffset": {"field": "lane", "type": "nominal"},
                     "y": {"field": "days", "type": "quantitative", "title": "days since it was asked for"},
                     "color": _no_legend("standing", list(STANDINGS), ["var(--good)", "var(--work)", "var(--wait)", "var(--bad)"]),
@@ -289,12 +289,12 @@ def pareto(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
         {"cause": name, "days": round(seconds / DAY, 3), "time": duration(seconds), "share": f"{share:.0%}", "together": round(total, 4), "i": i}
         for i, (name, _, seconds, share, total) in enumerate(listed[:12])
     ]  # fmt: skip
-    y = {"field": "cause", "type": "nominal", "sort": {"field": "i"}, "title": None}
+    y = {"field": "cause", "type": "nominal", "sort": [v["cause"] for v in values], "title": None}
     tooltip = [{"field": f, "type": "nominal"} for f in ("cause", "time", "share")]
-    tooltip.append({"field": "together", "type": "quantitative", "format": ".0%"})  # type: ignore[dict-item]
+    tooltip.append({"field": "together", "type": "quantitative", "format": ".0%"})
     spec = vega(
         data={"values": values},
-        height={"step": 26},
+        height=26 * len(values),
         layer=[
             {"mark": {"type": "bar", "color": "var(--wait)"}, "encoding": {"y": y, "x": {"field": "days", "type": "quantitative", "title": "days of waiting, all requests together"}, "tooltip": tooltip}},
             {"mark": {"type": "text", "align": "left", "dx": 4}, "encoding": {"y": y, "x": {"field": "days", "type": "quantitative"}, "text": {"field": "share"}}},

@@ -96,24 +96,25 @@ def kind_scale(kinds: tuple[Kind, ...] = tuple(Kind)) -> dict[str, Any]:
 
 
 def stages_chart(summary: StreamSummary) -> Chart:
-    """Where the time goes: mean hours per request and stage, split into work and every kind of wait."""
+    """Where the time goes: each stage's part of all requests' time, split into work and every kind of wait."""
     columns = (
         Column("Stage"), Column("Requests", "number"), Column("Open now", "number"), Column("Half take", "seconds"),
-        Column("85% take at most", "seconds"), *(Column(KIND_WORDS[k].capitalize(), "seconds") for k in Kind),
-        Column("Share of lead time", "share"), Column("%C&A", "share"), Column("Done again", "number"),
-        Column("Time of rework", "seconds"),
+        Column("85% take at most", "seconds"), Column("Share of lead time", "share"),
+        *(Column(f"{KIND_WORDS[k].capitalize()}, all together", "seconds") for k in Kind), Column("%C&A", "share"),
+        Column("Done again", "number"), Column("Time of rework, all together", "seconds"),
     )  # fmt: skip
     rows = [
         (
-            s.stage.value, s.requests, s.open, s.elapsed.p50, s.elapsed.p85, *(v / s.requests for v in _spent(s)),
-            s.critical_share, s.complete_accurate, s.rework_attempts, s.rework_seconds / s.requests,
+            s.stage.value, s.requests, s.open, s.elapsed.p50, s.elapsed.p85, s.critical_share, *_spent(s),
+            s.complete_accurate, s.rework_attempts, s.rework_seconds,
         )
         for s in summary.stages
     ]  # fmt: skip
+    whole = sum(s.total for s in summary.stages) or 1.0
     values = [
         {
-            "stage": s.stage.value, "spent on": KIND_WORDS[k], "hours": round(v / s.requests / 3600, 3),
-            "per request": duration(v / s.requests), "order": i,
+            "stage": s.stage.value, "spent on": KIND_WORDS[k], "share": round(v / whole, 6), "of all time": f"{v / whole:.1%}",
+            "of this stage": f"{v / s.total:.1%}", "half take": duration(s.elapsed.p50 or 0.0), "order": i,
         }
         for s in summary.stages
         for i, (k, v) in enumerate(zip(Kind, _spent(s), strict=True))
@@ -121,19 +122,20 @@ def stages_chart(summary: StreamSummary) -> Chart:
     ]  # fmt: skip
     spec = vega(
         data={"values": values},
-        height={"step": 34},
+        height=34 * len(summary.stages),
         mark={"type": "bar"},
         encoding={
             "y": {"field": "stage", "type": "nominal", "sort": [s.value for s in STAGES], "title": None},
-            "x": {"field": "hours", "type": "quantitative", "title": "hours per request, mean (the parts add up)"},
+            "x": {"field": "share", "type": "quantitative", "axis": {"format": "%"}, "title": "of all the time that requests spent in stages"},
             "color": {"field": "spent on", "type": "nominal", "scale": kind_scale(), "title": None},
             "order": {"field": "order", "type": "quantitative"},
-            "tooltip": [{"field": f, "type": "nominal"} for f in ("stage", "spent on", "per request")],
+            "tooltip": [
+                {"field": f, "type": "nominal"} for f in ("stage", "spent on", "of all time", "of this stage", "half take")
+            ],
         },
-    )
-    return Chart(
-        "stages", Table("Work and wait by stage", columns, rows), summary.bottleneck[:1].upper() + summary.bottleneck[1:], spec
     )  # fmt: skip
+    said = summary.bottleneck[:1].upper() + summary.bottleneck[1:]
+    return Chart("stages", Table("Work and wait by stage", columns, rows), said, spec)
 
 
 def _spent(s: StageSummary) -> list[float]:
@@ -160,7 +162,7 @@ def roles_chart(summary: StreamSummary) -> Chart:
     ]  # fmt: skip
     spec = vega(
         data={"values": values},
-        height={"step": 16},
+        height=40 * len(summary.roles),
         transform=[{"filter": "datum.clock == 'wall clock'"}],
         mark={"type": "bar"},
         encoding={

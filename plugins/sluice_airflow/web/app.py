@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from sluice.errors import RefusedError, SluiceError, TransientError
-from sluice_airflow.web import documents, evidence, inbox, lists, requests  # noqa: F401 - pages enter themselves
+from sluice_airflow.web import documents, evidence, flow, flow_pages, inbox, lists, requests, vega  # noqa: F401 - pages enter themselves
 from sluice_airflow.web.access import readers
 from sluice_airflow.web.pages import error_page, is_page, pages, static
 
@@ -29,7 +29,7 @@ app = FastAPI(
     openapi_url=None,
     dependencies=[Depends(readers)],
 )
-for part in (requests.routes, documents.routes, pages, static):
+for part in (flow.routes, requests.routes, documents.routes, pages, static):
     app.include_router(part)
 
 

@@ -47,7 +47,7 @@
       // A point that stands for a request leads to its page.
       result.view.addEventListener("click", (_, item) => {
         const to = item?.datum?.href;
-        if (to && /^[a-z]+\/[\w.~%+-]+$/i.test(to)) window.location.href = to;
+        if (to && /^requests\/[\w.~%+-]+$/.test(to)) window.location.href = `${figure.dataset.pages}${to}`;
       });
       return result;
     } catch (error) {

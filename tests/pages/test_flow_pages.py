@@ -1,0 +1,69 @@
+"""The flow's pages in a browser: what is stuck, on whom, since when."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pages_site import Site
+from shots import shoot
+
+import made_up
+
+pytestmark = pytest.mark.browser
+PAGES = ("board", "stream", "flow")
+
+
+@pytest.fixture
+def history(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Two hundred made-up requests over two months, read as of the last one's time."""
+    made_up.load(site.ledger, list(made_up.histories(200, days=60)))
+    at_that_time(site)
+    return site
+
+
+def at_that_time(site: Site) -> None:
+    object.__setattr__(site.tools, "now", lambda: made_up.NOW)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_without_any_request_says_so(site: Site, browser: Any, page: str) -> None:
+    answer = httpx.get(f"{site.url}/pages/{page}")
+    assert answer.status_code == 200
+    assert "Nothing" in answer.text
+    assert "NaN" not in answer.text and "None" not in answer.text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_charts_are_drawn_under_the_strict_policy(history: Site, browser: Any, page: str) -> None:
+    tab = browser.new_page(viewport={"width": 1200, "height": 900})
+    said: list[str] = []
+    tab.on("console", lambda m: said.append(m.text))
+    tab.on("pageerror", lambda e: said.append(str(e)))
+    tab.goto(f"{history.url}/pages/{page}")
+    figures = tab.locator("figure.chart:has(script)")
+    if figures.count():
+        tab.wait_for_selector("html[data-charts=drawn]")
+        assert not [s for s in said if "WARN" not in s], said
+        assert tab.locator("figure.chart .plot svg").count() == figures.count()
+        assert tab.locator("figure.chart[data-drawn=yes]").count() == figures.count()
+    assert said == []
+    if shots := os.environ.get("SHOTS"):
+        tab.close()
+        shoot(browser, f"{history.url}/pages/{page}", "olga", Path(shots), page)
+        return
+    tab.close()
+
+
+def test_every_chart_has_its_csv_with_every_row(history: Site) -> None:
+    for name in ("cycle-times", "cumulative-flow", "throughput", "ageing", "pareto", "stages", "roles"):
+        answer = httpx.get(f"{history.url}/flow/tables/{name}.csv?days=0")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+        assert rows and all(None not in row for row in rows), name
+    assert httpx.get(f"{history.url}/flow/tables/nothing.csv").status_code == 404
