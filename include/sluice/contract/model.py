@@ -94,6 +94,21 @@ class DriftTerms:
 
 
 @dataclass(frozen=True)
+class RefreshTerms:
+    """How new deliveries of a published table come in.
+
+    `mode`: `full` replaces the content, `append` adds new files, `merge` puts rows in by the primary key. Of merged
+    changes, `operation` is the column that says what to do (its values in `deletes` remove the row; "": nothing is
+    ever removed) and `order` the column by which the newest change of a key is told.
+    """
+
+    mode: str = "full"
+    operation: str = ""
+    deletes: tuple[str, ...] = ("D", "d", "delete", "DELETE")
+    order: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of a contract (an ODCS schema object).
 
@@ -116,6 +131,9 @@ class Table:
     """Fields of Dialect that this table's files have for themselves; `Contract.dialect_of` joins them in."""
     format: str = ""
     more_locations: tuple[str, ...] = ()
+    refresh: RefreshTerms = RefreshTerms()
+    schema_drift: str = ""
+    """`evolve`, `freeze`, `quarantineRows` or `quarantineDelivery`; "" leaves it to the policy."""
 
     @property
     def key(self) -> tuple[Column, ...]:

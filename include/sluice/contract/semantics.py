@@ -25,6 +25,7 @@ from sluice.contract.model import (
 )
 from sluice.contract.names import field_name
 from sluice.contract.quarantine import read_policy
+from sluice.contract.refresh import read_refresh, read_schema_drift
 from sluice.contract.server import read_server
 from sluice.contract.types import LOGICAL_TYPES, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
 from sluice.errors import Finding, InvalidContractError
@@ -75,6 +76,8 @@ class _Reader:
             dialect_terms=read_terms(self.document, data, path, self.findings),
             format=str(custom.get("format") or "").lower(),
             more_locations=locations[1:],
+            refresh=read_refresh(self.document, self.findings, data, path),
+            schema_drift=read_schema_drift(self.document, self.findings, data, path),
         )
 
     def column(self, data: Mapping[str, Any], path: Path) -> Column | None:

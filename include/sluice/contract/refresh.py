@@ -1,0 +1,76 @@
+"""A table's terms for being refreshed: `refresh` (how new deliveries come in) and `schemaDrift` (what may change)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from sluice.contract.document import Document, Path
+from sluice.contract.model import RefreshTerms
+from sluice.errors import Finding
+
+MODES = ("full", "append", "merge")
+DRIFT_POLICIES = ("evolve", "freeze", "quarantineRows", "quarantineDelivery")
+_TERMS = ("mode", "operation", "deletes", "order")
+
+
+def read_refresh(document: Document, findings: list[Finding], data: Mapping[str, Any], path: Path) -> RefreshTerms:
+    """The table's RefreshTerms; what cannot be understood is reported (REFRESH_TERMS)."""
+    value, here = _said(data, "refresh", path)
+    if value is None:
+        return RefreshTerms()
+
+    def report(message: str, mend: str) -> None:
+        findings.append(document.finding("REFRESH_TERMS", here, message, mend))
+
+    terms = {"mode": value} if isinstance(value, str) else value
+    if not isinstance(terms, Mapping):
+        report(f"refresh is {value!r}", f"Give one of {', '.join(MODES)}, or a mapping with `mode`.")
+        return RefreshTerms()
+    if unknown := [k for k in terms if k not in _TERMS]:
+        report(f"refresh has no term {unknown[0]!r}", _meant(str(unknown[0]), _TERMS))
+        return RefreshTerms()
+    mode = terms.get("mode", "full")
+    if mode not in MODES:
+        report(f"the refresh mode is {mode!r}", _meant(str(mode), MODES))
+        return RefreshTerms()
+    columns = [str(c.get("name")) for c in data.get("properties") or ()]
+    named = {k: str(terms[k]) for k in ("operation", "order") if terms.get(k)}
+    for name in named.values():
+        if name not in columns:
+            report(f"refresh names the column {name!r}, which the table does not have", _meant(name, columns))
+            return RefreshTerms()
+    if mode == "merge" and not any(c.get("primaryKey") for c in data.get("properties") or ()):
+        report("changes can only be merged by a key, and the table has none", "Mark its `primaryKey` columns.")
+        return RefreshTerms()
+    if mode != "merge" and (named or "deletes" in terms):
+        report("operation, deletes and order are for mode merge", "Leave them out, or set `mode: merge`.")
+        return RefreshTerms()
+    deletes = terms.get("deletes", RefreshTerms().deletes)
+    words = tuple(map(str, deletes if isinstance(deletes, (list, tuple)) else [deletes]))
+    return RefreshTerms(mode, named.get("operation", ""), words, named.get("order", ""))
+
+
+def read_schema_drift(document: Document, findings: list[Finding], data: Mapping[str, Any], path: Path) -> str:
+    """What may change in what is delivered; "" leaves it to the policy."""
+    value, here = _said(data, "schemaDrift", path)
+    if value is None:
+        return ""
+    if value not in DRIFT_POLICIES:
+        message = f"schemaDrift is {value!r}"
+        findings.append(document.finding("SCHEMA_DRIFT", here, message, _meant(str(value), DRIFT_POLICIES)))
+        return ""
+    return str(value)
+
+
+def _said(data: Mapping[str, Any], name: str, path: Path) -> tuple[Any, Path]:
+    for i, item in enumerate(data.get("customProperties") or ()):
+        if item.get("property") == name:
+            return item.get("value"), (*path, "customProperties", i)
+    return None, path
+
+
+def _meant(name: str, known: tuple[str, ...] | list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
