@@ -27,6 +27,9 @@ POINTS = {
     "grant.granted": "a grant is given; the ledger does not know",
     "grant.recorded": "a grant is given and on record, others may follow",
     "revoke.revoked": "a grant is taken away; the ledger does not know",
+    "refresh.landed": "what is new is landed and on record; nothing is visible",
+    "refresh.begun": "a refresh is checked and about to commit; nothing is visible",
+    "refresh.committed": "a table of a refresh is visible, others may follow; the ledger does not know",
     "restore.begun": "the source is blocked; what is visible is still bad",
     "restore.put_back": "a table shows its last good snapshot, others may follow; no incident is open",
 }

@@ -195,6 +195,12 @@ def shown(table: IcebergTable, request: str) -> int | None:
     return None
 
 
+def shows(source: Catalog, identifier: str, request: str) -> bool:
+    """Whether what readers see was made by a request, or built on what it made."""
+    with translated(identifier):
+        return shown(source.load_table(identifier), request) is not None
+
+
 def set_properties(source: Catalog, identifier: str, properties: Mapping[str, str]) -> None:
     """Say something about the table in its properties."""
     with translated(identifier), _loaded(source, identifier).transaction() as change:

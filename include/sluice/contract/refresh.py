@@ -32,24 +32,32 @@ def read_refresh(document: Document, findings: list[Finding], data: Mapping[str,
         report(f"refresh has no term {unknown[0]!r}", _meant(str(unknown[0]), _TERMS))
         return RefreshTerms()
     mode = terms.get("mode", "full")
-    if mode not in MODES:
-        report(f"the refresh mode is {mode!r}", _meant(str(mode), MODES))
-        return RefreshTerms()
-    columns = [str(c.get("name")) for c in data.get("properties") or ()]
     named = {k: str(terms[k]) for k in ("operation", "order") if terms.get(k)}
-    for name in named.values():
-        if name not in columns:
-            report(f"refresh names the column {name!r}, which the table does not have", _meant(name, columns))
-            return RefreshTerms()
-    if mode == "merge" and not any(c.get("primaryKey") for c in data.get("properties") or ()):
-        report("changes can only be merged by a key, and the table has none", "Mark its `primaryKey` columns.")
-        return RefreshTerms()
-    if mode != "merge" and (named or "deletes" in terms):
-        report("operation, deletes and order are for mode merge", "Leave them out, or set `mode: merge`.")
+    if wrong := _wrong(mode, terms, named, data):
+        report(*wrong)
         return RefreshTerms()
     deletes = terms.get("deletes", RefreshTerms().deletes)
     words = tuple(map(str, deletes if isinstance(deletes, (list, tuple)) else [deletes]))
     return RefreshTerms(mode, named.get("operation", ""), words, named.get("order", ""))
+
+
+def _wrong(
+    mode: Any, terms: Mapping[str, Any], named: Mapping[str, str], data: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """(message, mend) where the terms do not go together, or not with the table."""
+    columns = [str(c.get("name")) for c in data.get("properties") or ()]
+    strangers = [n for n in named.values() if n not in columns]
+    if mode not in MODES:
+        return f"the refresh mode is {mode!r}", _meant(str(mode), MODES)
+    if strangers:
+        return f"refresh names the column {strangers[0]!r}, which the table does not have", _meant(
+            strangers[0], columns
+        )
+    if mode == "merge" and not any(c.get("primaryKey") for c in data.get("properties") or ()):
+        return "changes can only be merged by a key, and the table has none", "Mark its `primaryKey` columns."
+    if mode != "merge" and (named or "deletes" in terms):
+        return "operation, deletes and order are for mode merge", "Leave them out, or set `mode: merge`."
+    return None
 
 
 def read_schema_drift(document: Document, findings: list[Finding], data: Mapping[str, Any], path: Path) -> str:

@@ -43,7 +43,9 @@ class Holding:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; `from_dict` reads it back."""
         return {
-            "files": {n: [f.mark.size, f.mark.modified, f.mark.version, f.sha256, f.unit] for n, f in self.files.items()},
+            "files": {
+                n: [f.mark.size, f.mark.modified, f.mark.version, f.sha256, f.unit] for n, f in self.files.items()
+            },
             "units": {u: list(files) for u, files in self.units.items()},
         }
 
@@ -102,6 +104,9 @@ class Window:
             return False
         day = date_of(name, mark)
         return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
+
+
+NO_WINDOW = Window()
 
 
 @dataclass(frozen=True)

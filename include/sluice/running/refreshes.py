@@ -11,7 +11,7 @@ from sluice.contract.model import Contract
 from sluice.errors import TerminalError
 from sluice.ledger import Request, Transaction
 from sluice.running.history import REFRESHED
-from sluice.running.holdings import Window
+from sluice.running.holdings import NO_WINDOW, Window
 from sluice.running.records import Record
 from sluice.running.sla import Availability, availability, duration, promise, promised, schedule
 
@@ -48,7 +48,7 @@ class Asked:
 
     run_id: str
     by: str
-    window: Window = Window()
+    window: Window = NO_WINDOW
     everything: bool = False
     again: bool = False
 
@@ -73,7 +73,9 @@ def refresh(tx: Transaction, identity: str) -> Refresh:
     """The refresh. Raises TerminalError (NO_REFRESH)."""
     records = tx.records(run=identity, kinds=("refresh",))
     if not records:
-        raise TerminalError("NO_REFRESH", f"there is no refresh {identity!r}", mend="`sluice refresh --list` shows them.")
+        raise TerminalError(
+            "NO_REFRESH", f"there is no refresh {identity!r}", mend="`sluice refresh --list` shows them."
+        )
     return _fold(records)
 
 
@@ -100,7 +102,16 @@ def step(tx: Transaction, found: Refresh, kind: str, now: datetime, content: Map
     tx.record(found.source, found.id, kind, now, table=table, digest=digest, content=content)
 
 
-def notice(tx: Transaction, found: Refresh, what: str, text: str, now: datetime, contract: Contract, *, table: str | None = None) -> None:
+def notice(
+    tx: Transaction,
+    found: Refresh,
+    what: str,
+    text: str,
+    now: datetime,
+    contract: Contract,
+    *,
+    table: str | None = None,
+) -> None:
     """Something about a delivery that people should know; once a refresh, table and matter."""
     for record in tx.records(run=found.id, kinds=(NOTICED,)):
         if record.content["what"] == what and record.table == table:
@@ -109,7 +120,9 @@ def notice(tx: Transaction, found: Refresh, what: str, text: str, now: datetime,
     tell(tx, found.source, f"refresh.{what}", f"{found.id}/{what}/{table or ''}", text, now, contract)
 
 
-def tell(tx: Transaction, source: str, kind: str, key: str, text: str, now: datetime, contract: Contract, **more: Any) -> None:
+def tell(
+    tx: Transaction, source: str, kind: str, key: str, text: str, now: datetime, contract: Contract, **more: Any
+) -> None:
     """A message to the contract's support channels and its owner, once for this key."""
     channels = [dict(c) for c in contract.document.get("support") or ()]
     payload = {"source": source, "owner": contract.owner, "text": text, "channels": channels,
@@ -117,7 +130,9 @@ def tell(tx: Transaction, source: str, kind: str, key: str, text: str, now: date
     tx.enqueue(kind, key, payload, now)
 
 
-def terms_of(contract: Contract, request: Request, tables: Mapping[str, Mapping[str, Any]], uris: Mapping[str, str]) -> dict[str, Any]:
+def terms_of(
+    contract: Contract, request: Request, tables: Mapping[str, Mapping[str, Any]], uris: Mapping[str, str]
+) -> dict[str, Any]:
     """What the DAG files need to know of a published source: a small record, so that no contract is read to parse."""
     clock = availability(contract)
     frequency = promise(contract, "frequency")

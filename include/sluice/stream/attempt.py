@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import count
@@ -44,11 +44,13 @@ class Attempt:
         scratch: Path,
         replays: Replays,
         route: Route | None = None,
+        wanted: Collection[str] | None = None,
     ) -> None:
-        """`route` says how the deliveries are read; without it, what there is decides."""
+        """`route` says how the deliveries are read; without it, what there is decides. Of the table's files only
+        those of these names are `wanted`; None: all."""
         self.contract, self.table, self.settings = contract, table, settings
         self.origin, self.store, self.layout, self.disk, self.scratch = origin, store, layout, disk, scratch
-        self.replays, self.route = replays, route
+        self.replays, self.route, self.wanted = replays, route, wanted
         self.name = f"{contract.digest[:12]}-{secrets.token_hex(4)}"
         self.staged: list[StagedFile] = []
         self.quarantine: list[QuarantineFile] = []
@@ -61,7 +63,7 @@ class Attempt:
         started = self.replays.now()
         self.scratch.mkdir(parents=True)
         contract, table = self.contract, self.table
-        found = deliveries(contract, table, base, self.settings, self.origin)
+        found = deliveries(contract, table, base, self.settings, self.origin, self.wanted)
         routes = routes_of(contract, table, found, self.disk.room(), self.settings, self.layout)
         route = self.route or routes[0]
         if route is Route.SEGMENTS:

@@ -114,6 +114,8 @@ def _in_use(tools: Tools) -> _InUse:
             if request.state is RequestState.OPEN and not Clock(tx.events(request.id)).completed(Stage.LAND):
                 used.landing.add(request.contract_digest[:12])
                 used.sources.add(request.source)
+        for landed in tx.records(kinds=("refresh.landed",)):
+            used.attempts.update(unit["attempt"] for unit in landed.content["units"])
     return used
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from sluice.contract.model import Contract, Table
@@ -65,10 +66,11 @@ def land_table(
     layout: Layout,
     scratch: Path,
     replays: Replays,
+    wanted: Collection[str] | None = None,
 ) -> Manifest:
     """Land one table from where s3:// sources are (`origin`) into the lake (`store`), invisible to readers.
 
-    `replays` names the load, takes its replays and gives the time.
+    `replays` names the load, takes its replays and gives the time; with `wanted` only files of these names are read.
 
     Raises SourceError when the source is missing, moves while it is read (SOURCE_CHANGED), breaks a limit, or has
     more bad rows than the contract allows (QUARANTINE_LIMIT, BAD_ROWS); TerminalError DISK_LIMIT, DISK_FULL.
@@ -79,7 +81,7 @@ def land_table(
     while number < READ_ATTEMPTS:
         attempt = Attempt(
             contract, table, settings, origin=origin, store=store, layout=layout, disk=disk,
-            scratch=scratch / f"attempt-{number}", replays=replays, route=route,
+            scratch=scratch / f"attempt-{number}", replays=replays, route=route, wanted=wanted,
         )  # fmt: skip
         try:
             with disk.filling():

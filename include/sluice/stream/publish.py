@@ -13,8 +13,9 @@ from sluice.contract.model import digest_of
 from sluice.errors import LakeUnavailableError, NotApprovedError
 from sluice.lake import Manifest, ObjectStore
 from sluice.ledger import Artifact, Request, Transaction
-from sluice.onboarding import begin, complete, found
+from sluice.onboarding import begin, complete, contract_of, found
 from sluice.running.incidents import require_no_incident
+from sluice.running.refreshes import announce
 from sluice.stages import Stage
 from sluice.stream.gate import assemble
 from sluice.stream.tools import LAND_AGAIN, Tools
@@ -44,6 +45,8 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
         done = iceberg.publish(catalog, identifier, [f.uri for f in manifests[name].staged], request.id, digest)
         snapshots[name] = {k: v for k, v in asdict(done).items() if k != "repeated"}
     with tools.ledger.transaction() as tx:
+        uris = {n: f"glue://{s['identifier'].replace('.', '/')}" for n, s in snapshots.items()}
+        announce(tx, contract_of(request), request, snapshots, uris, tools.now())
         complete(tx, request, Stage.PUBLISH, tools.now(),
                  found=Artifact(Stage.PUBLISH, None, digest_of(snapshots), snapshots))  # fmt: skip
     return snapshots

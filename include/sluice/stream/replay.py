@@ -19,6 +19,8 @@ from sluice.errors import ConflictError, LakeUnavailableError
 from sluice.lake import REPLAY, Layout, Manifest, Mark, ObjectStore, SourceFile
 from sluice.ledger import Ledger, RequestState
 from sluice.onboarding import found
+from sluice.running.records import Record
+from sluice.running.refreshes import ENDS
 from sluice.stages import Stage
 from sluice.stream.gate import strict_json
 from sluice.stream.tools import sha256
@@ -109,10 +111,19 @@ class Replays:
     now: Callable[[], datetime]
     by: str = ""
     """The person behind the load, where there is one."""
+    taking: bool = True
+    """Whether it takes any: of the several landings of one load, one does."""
 
     def take(self, source: str, table: str) -> list[Offer]:
         """Claim every free replay of the table; also those that this very load claimed before."""
+        if not self.taking:
+            return []
         return [s.offer for s in standings(self.store, self.layout, source, table) if self._took(s)]
+
+    def may_take(self, standing: Standing) -> bool:
+        """Whether the offer is free, or this load's own, without claiming it."""
+        last = standing.taken_by
+        return last is None or last == self.load or (last != WITHDRAWN and self.fate(last, standing.offer) is Fate.OVER)
 
     def withdraw(self, standing: Standing) -> None:
         """Take an offer back, as long as no load has its rows. Raises ConflictError REPLAY_TAKEN."""
@@ -157,6 +168,8 @@ def fate_in(ledger: Ledger, layout: Layout) -> Callable[[str, Offer], Fate]:
     def fate(load: str, offer: Offer) -> Fate:
         with ledger.reading() as tx:
             request = tx.request(load)
+            if request is None and (ran := tx.records(run=load, kinds=("refresh",))):
+                return _fate_of_refresh(ran, layout.replay(offer.source, offer.table, offer.digest, "rows"))
             if request is None:
                 return Fate.PUBLISHED  # nothing is known: better missing rows than rows twice
             manifests = [Manifest.from_dict(m) for m in found(tx, request, Stage.LAND).values()]
@@ -167,3 +180,11 @@ def fate_in(ledger: Ledger, layout: Layout) -> Callable[[str, Offer], Fate]:
         return Fate.PUBLISHED if request.state is RequestState.PUBLISHED and inside else Fate.OVER
 
     return fate
+
+
+def _fate_of_refresh(ran: list[Record], uri: str) -> Fate:
+    """A refresh says in its publication which replays are in the table."""
+    end = next((r for r in ran if r.kind in ENDS), None)
+    if end is None:
+        return Fate.OPEN
+    return Fate.PUBLISHED if uri in end.content.get("replays", ()) else Fate.OVER

@@ -91,9 +91,9 @@ def _target(known: list[Version], why: str, to: int | None, source: str) -> tupl
 
 def _put_back(tools: Tools, target: Version, incident_id: str) -> dict[str, dict[str, Any]]:
     """One commit per table; tables that show the snapshot already are left alone."""
-    from sluice.adapters import iceberg, snapshots
+    from sluice.adapters import snapshots
 
-    catalog = iceberg.catalog()
+    catalog = tools.tables()
     moved = {}
     for name, table in target.tables.items():
         done = snapshots.put_back(catalog, table["identifier"], int(table["snapshot_id"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,20 @@ class Delivery:
     members: str = ""
 
 
-def deliveries(contract: Contract, table: Table, base: str, settings: Settings, store: ObjectStore) -> list[Delivery]:
-    """The table's files in the order of their names.
+def deliveries(
+    contract: Contract,
+    table: Table,
+    base: str,
+    settings: Settings,
+    store: ObjectStore,
+    wanted: Collection[str] | None = None,
+) -> list[Delivery]:
+    """The table's files in the order of their names; with `wanted` only those of these names.
 
     An empty file is refused, also among many: most likely its delivery failed. `allowEmpty` lets it pass.
     Raises SourceError (FILE_NOT_FOUND, EMPTY_FILE, OUTSIDE_ROOTS, TOO_MANY_FILES, ACCESS_DENIED).
     """
-    found = [_delivery(f) for f in find(contract, table, base, settings, store)]
+    found = [_delivery(f) for f in find(contract, table, base, settings, store) if wanted is None or f.name in wanted]
     for delivery in found:
         if delivery.size == 0 and not table.allow_empty:
             raise SourceError("EMPTY_FILE", f"the file of {table.name!r} is empty (0 bytes)", where=delivery.uri,

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sluice.errors import LakeUnavailableError, SourceError
 from sluice.lake import Layout, Manifest, ObjectStore, StagedFile
@@ -31,6 +32,12 @@ class Tools:
     store: ObjectStore
     layout: Layout
     now: Callable[[], datetime]
+
+    def tables(self) -> Any:
+        """Iceberg's own catalog, for what is done to published tables."""
+        from sluice.adapters import iceberg
+
+        return iceberg.catalog()
 
     def policy(self) -> Policy:
         """The policy in force now."""

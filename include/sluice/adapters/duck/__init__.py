@@ -6,6 +6,7 @@ read it. Names of public functions are stable; the modules they rest on are not 
 
 from sluice.adapters.duck.connection import interrupt, share_done
 from sluice.adapters.duck.convert import convert
+from sluice.adapters.duck.merging import Merged, compact, conform, merge
 from sluice.adapters.duck.outcome import Converted
 from sluice.adapters.duck.packed.unfolding import unfold
 from sluice.adapters.duck.packed.unpack import looks_packed, unpack
@@ -19,15 +20,19 @@ from sluice.adapters.duck.segments.converting import Segments, WholeError
 
 __all__ = [
     "Converted",
+    "Merged",
     "RejectedRow",
     "Rejection",
     "Segments",
     "Staged",
     "WholeError",
     "column_statistics",
+    "compact",
+    "conform",
     "convert",
     "interrupt",
     "looks_packed",
+    "merge",
     "profile",
     "query_arrow",
     "read_quarantine",

@@ -1,0 +1,314 @@
+"""The steps of a refresh, each safe to repeat: land, check, publish. What ends one is recorded, and told to people."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sluice import cost
+from sluice.approval import require_approvals
+from sluice.contract.model import Contract, digest_of
+from sluice.crashing import crash_point
+from sluice.errors import ChecksFailedError, TerminalError
+from sluice.ledger import Transaction
+from sluice.running import refreshes
+from sluice.running.history import REFRESHED, live
+from sluice.running.incidents import require_no_incident
+from sluice.running.refreshes import CHECKED, LANDED, LATE, UNCHANGED, Asked, Refresh
+from sluice.stages import Stage
+from sluice.stream.check import check_table, failed_files, found_private
+from sluice.stream.gate import strict_json
+from sluice.stream.profile import profile_table, refuse_drift
+from sluice.stream.refreshing.content import Content, manifests, resulting, unchanged
+from sluice.stream.refreshing.ends import conclude, undo
+from sluice.stream.refreshing.land import described, land_changes, volume
+from sluice.stream.refreshing.look import Basis, basis, keep_holding
+from sluice.stream.tools import Tools
+
+TRIES = 3
+
+
+def open_refresh(tools: Tools, source: str, asked: Asked) -> Refresh:
+    """Begin; an earlier refresh that never ended is ended first, and what it had committed is put back.
+
+    Raises TerminalError (NOT_PUBLISHED, OFFBOARDED), RefusedError (INCIDENT_OPEN).
+    """
+    with tools.ledger.reading() as tx:
+        live(tx, source)
+        left = [r for r in refreshes.refreshes(tx, source) if r.state == "open" and r.run_id != asked.run_id]
+    for earlier in left:
+        conclude(tools, earlier.id)
+    with tools.ledger.transaction() as tx:
+        request = live(tx, source)
+        require_no_incident(tx, source)
+        return refreshes.open_refresh(tx, request, asked, tools.now())
+
+
+def land(tools: Tools, refresh_id: str) -> int:
+    """Bring in what is new; rows staged. With nothing new the refresh is over (`unchanged`), and 0 is returned."""
+    began = time.monotonic()
+    refresh, at = _basis(tools, refresh_id)
+    landings = [land_changes(tools, refresh, at, t) for t in at.contract.tables]
+    newest = max((x.held.newest for x in landings), default="")
+    with tools.ledger.transaction() as tx:
+        refreshes.still_open(tx, refresh_id)
+        _notice_late(tx, refresh, at.contract, newest, tools)
+        if all(x.nothing for x in landings):
+            refreshes.step(
+                tx, refresh, UNCHANGED, tools.now(), {"reason": "nothing new at the source", "newest": newest}
+            )
+            return 0
+        for landing in landings:
+            content = described(landing) | {
+                "base": at.states[landing.table].snapshot_id, "nothing": landing.nothing, "newest": newest,
+                "held": keep_holding(tools, refresh.source, landing.table, landing.held),
+                "seconds": round(time.monotonic() - began, 3),
+            }  # fmt: skip
+            refreshes.step(tx, refresh, LANDED, tools.now(), content, table=landing.table)
+    crash_point("refresh.landed")
+    return sum(x.rows for x in landings)
+
+
+def check(tools: Tools, refresh_id: str) -> int:
+    """The contract's rules on what readers would see, of every table; rules evaluated.
+
+    Raises ChecksFailedError after everything that was found is on record.
+    """
+    began = time.monotonic()
+    refresh, at = _basis(tools, refresh_id)
+    landed = _landed(tools, refresh)
+    contents = _contents(tools, refresh, at, landed)
+    found = {t.name: _check_one(tools, refresh, at, t.name, contents, landed[t.name]) for t in at.contract.tables}
+    with tools.ledger.transaction() as tx:
+        refreshes.still_open(tx, refresh_id)
+        for name, content in found.items():
+            content["seconds"] = round(time.monotonic() - began, 3)
+            refreshes.step(tx, refresh, CHECKED, tools.now(), content, table=name)
+        problems = [_volume(tx, tools, refresh, at, name, landed, contents) for name in found]
+    for problem in filter(None, problems):
+        raise problem
+    for name, content in found.items():
+        if not content["report"]["success"]:
+            failed = [r for r in content["report"]["results"] if r["success"] is False and r["severity"] == "error"]
+            said = "; ".join(r["description"] or r["name"] for r in failed[:5])
+            raise ChecksFailedError("CHECKS_FAILED", f"{len(failed)} required checks of {name!r} failed: {said}", where=refresh.id,
+                                    mend="Mend the data at the source; the last good data stays visible.")  # fmt: skip
+        refuse_drift((content["profile"] or {}).get("drift"), f"{refresh.id}.{name}")
+    return sum(c["report"]["evaluated"] for c in found.values())
+
+
+def publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
+    """Make it visible, one atomic commit per table on exactly the snapshots that were checked; table → snapshot.
+
+    Where a table moved on meanwhile, what was committed is put back and the refresh begins again on the new snapshot.
+    Raises RefusedError (INCIDENT_OPEN) and NotApprovedError without having touched the lake.
+    """
+    from sluice.adapters.snapshots import OvertakenError
+
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _publish(tools, refresh_id)
+        except OvertakenError:
+            if attempt == TRIES:
+                raise
+            if not land(tools, refresh_id):
+                return {}
+            check(tools, refresh_id)
+    raise AssertionError("unreachable")
+
+
+def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
+    from sluice.adapters import snapshots
+
+    with tools.ledger.reading() as tx:
+        refresh = refreshes.refresh(tx, refresh_id)
+        if refresh.state == "published":
+            return {n: dict(t) for n, t in refresh.outcome["tables"].items()}
+        request = tx.request(refreshes.still_open(tx, refresh_id).request_id)
+        if request is None or live(tx, refresh.source).id != request.id:
+            raise TerminalError("SUPERSEDED", f"{refresh.source} was published anew meanwhile", where=refresh_id)
+        require_approvals(tx, request)
+        checked = {r.table or "": r.content for r in tx.records(run=refresh_id, kinds=(CHECKED,))}
+    at = basis(tools, request)
+    landed = _landed(tools, refresh)
+    pack = _evidence(tools, refresh, at, landed, checked)
+    catalog, properties = tools.tables(), _properties(refresh, pack)
+    crash_point("refresh.begun")
+    # The block is asked for after the snapshots were looked at: a restore in between moves them, and the commit fails.
+    with tools.ledger.reading() as tx:
+        require_no_incident(tx, refresh.source)
+    tables: dict[str, dict[str, Any]] = {}
+    for name, content in checked.items():
+        identifier = at.states[name].identifier
+        if content["nothing"]:
+            tables[name] = {k: at.version.tables[name][k] for k in ("identifier", "snapshot_id", "rows")}
+            continue
+        try:
+            made = snapshots.replace_files(
+                catalog,
+                identifier,
+                landed[name]["base"],
+                remove=content["remove"],
+                add=content["add"],
+                properties=properties,
+            )
+        except snapshots.OvertakenError:
+            for done in tables:
+                if not checked[done]["nothing"] and landed[done]["base"] is not None:
+                    snapshots.put_back(
+                        catalog, at.states[done].identifier, landed[done]["base"], {"sluice.put-back": refresh_id}
+                    )
+            raise
+        tables[name] = {"identifier": identifier, "snapshot_id": made, "rows": content["rows"]}
+        crash_point("refresh.committed")
+    outcome = {
+        "request_id": request.id, "contract_digest": at.contract.digest, "tables": tables, "evidence": pack["uri"],
+        "holdings": {n: r["held"] for n, r in landed.items()}, "newest": max(r["newest"] for r in landed.values()),
+        "replays": sorted({
+            s.landing_uri for t in at.contract.tables for m in manifests(tools, at.contract, t, landed[t.name])
+            for s in m.sources if s.role == "replay" and s.landing_uri
+        }),
+    }  # fmt: skip
+    with tools.ledger.transaction() as tx:
+        still = refreshes.refresh(tx, refresh_id).state == "open"
+        if still:
+            refreshes.step(tx, refresh, REFRESHED, tools.now(), outcome, digest=pack["evidence_digest"])
+    if not still:  # somebody ended it while it committed
+        undo(tools, refresh)
+        raise TerminalError("REFRESH_OVER", f"{refresh_id} was ended meanwhile", where=refresh.source)
+    return tables
+
+
+def _basis(tools: Tools, refresh_id: str) -> tuple[Refresh, Basis]:
+    with tools.ledger.reading() as tx:
+        refresh = refreshes.still_open(tx, refresh_id)
+        request = live(tx, refresh.source)
+    return refresh, basis(tools, request)
+
+
+def _landed(tools: Tools, refresh: Refresh) -> dict[str, Mapping[str, Any]]:
+    with tools.ledger.reading() as tx:
+        return {r.table or "": r.content for r in tx.records(run=refresh.id, kinds=(LANDED,))}
+
+
+def _contents(tools: Tools, refresh: Refresh, at: Basis, landed: Mapping[str, Mapping[str, Any]]) -> dict[str, Content]:
+    folder = f"{refresh.id}/content"
+    return {
+        t.name: unchanged(tools, at, t, folder)
+        if landed[t.name]["nothing"]
+        else resulting(tools, at, t, landed[t.name], folder)
+        for t in at.contract.tables
+    }
+
+
+def _check_one(
+    tools: Tools, refresh: Refresh, at: Basis, name: str, contents: Mapping[str, Content], landed: Mapping[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    table, content = at.contract.table(name), contents[name]
+    scratch = tools.scratch(f"{refresh.id}/check-{name}")
+    files = list(content.files)
+    with tools.ledger.reading() as tx:
+        previous, since = _previous_profile(tx, refresh, name)
+    profile = profile_table(table, files, tools.settings, scratch, previous, since)
+    everything = {n: list(c.files) for n, c in contents.items()}
+    checked = check_table(at.contract, table, everything, tools.settings, scratch, partial(found_private, profile))
+    attempt = secrets.token_hex(4)
+    for path in failed_files(scratch):
+        tools.store.put(path, tools.layout.failed_rows(at.contract.id, table.table_name, attempt, path.name))
+    return {
+        "report": checked.report.to_dict(), "profile": profile, "rows": content.rows, "remove": list(content.remove),
+        "add": list(content.add), "merged": dict(content.counts), "nothing": landed["nothing"], "base": landed["base"],
+    }  # fmt: skip
+
+
+def _previous_profile(tx: Transaction, refresh: Refresh, name: str) -> tuple[Mapping[str, Any] | None, str]:
+    """The table's profile when it was published last: by a refresh of this request, else by the request itself."""
+    done = {
+        r.run
+        for r in tx.records(source=refresh.source, kinds=(REFRESHED,))
+        if r.content["request_id"] == refresh.request_id
+    }
+    checked = [r for r in tx.records(source=refresh.source, kinds=(CHECKED,)) if r.run in done and r.table == name]
+    if checked:
+        return checked[-1].content["profile"], checked[-1].run
+    for artifact in tx.artifacts(refresh.request_id):
+        if artifact.stage is Stage.PROFILE and artifact.table == name:
+            return artifact.content, refresh.request_id
+    return None, ""
+
+
+def _volume(
+    tx: Transaction, tools: Tools, refresh: Refresh, at: Basis, name: str, landed: Mapping[str, Mapping[str, Any]], contents: Mapping[str, Content]
+) -> ChecksFailedError | None:  # fmt: skip
+    from sluice.stream.refreshing.land import Landing
+
+    if landed[name]["nothing"]:
+        return None
+    table = at.contract.table(name)
+    units = tuple(manifests(tools, at.contract, table, landed[name]))
+    landing = Landing(name, landed[name]["mode"], units, tuple(landed[name]["drop"]), landed[name]["whole"])
+    try:
+        odd = volume(landing, table, at.states[name].rows, contents[name].rows, tools.policy().running.shrinks_below)
+    except ChecksFailedError as error:
+        return error
+    if odd:
+        refreshes.notice(tx, refresh, odd[0], odd[1], tools.now(), at.contract, table=name)
+    return None
+
+
+def _notice_late(tx: Transaction, refresh: Refresh, contract: Contract, newest: str, tools: Tools) -> None:
+    from datetime import datetime
+
+    terms = next(iter(reversed(tx.records(source=refresh.source, kinds=(refreshes.TERMS,)))), None)
+    if terms is None or not newest:
+        return
+    since = refreshes.overdue(terms.content, datetime.fromisoformat(newest), tools.now())
+    if since is not None:
+        text = f"{refresh.source}: a new delivery was due {since:%Y-%m-%d %H:%M} UTC; the newest file is of {newest[:16].replace('T', ' ')} UTC"
+        refreshes.step(tx, refresh, refreshes.NOTICED, tools.now(), {"what": LATE, "text": text})
+        refreshes.tell(
+            tx,
+            refresh.source,
+            "late.delivery",
+            f"late/{refresh.source}/{since.isoformat()}",
+            text,
+            tools.now(),
+            contract,
+        )
+
+
+def _evidence(
+    tools: Tools, refresh: Refresh, at: Basis, landed: Mapping[str, Mapping[str, Any]], checked: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:  # fmt: skip
+    """The refresh's evidence pack, kept in the lake beside those of the gates; its digest goes into the snapshots."""
+    reports = [c["report"] for c in checked.values()]
+    staged = [f for t in at.contract.tables for m in manifests(tools, at.contract, t, landed[t.name]) for f in m.staged]
+    pack = {
+        "source": refresh.source, "refresh": refresh.id, "request": refresh.request_id, "contract_digest": at.contract.digest,
+        "base": {n: s.snapshot_id for n, s in at.states.items()},
+        "tables": [
+            {"name": n, **{k: landed[n][k] for k in ("mode", "rows_read", "rows_staged", "rows_quarantined", "rows_dropped", "units")},
+             "rows": c["rows"], "merged": c["merged"], "drift": (c["profile"] or {}).get("drift")}
+            for n, c in checked.items()
+        ],
+        "quality": {
+            "success": all(r["success"] for r in reports), "evaluated": sum(r["evaluated"] for r in reports),
+            "failed": sum(r["failed"] for r in reports), "warnings": sum(r["warnings"] for r in reports),
+        },
+        "cost": cost.estimate(0, sum(f.size for f in staged), len(checked), len(staged)),
+    }  # fmt: skip
+    digest = digest_of(pack)
+    uri = tools.layout.evidence(refresh.source, digest, "refresh.json")
+    tools.store.write(
+        uri, strict_json(pack | {"evidence_digest": digest}), content_type="application/json", only_if_absent=True
+    )
+    return pack | {"evidence_digest": digest, "uri": uri}
+
+
+def _properties(refresh: Refresh, pack: Mapping[str, Any]) -> dict[str, str]:
+    from sluice.adapters.iceberg import DIGEST_PROPERTY, REQUEST_PROPERTY
+
+    return {REQUEST_PROPERTY: refresh.id, DIGEST_PROPERTY: pack["evidence_digest"]}
