@@ -25,6 +25,7 @@ COMMANDS = {
     "evidence": ("requests:evidence", "What a gate decides on."),
     "decide": ("requests:decide", "Approve, reject or return at a gate."),
     "quarantine": ("quarantine:quarantine", "Rows that do not fit: see, repair, replay."),
+    "refresh": ("refresh:refresh", "Bring in what is new at a published source."),
     "restore": ("incidents:restore", "Put the last good data of a source back."),
     "incident": ("incidents:incident", "What is wrong with published data, and until when."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),

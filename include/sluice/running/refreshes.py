@@ -117,17 +117,28 @@ def notice(
         if record.content["what"] == what and record.table == table:
             return
     step(tx, found, NOTICED, now, {"what": what, "text": text}, table=table)
-    tell(tx, found.source, f"refresh.{what}", f"{found.id}/{what}/{table or ''}", text, now, contract)
+    tell(tx, found.source, what, f"{found.id}/{what}/{table or ''}", text, now, contract)
 
 
 def tell(
-    tx: Transaction, source: str, kind: str, key: str, text: str, now: datetime, contract: Contract, **more: Any
+    tx: Transaction,
+    source: str,
+    what: str,
+    key: str,
+    text: str,
+    now: datetime,
+    contract: Contract,
+    *,
+    mend: str = "",
+    link: str = "",
 ) -> None:
-    """A message to the contract's support channels and its owner, once for this key."""
-    channels = [dict(c) for c in contract.document.get("support") or ()]
-    payload = {"source": source, "owner": contract.owner, "text": text, "channels": channels,
-               "link": f"/sluice/pages/sources/{source}", **more}  # fmt: skip
-    tx.enqueue(kind, key, payload, now)
+    """A message to the contract's support channels and its owner, once for this key. `what` is a word or two."""
+    payload = {
+        "source": source, "title": f"{source}: {what.replace('_', ' ')}", "sentences": [text, *([mend] if mend else [])],
+        "people": [contract.owner] if contract.owner else [], "link": link or f"/sluice/pages/running/{source}",
+        "channels": [dict(c) for c in contract.document.get("support") or ()],
+    }  # fmt: skip
+    tx.enqueue(f"notify.incident.{what}", key, payload, now)
 
 
 def terms_of(

@@ -50,7 +50,7 @@ def fail(tools: Tools, refresh_id: str, error: SluiceError) -> None:
             refreshes.tell(
                 tx,
                 refresh.source,
-                "refresh.failed",
+                "refresh_failed",
                 f"{refresh_id}/failed",
                 text,
                 tools.now(),

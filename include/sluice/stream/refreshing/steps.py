@@ -272,7 +272,7 @@ def _notice_late(tx: Transaction, refresh: Refresh, contract: Contract, newest: 
         refreshes.tell(
             tx,
             refresh.source,
-            "late.delivery",
+            "late",
             f"late/{refresh.source}/{since.isoformat()}",
             text,
             tools.now(),
