@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from sluice.flow.critical import delays
@@ -96,7 +96,8 @@ def request_flow(
 ) -> RequestFlow:
     """The flow of one request from its events; what is still open is measured up to `now`.
 
-    With `request` its recorded state says whether it has ended; without it the events alone do.
+    With `request` its recorded state says whether it has ended, and the clock starts when it was first asked for: one
+    that was sent back and asked again counts on, the time before as the requester's. Without it the events alone say.
     """
     ordered = in_order(events)
     if not ordered:
@@ -109,14 +110,14 @@ def request_flow(
         own.setdefault(event.stage, []).append(event)
     timelines = {stage: stage_timeline(own[stage], stage, until, calendar_of) for stage in Stage if stage in own}
     passes = {stage: t.attempts for stage, t in timelines.items() if t.attempts}
-    critical = delays(counted[0].at, passes, until)
+    begin = counted[0].at if request is None else min(request.requested_at.astimezone(UTC), counted[0].at)
+    critical = delays(begin, passes, until)
     stages = tuple(
         _stage_flow(
             stage, timelines[stage].stretches, attempts, timelines[stage].asks, critical.get(stage, 0.0), outcome
         )
         for stage, attempts in passes.items()
     )
-    begin = counted[0].at
     whole = tuple(_whole(begin, until, stages, own, calendar_of))
     spent = _by_kind(whole)
     lead, work = (until - begin).total_seconds(), spent[Kind.WORK]
@@ -211,7 +212,9 @@ def _between(at: datetime, own: Mapping[Stage, list[StageEvent]]) -> Kind:
         e for events in own.values() for e in events if e.at <= at and e.event in ENDS and e.table is e.role is None
     ]
     newest = max(ends, key=lambda e: e.seq, default=None)
-    return Kind.REQUESTER if newest is not None and newest.event in (Event.RETURNED, Event.REJECTED) else Kind.SYSTEM
+    # Before any stage there is only an earlier request that was sent back, which this one continues.
+    sent_back = newest is None or newest.event in (Event.RETURNED, Event.REJECTED)
+    return Kind.REQUESTER if sent_back else Kind.SYSTEM
 
 
 def _by_kind(stretches: Iterable[Stretch]) -> dict[Kind, float]:
