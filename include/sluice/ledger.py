@@ -17,7 +17,6 @@ from sluice.governance import GovernanceStore
 from sluice.histories import HistoryStore, Origin
 from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
-from sluice.review.store import ReviewStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 
@@ -129,7 +128,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, ReviewStore, GovernanceStore, Protocol):
+class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, GovernanceStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

@@ -23,7 +23,7 @@ from sluice import data_docs
 from sluice.adapters.gx.data_docs import index_page, render
 from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.adapters.s3 import S3Store
-from sluice.approval import Choice, decide
+from sluice.approval import Choice, Person, decide
 from sluice.checks.report import CheckReport
 from sluice.contract.model import Contract, digest_of
 from sluice.contract.reading import read_contract
@@ -32,7 +32,7 @@ from sluice.lake import Layout
 from sluice.ledger import Artifact, Verdict
 from sluice.onboarding import Ask
 from sluice.overview import request_overview
-from sluice.review.inbox import waiting_for
+from sluice.review.inbox import inbox
 from sluice.settings import Settings, load
 from sluice.stages import Stage
 from sluice.stream.check import Checked, check, check_table
@@ -460,7 +460,7 @@ class TestKept:
             pack = next(a.content for a in tx.artifacts(request_id) if a.stage is Stage.PUBLICATION)
             overview = request_overview(tx, request, tools.now())
             member = tools.policy().roles["business"].members[0]
-            (waiting,) = (w.to_dict() for w in waiting_for(tx, tools.policy(), member, tools.now()))
+            (waiting,) = (w.to_dict() for w in inbox(tx, tools.policy(), Person(member), tools.now()).waiting)
             uri = data_docs.page_uri(tx, request, "orders")
         kept = pack["quality"]["data_docs"]["orders"]
         results = strict(tools.store.read(kept["results"]).decode())

@@ -1,18 +1,22 @@
-"""The inbox: what waits for a person's signature, for how long, on what evidence; and what the person has decided."""
+"""The inbox: what waits for a person's signature, for how long, until when, on what evidence; and what was decided."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sluice import data_docs
-from sluice.approval import gate_standing
-from sluice.ledger import Artifact, Decision, Request, RequestState, Transaction
-from sluice.onboarding import found
+from sluice.approval import Authority, Person, Standing, asked_at, expiries, gate_standing, promised, roles_now
+from sluice.approval.standing import people
+from sluice.ledger import Decision, Request, RequestState, Transaction
 from sluice.policy import Policy
 from sluice.review.glance import Note, glance
 from sluice.stages import GATES, Clock, Event, Stage
+
+MOST = 50
+"""How many waiting signatures are shown at once, the most urgent first."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,25 @@ class Waiting:
     request: Request
     gate: Stage
     role: str
+    on_behalf_of: str | None
+    """For whom, when the person only stands in."""
     title: str
     tier: str
     why: tuple[str, ...]
     since: datetime
+    until: datetime | None
+    """When the request expires if nobody answers; None: never."""
     waited: float
     worked: float
+    needed: int
+    given: int
+    bulk: bool
+    """Whether it may be decided together with others."""
     evidence_digest: str
     notes: tuple[Note, ...]
     others: tuple[str, ...]
     """The other roles that this gate still waits for."""
-    docs: dict[str, str]
+    docs: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, durations in seconds, times in ISO 8601 UTC."""
@@ -42,79 +54,130 @@ class Waiting:
             "title": self.title,
             "gate": self.gate.value,
             "role": self.role,
+            "on_behalf_of": self.on_behalf_of,
             "tier": self.tier,
             "tier_reasons": list(self.why),
             "use_case": self.request.use_case,
             "priority": self.request.priority,
             "requester": self.request.requester,
             "since": self.since.isoformat(),
+            "expires_at": self.until.isoformat() if self.until else None,
             "waiting_seconds": round(self.waited),
             "waiting_business_seconds": round(self.worked),
+            "signatures": {"needed": self.needed, "given": self.given},
+            "bulk": self.bulk,
             "evidence_digest": self.evidence_digest,
             "at_a_glance": [{"part": n.part, "tone": n.tone, "says": n.says} for n in self.notes],
             "also_waiting_for": list(self.others),
-            "data_docs": self.docs,
+            "data_docs": dict(self.docs),
         }
 
 
-def waiting_for(
-    tx: Transaction, policy: Policy, user: str, now: datetime, *, run_id: str | None = None
-) -> list[Waiting]:
-    """What waits for this user's signature, the most urgent priority first and then the longest wait.
+@dataclass(frozen=True)
+class Inbox:
+    """What waits, the most urgent first; `more` is how many others may wait that are not listed."""
+
+    waiting: tuple[Waiting, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    request: Request
+    clock: Clock
+    gate: Stage
+    role: str
+    since: datetime
+
+
+def inbox(
+    tx: Transaction, policy: Policy, person: Person, now: datetime, *, run_id: str | None = None, most: int = MOST
+) -> Inbox:
+    """What waits for this person's signature, urgent priority first and then the longest wait.
 
     With `run_id` only what belongs to that DAG run.
     """
-    roles = policy.roles_of(user)
-    if not roles:
-        return []
-    open_ones = [r for r in tx.requests(state=RequestState.OPEN) if r.requester != user and run_id in (None, r.run_id)]
-    waiting = [w for request in open_ones for w in _of_request(tx, policy, request, user, roles, now)]
-    return sorted(waiting, key=lambda w: (w.request.priority != "expedite", -w.waited, w.request.id))
+    rights = roles_now(policy, tx.delegations(), person, now)
+    if not rights:
+        return Inbox(())
+    candidates = _candidates(tx, person, rights, run_id)
+    found: list[Waiting] = []
+    for seen, candidate in enumerate(candidates):
+        if len(found) >= most:
+            return Inbox(tuple(found), len(candidates) - seen)
+        right = rights[candidate.role]
+        if waiting := _confirmed(tx, policy, candidate, person.name, right, now):
+            found.append(waiting)
+    return Inbox(tuple(found))
 
 
-def _of_request(
-    tx: Transaction, policy: Policy, request: Request, user: str, roles: tuple[str, ...], now: datetime
-) -> list[Waiting]:
-    clock = Clock(tx.events(request.id))
-    waiting = []
-    for gate in (g for g in GATES if clock.is_open(g)):
-        standing = gate_standing(tx, request, gate)
-        if any(d.actor == user for d in standing.signed):
-            continue
-        mine = [r for r in standing.missing if r in roles]
-        if not mine:
-            continue
-        pack = pack_of(tx, request.id, gate)
-        docs = data_docs.addresses(request.id, found(tx, request, Stage.CHECK))
-        content = pack.content if pack else {}
-        for role in mine:
-            since = asked_at(clock, gate, role)
-            waiting.append(
-                Waiting(
-                    request, gate, role, title(content, request), content.get("tier", request.tier),
-                    tuple(content.get("tier_reasons", request.tier_reasons)), since, (now - since).total_seconds(),
-                    policy.calendar_of(role).seconds_between(since, now), standing.evidence_digest, glance(content),
-                    tuple(r for r in standing.missing if r != role), docs,
-                )
-            )  # fmt: skip
-    return waiting
+def _candidates(
+    tx: Transaction, person: Person, rights: Mapping[str, Authority], run_id: str | None
+) -> list[_Candidate]:
+    """Signatures that were asked of the person's roles and not given by the person, from the stage clock alone."""
+    requests = [
+        r for r in tx.requests(state=RequestState.OPEN) if r.requester != person.name and run_id in (None, r.run_id)
+    ]
+    events = tx.events_of([r.id for r in requests])
+    found = []
+    for request in requests:
+        clock = Clock(events.get(request.id, ()))
+        for gate in (g for g in GATES if clock.is_open(g)):
+            terms, attempt = promised(tx, request).gates[gate], clock.attempt(gate)
+            asked = {
+                e.role: e.seq for e in clock.events if (e.stage, e.attempt, e.event) == (gate, attempt, Event.SUBMITTED)
+            }
+            for role in (r for r in rights if r in asked):
+                needed = max((a.signatures for tier in terms.asked.values() for a in tier if a.role == role), default=1)
+                given = {
+                    e.actor for e in clock.events
+                    if (e.stage, e.event, e.role) == (gate, Event.APPROVED, role) and e.seq > asked[role]
+                }  # fmt: skip
+                since = asked_at(clock, gate, role)
+                if since is not None and person.name not in given and len(given) < needed:
+                    found.append(_Candidate(request, clock, gate, role, since))
+    return sorted(found, key=lambda c: (c.request.priority != "expedite", c.since, c.request.id))
 
 
-def pack_of(tx: Transaction, request_id: str, gate: Stage) -> Artifact | None:
-    """The evidence the gate decides on now; None while there is none."""
-    return next((a for a in tx.artifacts(request_id) if a.stage is gate), None)
+def _confirmed(
+    tx: Transaction, policy: Policy, candidate: _Candidate, user: str, right: Authority, now: datetime
+) -> Waiting | None:
+    """The candidate with its evidence; None when the ledger does not ask this person after all."""
+    request, gate, role = candidate.request, candidate.gate, candidate.role
+    standing = gate_standing(tx, request, gate)
+    group = standing.group(role)
+    if group is None or not group.missing or not may_sign(tx, request, standing, role, user, right):
+        return None
+    pack = tx.evidence(request.id, gate, standing.evidence_digest) or {}
+    terms = promised(tx, request)
+    until = next((e.at for e in expiries(terms, candidate.clock, standing) if e.role == role), None)
+    return Waiting(
+        request, gate, role, right.on_behalf_of, title(pack, request), standing.tier,
+        tuple(pack.get("tier_reasons", request.tier_reasons)), candidate.since, until,
+        (now - candidate.since).total_seconds(), policy.calendar_of(role).seconds_between(candidate.since, now),
+        group.asked.signatures, len(group.signatures), standing.tier in terms.tiers.bulk, standing.evidence_digest,
+        glance(pack), tuple(r for r in standing.missing if r != role), docs_of(request, pack),
+    )  # fmt: skip
 
 
-def title(pack: dict[str, Any], request: Request) -> str:
+def may_sign(tx: Transaction, request: Request, standing: Standing, role: str, user: str, right: Authority) -> bool:
+    """Whether four eyes allow this person's signature here. The last word is `sluice.approval.decide`'s."""
+    own = {p for p in (user, right.on_behalf_of) if p}
+    if request.requester in own:
+        return False
+    terms = promised(tx, request).gates[standing.gate]
+    return not any(own & people(d) and terms.must_differ(d.role, role) for d in standing.signed)
+
+
+def docs_of(request: Request, pack: Mapping[str, Any]) -> dict[str, str]:
+    """The addresses of the Data Docs the pack tells of, by table."""
+    kept = pack.get("quality", {}).get("data_docs", {})
+    return {name: data_docs.address(request.id, name) for name, docs in kept.items() if "page" in docs}
+
+
+def title(pack: Mapping[str, Any], request: Request) -> str:
     """What the contract calls itself, for people; its id when it has no name."""
     return str(pack.get("contract", {}).get("name") or request.source)
-
-
-def asked_at(clock: Clock, gate: Stage, role: str) -> datetime:
-    """When this role was last asked at this gate."""
-    at_gate = [e for e in clock.events if e.stage is gate]
-    asked = [e.at for e in at_gate if e.event is Event.SUBMITTED and e.role == role]
-    return asked[-1] if asked else next(e.at for e in at_gate if e.event is Event.STARTED)
 
 
 @dataclass(frozen=True)
@@ -125,7 +188,7 @@ class Decided:
     request: Request
 
 
-def history(tx: Transaction, user: str, most: int = 50) -> list[Decided]:
+def history(tx: Transaction, user: str, most: int = MOST) -> list[Decided]:
     """What this person decided, newest first."""
     decided = []
     requests: dict[str, Request | None] = {}

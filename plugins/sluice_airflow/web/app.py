@@ -4,6 +4,7 @@ Airflow authenticates every route; what a person may decide is the policy's busi
 needs JSON and comes from the same origin: the session cookie by itself is not enough.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,7 +14,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from sluice.errors import RefusedError, SluiceError, TransientError
-from sluice_airflow.web import documents, evidence, flow, flow_pages, inbox, lists, requests, vega  # noqa: F401 - pages enter themselves
+from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
+    decisions,
+    delegations,
+    documents,
+    evidence,
+    flow,
+    flow_pages,
+    inbox,
+    lists,
+    requests,
+    vega,
+)
 from sluice_airflow.web.access import readers
 from sluice_airflow.web.pages import error_page, is_page, pages, static
 
@@ -29,7 +41,16 @@ app = FastAPI(
     openapi_url=None,
     dependencies=[Depends(readers)],
 )
-for part in (flow.routes, requests.routes, documents.routes, pages, static):
+ROUTES = (
+    decisions.routes,
+    delegations.routes,
+    documents.routes,
+    flow.routes,
+    requests.routes,
+    pages,
+    static,
+)
+for part in ROUTES:
     app.include_router(part)
 
 
@@ -61,7 +82,8 @@ async def same_origin_json_only(request: Request, call_next: Any) -> Any:
 def sluice_error(request: Request, error: SluiceError) -> Response:
     """Every error says what, where and how to mend it."""
     status = error.status if isinstance(error, RefusedError) else 503 if isinstance(error, TransientError) else 422
-    return _error(request, status, error.code, error.message, error.where, error.mend)
+    details = error.details if isinstance(error, RefusedError) else {}
+    return _error(request, status, error.code, error.message, error.where, error.mend, details)
 
 
 @app.exception_handler(RequestValidationError)
@@ -82,6 +104,16 @@ def http_error(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
-def _error(request: Request, status: int, code: str, message: str, where: str = "", mend: str = "") -> Response:
+def _error(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    where: str = "",
+    mend: str = "",
+    details: Mapping[str, object] | None = None,
+) -> Response:
     body = {"code": code, "message": message, "where": where, "mend": mend}
-    return error_page(request, status, body) if is_page(request) else JSONResponse(body, status_code=status)
+    if is_page(request):
+        return error_page(request, status, body)
+    return JSONResponse(body | ({"details": dict(details)} if details else {}), status_code=status)

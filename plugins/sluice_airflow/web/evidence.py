@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from sluice import data_docs
 from sluice.drift import exceeded, in_words
+from sluice.policy import PARTS
 from sluice.review.evidence import default_gate, evidence_view
 from sluice.review.glance import bytes_in_words, money, personal_columns
 from sluice.review.plain import REASONS
@@ -18,6 +19,7 @@ from sluice.trial_report.pictures import missing, picture
 from sluice.trial_report.values import number, point, share, short, texts
 from sluice_airflow.web.access import Gate, existing, tools
 from sluice_airflow.web.pages import pages, show
+from sluice_airflow.web.people import person
 
 RULES, COLUMNS = 1_000, 300
 """How many rules, and how many columns of a table, the page shows; the JSON has them all."""
@@ -39,14 +41,13 @@ def evidence_page(
     with tools().ledger.reading() as tx:
         asked = existing(tx, request_id)
         stage = Stage(gate) if gate else default_gate(tx, asked)
-        view = evidence_view(tx, tools().policy(), asked, stage, user.get_name(), tools().now(), seen)
+        view = evidence_view(tx, tools().policy(), asked, stage, person(user), tools().now(), seen)
     pack = view.pack
     quality = pack.get("quality", {"results": [], "data_docs": {}})
     drifts = [t["drift"] for t in pack.get("tables", ()) if t["drift"]]
     return show(
         request,
         "evidence.html.jinja",
-        me=user.get_name(),
         view=view,
         pack=pack,
         failed=failed_rules(quality)[:RULES],
@@ -56,6 +57,7 @@ def evidence_page(
         drifted=exceeded(drifts),
         personal=personal_columns(pack),
         reasons=REASONS,
+        abouts=PARTS,
         columns=COLUMNS,
         say=WORDS,
     )

@@ -20,7 +20,6 @@ from sluice.adapters.ledger.governance import GovernanceRows
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
-from sluice.adapters.ledger.review import ReviewRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
@@ -84,7 +83,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, ReviewRows, GovernanceRows):
+class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, GovernanceRows):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

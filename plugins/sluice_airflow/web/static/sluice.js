@@ -43,6 +43,18 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const pressed = event.submitter;
   const body = Object.fromEntries(new FormData(form, pressed));
+  // A field with data-when="NAME=VALUE" is sent only with that value: where to return to, when it is returned.
+  for (const field of form.querySelectorAll("[data-when]")) {
+    const [name, value] = field.dataset.when.split("=");
+    if (body[name] !== value) delete body[field.name];
+  }
+  if (form.dataset.many) {
+    body.decisions = [...document.querySelectorAll(form.dataset.many)].filter((b) => b.checked).map((b) => JSON.parse(b.value));
+    if (!body.decisions.length) {
+      tell("warn", "Choose at least one.");
+      return;
+    }
+  }
   if (pressed?.dataset.comment !== undefined && !String(body.comment || "").trim()) {
     tell("warn", "Say why in the comment.");
     form.elements.comment?.focus();
@@ -59,7 +71,12 @@ document.addEventListener("submit", async (event) => {
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((b) => { b.disabled = true; });
   try {
-    await send(form.dataset.post, body);
+    const said = await send(form.dataset.post, body);
+    if (said.refused?.length) {
+      const why = said.refused.map((r) => `${r.request}: ${r.message}`).join(" ");
+      tell("warn", `${said.decided.length} recorded, ${said.refused.length} refused. ${why} Load the page again to go on.`);
+      return;
+    }
     tell("good", form.dataset.done || "Done.");
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true }));
     window.setTimeout(() => window.location.reload(), 900);

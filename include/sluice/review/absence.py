@@ -1,0 +1,43 @@
+"""Being away, in days as people say them: from the first day to the last, both in the person's own time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sluice.approval import in_force
+from sluice.governance import Delegation
+from sluice.policy import Policy
+
+
+@dataclass(frozen=True)
+class Away:
+    """A delegation that holds or will hold. `running`: it holds now."""
+
+    entry: Delegation
+    running: bool
+
+
+def zone_of(policy: Policy, roles: Iterable[str]) -> ZoneInfo:
+    """The zone of the first of these roles; UTC without any."""
+    return ZoneInfo(next((policy.calendar_of(role).zone for role in roles), "UTC"))
+
+
+def days(first: date, last: date, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
+    """From the beginning of the first day, or now if that is later, to the end of the last."""
+    begins = datetime.combine(first, time(), zone)
+    return max(begins, now), datetime.combine(last + timedelta(days=1), time(), zone)
+
+
+def coming(delegations: Iterable[Delegation], name: str, now: datetime) -> list[Away]:
+    """Those in which this person is away or stands in, that hold now or will, the earliest first."""
+    entries = list(delegations)
+    ended = {d.ended for d in entries if d.ended is not None}
+    now_in_force = {d.seq for d in in_force(entries, now)}
+    mine = [
+        d for d in entries
+        if d.ended is None and name in (d.principal, d.delegate) and now < d.ends and d.seq not in ended
+    ]  # fmt: skip
+    return [Away(d, d.seq in now_in_force) for d in sorted(mine, key=lambda d: (d.begins, d.seq))]
