@@ -32,7 +32,7 @@ class SluicePlugin(AirflowPlugin):
             "category": "Sluice",
             "url_route": f"sluice-{page}",
         }
-        for page, name in (("inbox", "Inbox"), ("requests", "Requests"))
+        for page, name in (("inbox", "Inbox"), ("requests", "Requests"), ("queue", "Ready queue"))
     ] + [
         {
             "name": "Approvals",

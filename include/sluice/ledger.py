@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from sluice.governance import GovernanceStore
 from sluice.histories import HistoryStore, Origin
 from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
+from sluice.pull.store import PullStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 
@@ -57,6 +58,7 @@ class Request:
     requester: str
     use_case: str
     priority: str
+    """The class of service (sluice.pull.ServiceClass); older requests have a priority that is read as one."""
     comment: str
     tables: tuple[str, ...]
     tier: str
@@ -73,6 +75,8 @@ class Request:
     """Who owns the source, as the contract says."""
     continues: str | None = None
     renewed_at: datetime | None = None
+    due: date | None = None
+    """The day after which it is worth less; of the class of service `fixed_date` only."""
 
 
 class Verdict(StrEnum):
@@ -128,7 +132,7 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, HistoryStore, RunningStore, SummaryStore, GovernanceStore, Protocol):
+class Transaction(OutboxStore, PullStore, HistoryStore, RunningStore, SummaryStore, GovernanceStore, Protocol):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

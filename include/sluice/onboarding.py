@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sluice.contract.model import Contract
@@ -16,9 +16,10 @@ from sluice.contract.reading import read_contract
 from sluice.errors import BadInputError, ConflictError, NotApprovedError, SentBackError, TerminalError
 from sluice.ledger import Artifact, Request, RequestState, Transaction
 from sluice.policy import Policy, facts_of
+from sluice.pull.classes import ServiceClass, chosen_class
+from sluice.pull.expediting import cost_of_expediting
 from sluice.stages import GATES, PREDECESSORS, Clock, Event, Stage, successors
 
-PRIORITIES = ("expedite", "standard", "low")
 REQUESTABLE = ("proposed", "draft", "active")
 
 
@@ -28,9 +29,12 @@ class Ask:
 
     requester: str
     use_case: str = ""
-    priority: str = "standard"
+    service_class: str = ServiceClass.STANDARD.value
     comment: str = ""
     base: str = ""
+    due: date | None = None
+    accepts_delay: bool = False
+    """The requester of an expedited request has seen what it delays, and accepts it."""
 
 
 def request_id(contract: Contract, attempt: int = 1) -> str:
@@ -88,8 +92,8 @@ def open_request(
     if contract.status not in REQUESTABLE:
         raise BadInputError("CONTRACT_STATUS", f"the contract is {contract.status}", where=contract.file,
                             mend=f"Only {', '.join(REQUESTABLE)} contracts can be onboarded.")  # fmt: skip
-    if ask.priority not in PRIORITIES:
-        raise BadInputError("PRIORITY", f"priority {ask.priority!r}", mend=f"Use one of {', '.join(PRIORITIES)}.")
+    service = chosen_class(ask.service_class, ask.due, now.date())
+    weighed = _weighed(tx, policy, ask, now) if service is ServiceClass.EXPEDITE else None
     known = tx.owner_published(contract.owner)
     assessed = policy.assess(facts_of(contract, owner_known=known, bytes=source_bytes))
     before = continued(tx, contract.id)
@@ -106,7 +110,8 @@ def open_request(
         run_id=run_id,
         requester=ask.requester,
         use_case=ask.use_case,
-        priority=ask.priority,
+        priority=service.value,
+        due=ask.due,
         comment=ask.comment,
         tables=tuple(t.name for t in contract.tables),
         tier=assessed.tier,
@@ -119,7 +124,7 @@ def open_request(
         renewed_at=requested_at if before else None,
     )
     tx.add_request(request)
-    _first_events(tx, request, before, requested_at, started_at)
+    _first_events(tx, request, before, requested_at, started_at, weighed)
     finish_stage(tx, request, Stage.REQUEST, now)
     return request
 
@@ -132,7 +137,12 @@ def continued(tx: Transaction, source: str) -> Request | None:
 
 
 def _first_events(
-    tx: Transaction, request: Request, before: Request | None, asked_at: datetime, started_at: datetime
+    tx: Transaction,
+    request: Request,
+    before: Request | None,
+    asked_at: datetime,
+    started_at: datetime,
+    weighed: str | None,
 ) -> None:
     """The clock begins when the first of the requests was asked; each that continues another is a further attempt."""
     attempt, waited, why = 1, asked_at, None
@@ -140,10 +150,20 @@ def _first_events(
         attempt = Clock(tx.events(before.id)).attempt(Stage.REQUEST) + 1
         waited = before.closed_at or asked_at
         why = f"continues {before.id}: {before.state_reason}"
+    said = "; ".join(filter(None, (why, weighed))) or None
     tx.append(request.id, Stage.REQUEST, attempt, Event.REQUESTED, request.requested_at, actor=request.requester,
-              digest=request.contract_digest, reason=why)  # fmt: skip
+              digest=request.contract_digest, reason=said)  # fmt: skip
     tx.append(request.id, Stage.REQUEST, attempt, Event.READY, waited, reason=why)
     tx.append(request.id, Stage.REQUEST, attempt, Event.STARTED, started_at)
+
+
+def _weighed(tx: Transaction, policy: Policy, ask: Ask, now: datetime) -> str:
+    """What expediting delays, in words that stay on record. Raises BadInputError (EXPEDITE_NOT_ACCEPTED)."""
+    cost = cost_of_expediting(tx, policy.wip, now)
+    if cost.delays and not ask.accepts_delay:
+        raise BadInputError("EXPEDITE_NOT_ACCEPTED", f"an expedited request is weighed first. {cost.words}",
+                            mend="Accept that (`--yes`, or the box in the form), or choose the class standard.")  # fmt: skip
+    return f"expedited by {ask.requester}. {cost.words}"
 
 
 def contract_of(request: Request) -> Contract:

@@ -11,6 +11,7 @@ from sluice.evidence import table_rows
 from sluice.flow import request_flow
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import found
+from sluice.pull import ServiceClass
 from sluice.stages import GATES, Clock, Stage
 
 
@@ -29,7 +30,8 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
         **request_line(request),
         "requester": request.requester,
         "use_case": request.use_case,
-        "priority": request.priority,
+        "class_of_service": ServiceClass.of(request.priority).value,
+        "due": request.due.isoformat() if request.due else None,
         "comment": request.comment,
         "contract_digest": request.contract_digest,
         "tier": request.tier,

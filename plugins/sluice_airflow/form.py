@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
-from sluice.onboarding import PRIORITIES
+from sluice.pull import ServiceClass
 from sluice.settings import load
 from sluice.stream.request import PASTE
 
@@ -42,9 +42,18 @@ def request_form() -> dict[str, Param]:
             title="Use case",
             description="The use case that waits for this data.",
         ),
-        "priority": Param(
-            "standard", type="string", enum=list(PRIORITIES), title="Priority",
-            description="How urgent it is, in the open: everybody sees what was asked to go first.",
+        "class_of_service": Param(
+            ServiceClass.STANDARD.value, type="string", enum=[c.value for c in ServiceClass], title="Class of service",
+            description="Expedite goes before everything, a fixed date before what has none, intangible after it. "
+            "The page Sluice > Ready queue shows what an expedited request would delay.",
+        ),
+        "due_date": Param(
+            None, type=["null", "string"], format="date", title="Due date",
+            description="For the class fixed_date: the day after which it is worth less.",
+        ),
+        "accept_delay": Param(
+            False, type="boolean", title="I accept what it delays",
+            description="For the class expedite: I have seen on the page Ready queue what it delays, and accept it.",
         ),
         "comment": Param(
             None, type=["null", "string"], format="multiline", maxLength=2000, title="Comment",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -17,9 +17,11 @@ from airflow.sdk.exceptions import AirflowFailException
 from sluice.errors import SluiceError, TerminalError
 from sluice.ledger import RequestState
 from sluice.onboarding import Ask, fail, live_request
+from sluice.pull.floor import STRETCHES
 from sluice.stages import Clock, Stage
 from sluice_airflow.approvals import ApprovalSensor
 from sluice_airflow.failures import at_stage
+from sluice_airflow.pulling import PullSensor
 from sluice_airflow.retries import RETRIES
 
 PUBLISHED = "sluice_published"
@@ -63,7 +65,10 @@ def open_request() -> OpenedRequest:
             ask = Ask(
                 requester=run.triggering_user_name or "airflow",
                 use_case=params["use_case"] or "",
-                priority=params["priority"],
+                # A run may still be asked for with a priority, as in earlier versions.
+                service_class=params.get("priority") or params["class_of_service"],
+                due=date.fromisoformat(params["due_date"]) if params["due_date"] else None,
+                accepts_delay=bool(params["accept_delay"]),
                 comment=params["comment"] or "",
                 base=params["base"] or "",
             )
@@ -95,10 +100,17 @@ def gate(stage: Stage, request: OpenedRequest) -> TaskGroup:
 
             return list(at_stage(stage, lambda tools, rid: ask_people(tools, rid, stage), request_id).required)
 
+        asked = ask(request.id)
+        turn(stage, request) >> asked
         ApprovalSensor.partial(
             task_id="signature", request_id=request.id, gate=stage, map_index_template="{{ role }}", **RETRIES["wait"]
-        ).expand(role=ask(request.id))
+        ).expand(role=asked)
     return group
+
+
+def turn(stage: Stage, request: OpenedRequest) -> PullSensor:
+    """One task that waits until the limits on work in progress let the request in, and it is its turn."""
+    return PullSensor(task_id="turn", request_id=request.id, stage=stage, **RETRIES["wait"])
 
 
 def each_table(stage: Stage, request: OpenedRequest) -> TaskGroup:
@@ -115,7 +127,9 @@ def each_table(stage: Stage, request: OpenedRequest) -> TaskGroup:
             work: Callable[..., int] = getattr(import_module(f"sluice.stream.{stage}"), stage)
             return at_stage(stage, work, request_id, table)
 
-        table_task.partial(request_id=request.id).expand(table=request.tables)
+        work_on_each = table_task.partial(request_id=request.id).expand(table=request.tables)
+        if stage in STRETCHES:
+            turn(stage, request) >> work_on_each
     return group
 
 

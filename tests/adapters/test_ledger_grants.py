@@ -37,7 +37,7 @@ schema: [{name: orders, properties: [{name: id, logicalType: integer, classifica
 ADD = {"SELECT", "INSERT"}
 GRANTED = {
     "request": ADD, "stage_event": ADD, "decision": ADD, "artifact": ADD, "alembic_version": {"SELECT"},
-    "policy_version": ADD, "delegation": ADD, "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD,
+    "policy_version": ADD, "delegation": ADD, "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD, "pull": ADD,
     "source_record": ADD,
     "request_summary": ADD | {"UPDATE"},
 }  # fmt: skip

@@ -116,7 +116,7 @@ def test_those_who_are_asked_get_one_letter_each_with_the_way_to_the_page(world:
         assert "remy asks to onboard shop 1.0.0" in text
         assert "Churn" in text
         assert "security" in text and "business" not in text.split("Risk tier")[0]
-    assert f'href="https://sluice.example.org/sluice/pages/evidence/{request.id}/admission"' in html
+    assert f'href="https://sluice.example.org/sluice/pages/requests/{request.id}/evidence?gate=admission"' in html
 
 
 def test_what_is_rolled_back_is_not_told(world: World) -> None:

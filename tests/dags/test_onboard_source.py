@@ -81,9 +81,18 @@ def test_retries_go_by_kind_of_work_and_the_verdict_has_none(dag: Any) -> None:
 
 def test_the_form_offers_the_folder_and_types_every_field(dag: Any) -> None:
     schema = {name: dag.params.get_param(name).schema for name in dag.params}
-    assert set(schema) == {"contract", "contract_yaml", "base", "use_case", "priority", "comment"}
+    assert set(schema) == {
+        "contract",
+        "contract_yaml",
+        "base",
+        "use_case",
+        "class_of_service",
+        "due_date",
+        "accept_delay",
+        "comment",
+    }
     assert "nyc_flights.odcs.yaml" in schema["contract"]["enum"]
-    assert schema["priority"]["enum"] == ["expedite", "standard", "low"]
+    assert schema["class_of_service"]["enum"] == ["expedite", "fixed_date", "standard", "intangible"]
     assert all(s["title"] and s["type"] for s in schema.values())
     assert all(dag.params.get_param(name).description for name in dag.params)
 

@@ -52,6 +52,7 @@ DOMAIN = [
     "overview",
     "pii",
     "policy",
+    "pull",
     "review",
     "running",
     "stages",

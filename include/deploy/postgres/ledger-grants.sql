@@ -23,6 +23,9 @@ GRANT UPDATE (state, attempts, note, due, holder, lease_until, settled_at) ON sl
 -- How far each reader of the event log has come.
 GRANT SELECT, INSERT, UPDATE ON sluice.outbox_cursor TO ledger_app;
 
+-- Who was let in where: append only.
+GRANT SELECT, INSERT ON sluice.pull TO ledger_app;
+
 -- A baseline is frozen: added, never changed.
 GRANT SELECT, INSERT ON sluice.baseline TO ledger_app;
 -- The flow pages' lines are derived from the events and renewed with them; losing them loses nothing.

@@ -42,7 +42,7 @@ def demo() -> None:
     contract_file = settings.contracts / CONTRACT
     contract = usable_contract(contract_file)
     conf = request_conf(settings, contract, contract_file) | {
-        "use_case": "Delay statistics", "priority": "standard", "comment": "The demo's request",
+        "use_case": "Delay statistics", "class_of_service": "standard", "comment": "The demo's request",
     }  # fmt: skip
     with session(settings, user=REQUESTER) as api:
         identity, _ = ask(api, contract, conf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from sluice.cli.intake import ask, follow, request_conf, wait_for_record
 from sluice.cli.views import GATES, show_request
 from sluice.data_docs import address as docs_address
 from sluice.errors import BadInputError, UsageError
-from sluice.onboarding import PRIORITIES
+from sluice.pull import ServiceClass
+from sluice.pull.classes import OLD, chosen_class
 from sluice.settings import Settings, load
 from sluice.words import duration
 
@@ -23,25 +25,50 @@ from sluice.words import duration
 @click.command()
 @click.argument("contract", type=click.Path(path_type=Path))
 @click.option("--use-case", default="", help="The use case that waits for this data.")
-@click.option("--priority", type=click.Choice(PRIORITIES), default="standard", show_default=True)
+@click.option(
+    "--class",
+    "--priority",
+    "service",
+    type=click.Choice([*ServiceClass, *OLD]),
+    default="standard",
+    show_default=True,
+    help="Class of service; what an expedited request delays is shown first.",
+)
+@click.option(
+    "--due", type=click.DateTime(["%Y-%m-%d"]), help="For --class fixed_date: the day after which it is worth less."
+)
+@click.option("--yes", is_flag=True, help="Accept what an expedited request delays without being asked.")
 @click.option("--comment", default="", help="For those who will be asked to approve.")
 @click.option("--wait", is_flag=True, help="Stay until the request has ended; exit 1 unless it is published.")
 @click.option("--user", help="Who asks; default SLUICE_USER, or the local stack's demo requester.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def request(
-    contract: Path, use_case: str, priority: str, comment: str, wait: bool, user: str | None, as_json: bool
+    contract: Path,
+    use_case: str,
+    service: str,
+    due: datetime | None,
+    yes: bool,
+    comment: str,
+    wait: bool,
+    user: str | None,
+    as_json: bool,
 ) -> None:
     """Ask for a source to be onboarded. Asking twice gives the same request."""
     from sluice.linting import usable_contract
 
     settings = load()
     asked = usable_contract(contract)
+    chosen_class(service, due and due.date(), datetime.now(UTC).date())
     conf = request_conf(settings, asked, contract) | {
         "use_case": use_case or None,
-        "priority": priority,
+        "class_of_service": OLD.get(service, service),
+        "due_date": due.date().isoformat() if due else None,
+        "accept_delay": False,
         "comment": comment or None,
     }
     with session(settings, user=user, default=REQUESTER) as api:
+        if service == ServiceClass.EXPEDITE:
+            conf["accept_delay"] = weighed(api, yes=yes, as_json=as_json)
         identity, fresh = ask(api, asked, conf)
         if not as_json:
             click.echo(f"{'Asked for' if fresh else 'Already asked for'}: {identity}")
@@ -55,6 +82,20 @@ def request(
             show_request(overview)
         if wait and overview["state"] != "published":
             raise click.exceptions.Exit(1)
+
+
+def weighed(api: AirflowApi, *, yes: bool, as_json: bool) -> bool:
+    """Show what an expedited request would delay and ask whether to accept that. Raises UsageError when not."""
+    cost = api.get("/sluice/queue/expedite")
+    if not as_json:
+        click.echo(f"An expedited request goes before everything. {cost['words']}")
+        table(["delayed", "use case", "before", "days"],
+              [[d["source"], d["use_case"], d["at"], "?" if d["days"] is None else f"{d['days']:.1f}"] for d in cost["delays"]],
+              right=(3,)) if cost["delays"] else None  # fmt: skip
+    if not yes and (as_json or not click.confirm("Do you accept that?")):
+        raise UsageError("EXPEDITE_NOT_ACCEPTED", f"not asked for: {cost['words']}",
+                         mend="Accept it with --yes, or choose --class standard.")  # fmt: skip
+    return True
 
 
 @click.command()

@@ -12,6 +12,8 @@ from sluice.stages import GATES, Event, StageEvent
 
 PLANNING = "notify"
 """The lane of facts that are not yet letters."""
+POLICY = "policy"
+"""What the policy itself signs is no news."""
 STALE_DAYS = 30
 """What happened longer ago than this is history that was imported or restored: nobody is told of it as news."""
 
@@ -19,7 +21,7 @@ STALE_DAYS = 30
 def fact_of_event(event: StageEvent) -> Draft | None:
     """What a new event of the stage clock tells people, if anything."""
     told: dict[str, object] = {"request_id": event.request_id, "gate": event.stage.value}
-    if event.stage not in GATES or event.role is None:
+    if event.stage not in GATES or event.role is None or event.actor == POLICY:
         return None
     if event.event is Event.SUBMITTED:
         # Asked once for the same evidence, however many roles it takes: one person may hold several.

@@ -14,4 +14,4 @@ def request_page(request_id: str) -> str:
 
 def evidence_page(request_id: str, gate: str) -> str:
     """What a gate decides on, and the form to decide."""
-    return f"/sluice/pages/evidence/{quote(request_id, safe='')}/{quote(gate, safe='')}"
+    return f"{request_page(request_id)}/evidence?gate={quote(gate, safe='')}"

@@ -23,6 +23,7 @@ from sluice.notifications.wording import letter
 from sluice.onboarding import contract_of
 from sluice.outbox import Draft, Message, MessageState, Settled
 from sluice.policy import Policy
+from sluice.pull import ServiceClass
 from sluice.stages import GATES, Clock, Stage
 
 SENDING = "send"
@@ -130,7 +131,8 @@ def _about(
     clock = Clock(tx.events(request.id))
     facts = [("Request", request.id), ("Use case", request.use_case), ("Asked for by", request.requester),
              ("Risk tier", f"{request.tier}: {'; '.join(request.tier_reasons)}" if request.tier_reasons else request.tier),
-             ("Class of service", request.priority)]  # fmt: skip
+             ("Class of service", ServiceClass.of(request.priority).words),
+             ("Due", request.due.isoformat() if request.due else "")]  # fmt: skip
     lead = (request.closed_at - request.requested_at).total_seconds() if request.closed_at else None
     who = [p for role in missing for p in holders(policy, role, request)]
     return common | {

@@ -14,6 +14,7 @@ from sluice.policy.parts import PARTS
 from sluice.policy.running import DEFAULTS, RunningTerms
 from sluice.policy.spans import Span
 from sluice.policy.tiers import Assessment, Facts, Tiers
+from sluice.policy.wip import UNLIMITED, WipLimits
 from sluice.stages import Stage
 
 POLICY_ACTOR = "policy"
@@ -99,6 +100,7 @@ class Policy:
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
     running: RunningTerms = DEFAULTS
     notifications: Notifications = SILENT
+    wip: WipLimits = UNLIMITED
 
     @property
     def content(self) -> str:

@@ -18,8 +18,9 @@ from sluice.policy.model import Policy
 from sluice.policy.notifications import read_notifications
 from sluice.policy.people import read_owners, read_roles
 from sluice.policy.rules import read_tiers
+from sluice.policy.wip import read_wip
 
-SECTIONS = ("roles", "owners", "calendars", "tiers", "ladders", "gates", "notifications", *running.SECTIONS)
+SECTIONS = ("roles", "owners", "calendars", "tiers", "ladders", "gates", "notifications", "wip", *running.SECTIONS)
 
 
 def load_policy(path: Path) -> Policy:
@@ -61,6 +62,7 @@ def _policy(document: yaml_document.Document) -> Policy:
         gates=read_gates(read, tiers.names, roles, ladders),
         running=running.read_running(read),
         notifications=read_notifications(read, roles, calendars),
+        wip=read_wip(read),
         digest=digest_of(document.data),
         document=document.data,
     )

@@ -12,6 +12,7 @@ from sluice.approval import Authority, Person, Standing, asked_at, expiries, gat
 from sluice.approval.standing import people
 from sluice.ledger import Decision, Request, RequestState, Transaction
 from sluice.policy import Policy
+from sluice.pull import ServiceClass
 from sluice.review.glance import Note, glance
 from sluice.stages import GATES, Clock, Event, Stage
 
@@ -58,7 +59,8 @@ class Waiting:
             "tier": self.tier,
             "tier_reasons": list(self.why),
             "use_case": self.request.use_case,
-            "priority": self.request.priority,
+            "class_of_service": ServiceClass.of(self.request.priority).value,
+            "due": self.request.due.isoformat() if self.request.due else None,
             "requester": self.request.requester,
             "since": self.since.isoformat(),
             "expires_at": self.until.isoformat() if self.until else None,
@@ -93,7 +95,7 @@ class _Candidate:
 def inbox(
     tx: Transaction, policy: Policy, person: Person, now: datetime, *, run_id: str | None = None, most: int = MOST
 ) -> Inbox:
-    """What waits for this person's signature, urgent priority first and then the longest wait.
+    """What waits for this person's signature, the first class of service first, then the longest wait.
 
     With `run_id` only what belongs to that DAG run.
     """
@@ -136,7 +138,8 @@ def _candidates(
                 since = asked_at(clock, gate, role)
                 if since is not None and person.name not in given and len(given) < needed:
                     found.append(_Candidate(request, clock, gate, role, since))
-    return sorted(found, key=lambda c: (c.request.priority != "expedite", c.since, c.request.id))
+    order = list(ServiceClass)
+    return sorted(found, key=lambda c: (order.index(ServiceClass.of(c.request.priority)), c.since, c.request.id))
 
 
 def _confirmed(

@@ -15,6 +15,14 @@ def update_incidents(keeper: Keeper) -> str:
     return f"told of {', '.join(told)}" if told else ""
 
 
+def let_in(keeper: Keeper) -> str:
+    """Requests that wait to start come in where there is room."""
+    from sluice.stream.pulling import let_in_whose_turn_it_is
+
+    came = let_in_whose_turn_it_is(keeper.tools)
+    return ", ".join(f"{request} at {stage}" for request, stage in came)
+
+
 def deliver(keeper: Keeper) -> str:
     """What is due goes out."""
     from sluice.stream.telling import deliver_all
@@ -24,6 +32,7 @@ def deliver(keeper: Keeper) -> str:
 
 
 STEPS = (
+    Step("turns", "let in whose turn it is", let_in),
     Step("incidents", "tell again of incidents that last", update_incidents),
     Step("outbox", "deliver what is due", deliver),
 )

@@ -23,6 +23,7 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     flow_pages,
     inbox,
     lists,
+    queue,
     requests,
     vega,
 )
@@ -46,6 +47,7 @@ ROUTES = (
     delegations.routes,
     documents.routes,
     flow.routes,
+    queue.routes,
     requests.routes,
     pages,
     static,

@@ -20,6 +20,7 @@ from sluice.adapters.ledger.governance import GovernanceRows
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
+from sluice.adapters.ledger.pull import PullRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
@@ -83,7 +84,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, Histories, RunningRecords, InsightRows, GovernanceRows):
+class _Transaction(OutboxRows, PullRows, Histories, RunningRecords, InsightRows, GovernanceRows):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -46,6 +47,7 @@ request = Table(
     Column("state", String(32), nullable=False),
     Column("state_reason", Text, nullable=False),
     Column("closed_at", DateTime(timezone=True)),
+    Column("due", Date),
     Column("origin", String(32), nullable=False),
     Column("owner", Text, nullable=False, server_default=""),
     Column("continues", String(100)),
@@ -207,4 +209,13 @@ source_record = Table(
     Column("actor", String(250)),
     Column("digest", String(64)),
     Column("content", JSONB, nullable=False),
+)
+
+pull = Table(
+    "pull",
+    metadata,
+    Column("request_id", ForeignKey(request.c.id), primary_key=True),
+    Column("stage", String(32), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
 )
