@@ -92,7 +92,7 @@ def _create_database(services: Settings, name: str, more: str = "") -> None:
 @pytest.fixture
 def lake(services: Settings) -> str:
     """A fresh bucket."""
-    from sluice.adapters.s3 import ensure_bucket
+    from sluice.adapters.stores.s3 import ensure_bucket
 
     uri = f"s3://lake-{secrets.token_hex(4)}"
     ensure_bucket(uri, services.region)

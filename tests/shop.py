@@ -130,9 +130,7 @@ class Shop:
 
     def rows(self, table: str = "orders") -> list[tuple[Any, ...]]:
         """What readers see, by pyiceberg."""
-        from sluice.adapters import iceberg
-
-        found = iceberg.scan(iceberg.catalog(), f"{self.source}.{table}").to_pylist()
+        found = self.tools.catalog.scan(f"{self.source}.{table}").to_pylist()
         return sorted(tuple(r.values()) for r in found)
 
     def messages(self, kind: str = "") -> list[Any]:

@@ -98,6 +98,10 @@ class LakeUnavailableError(TransientError):
     """Object storage or the catalog did not answer, or asked us to slow down."""
 
 
+class CommitConflictError(TransientError):
+    """Somebody else's commit came first; nothing of ours is visible, and it can be tried on top of theirs."""
+
+
 class LedgerUnavailableError(TransientError):
     """The ledger's database did not answer."""
 

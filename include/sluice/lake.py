@@ -1,13 +1,14 @@
 """The lake's object storage as the stages see it, and the manifest a landing leaves there.
 
-`ObjectStore` is a port: sluice.adapters.s3 speaks to S3, sluice.adapters.files to a local folder.
+`ObjectStore` is a port: sluice.adapters.stores.s3 speaks to S3, sluice.adapters.stores.local to a local folder,
+and sluice.adapters.stores chooses by the URI.
 URIs are `s3://bucket/key` or `file:///folder/key`; keys are built here, from ids, and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -125,7 +126,8 @@ class StagedFile:
     """A typed Parquet file that no snapshot refers to yet.
 
     `columns`: lake name → `nulls`, `min`, `max` as the file's footer tells them; `withheld` instead of the bounds
-    for confidential and restricted columns.
+    for confidential and restricted columns. `partition`: partition field → the one value that every row has, as
+    Iceberg holds it (days and microseconds since 1970 as numbers, decimals as text); empty in a table without.
     """
 
     uri: str
@@ -133,6 +135,7 @@ class StagedFile:
     size: int
     sha256: str
     columns: dict[str, dict[str, Any]]
+    partition: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sluice.access import GrantRecord
 from sluice.governance import GovernanceStore
 from sluice.histories import HistoryStore, Origin
 from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
 from sluice.pull.store import PullStore
+from sluice.publications import PublicationJournal
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 
@@ -132,7 +134,17 @@ class Artifact:
     content: dict[str, Any] = field(repr=False)
 
 
-class Transaction(OutboxStore, PullStore, HistoryStore, RunningStore, SummaryStore, GovernanceStore, Protocol):
+class Transaction(
+    OutboxStore,
+    PullStore,
+    HistoryStore,
+    RunningStore,
+    SummaryStore,
+    GovernanceStore,
+    PublicationJournal,
+    GrantRecord,
+    Protocol,
+):
     """Reads and writes that belong together."""
 
     def request(self, request_id: str) -> Request | None:

@@ -38,13 +38,13 @@ def reconcile(tools: Tools) -> Reconciled:
 
 
 def _unreadable(tools: Tools, request: Request) -> str | None:
-    from sluice.adapters import iceberg
-
     with tools.ledger.reading() as tx:
         snapshots = found(tx, request, Stage.PUBLISH).get("", {})
-    catalog = iceberg.catalog()
-    for snapshot in snapshots.values():
-        if why := iceberg.readable(catalog, snapshot["identifier"], request.id):
+        entries = found(tx, request, Stage.REGISTER)
+    for name, snapshot in snapshots.items():
+        # A snapshot may have expired: the table being the one that was registered then accounts for it.
+        uuid = entries.get(name, {}).get("uuid", "")
+        if why := tools.catalog.readable(snapshot["identifier"], request.id, uuid):
             return f"{snapshot['identifier']}: {why}"
     return None
 

@@ -13,11 +13,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from sluice.errors import UsageError
 from sluice.limits import DEFAULT_LIMITS, Limits
 
 PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_LAKE = "s3://sluice-lake"
 DEFAULT_MEMORY = 2_000_000_000
 DEFAULT_SEGMENT = 8_000_000_000
 
@@ -49,7 +51,7 @@ class Settings:
     aws: str
     """`embedded` (moto server on loopback) or `account` (whatever the AWS SDK's own variables say)."""
     lake: str
-    """URI under which the lake lives, such as s3://company-lake."""
+    """URI under which the lake lives: s3://company-lake (catalog: Glue), or file:///folder (catalog: PostgreSQL)."""
     region: str
     airflow_url: str
     airflow_port: int
@@ -63,6 +65,8 @@ class Settings:
     disk_limit: int | None
     """Bytes of scratch space that one table's landing may use; None: what the disk has."""
     threads: int
+    catalog_url: str | None = field(default=None, repr=False)
+    """SQLAlchemy URL of a file:// lake's catalog; None: the embedded PostgreSQL."""
     segment_bytes: int = DEFAULT_SEGMENT
     """Text files that are larger, unpacked, are landed in segments of this size at most; see docs/production.md."""
     limits: Limits = DEFAULT_LIMITS
@@ -83,7 +87,21 @@ class Settings:
 
     @property
     def embedded_postgres(self) -> bool:
-        return self.ledger_url is None or self.airflow_database_url is None
+        return (
+            self.ledger_url is None
+            or self.airflow_database_url is None
+            or (self.local_lake and self.catalog_url is None)
+        )
+
+    @property
+    def local_lake(self) -> bool:
+        """Whether the lake is a folder of this machine."""
+        return self.lake.startswith("file://")
+
+    @property
+    def catalog(self) -> str:
+        """SQLAlchemy URL of a file:// lake's catalog, embedded or not."""
+        return self.catalog_url or self.database_url("catalog")
 
     @property
     def embedded_aws(self) -> bool:
@@ -175,11 +193,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not threads.isdigit() or int(threads) < 1:
         raise UsageError("SETTING", f"SLUICE_THREADS={threads!r} is not a number of threads")
     roots = env.get("SLUICE_SOURCE_ROOTS", "")
-    lake = (env.get("SLUICE_LAKE") or "s3://sluice-lake").rstrip("/")
-    if not lake.startswith("s3://") or len(lake) == len("s3://"):
-        raise UsageError(
-            "SETTING", f"SLUICE_LAKE={lake!r} is not an s3:// URI", mend="Use s3://BUCKET or s3://BUCKET/PREFIX."
-        )
+    lake = lake_uri(env.get("SLUICE_LAKE") or remembered_lake(home) or DEFAULT_LAKE)
     return Settings(
         project=PROJECT,
         home=home,
@@ -203,6 +217,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         memory_limit=f"{size('SLUICE_MEMORY_LIMIT') or DEFAULT_MEMORY}B",
         disk_limit=size("SLUICE_DISK_LIMIT"),
         threads=int(threads),
+        catalog_url=env.get("SLUICE_CATALOG_URL") or None,
         segment_bytes=size("SLUICE_SEGMENT_BYTES") or DEFAULT_SEGMENT,
         limits=_limits(env),
         sql_seconds=number("SLUICE_SQL_SECONDS", 60.0, 0.001),
@@ -236,6 +251,31 @@ def connection_url(text: str | None) -> str | None:
     except (ValueError, AttributeError) as error:
         raise UsageError("SETTING", "a connection is neither a URL nor JSON") from error
     return extra.get("url")
+
+
+def lake_uri(text: str) -> str:
+    """The lake's URI as it is kept: no slash at its end, a folder's resolved and quoted.
+
+    Raises UsageError (SETTING) for what is neither an s3:// URI nor a file:// URI of an absolute folder.
+    """
+    lake = text.strip().rstrip("/")
+    if lake.startswith("file://"):
+        parts = urlsplit(lake)
+        folder = Path(unquote(parts.path))
+        if parts.netloc in ("", "localhost") and folder.is_absolute() and len(folder.parts) > 1 and not parts.query:
+            return folder.resolve().as_uri()
+    elif lake.startswith("s3://") and len(lake) > len("s3://"):
+        return lake
+    raise UsageError("SETTING", f"SLUICE_LAKE={lake!r} is neither an s3:// URI nor a file:// URI of a folder",
+                     mend="Use s3://BUCKET, s3://BUCKET/PREFIX or file:///FOLDER.")  # fmt: skip
+
+
+def remembered_lake(home: Path) -> str | None:
+    """The lake that `sluice up --lake` was told, kept in the home; None when none was."""
+    try:
+        return (home / "lake").read_text("utf-8").strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _limits(env: Mapping[str, str]) -> Limits:

@@ -144,9 +144,8 @@ def publish(request: OpenedRequest) -> TaskGroup:
             snapshots = at_stage(Stage.PUBLISH, commit_all, request_id)
             events = get_current_context()["outlet_events"][AssetAlias(PUBLISHED)]
             for snapshot in snapshots.values():
-                database, table = snapshot["identifier"].split(".")
                 events.add(
-                    Asset(name=snapshot["identifier"], uri=f"glue://{database}/{table}"),
+                    Asset(name=snapshot["identifier"], uri=snapshot["uri"]),
                     extra={"request_id": request_id, "snapshot_id": snapshot["snapshot_id"], "rows": snapshot["rows"]},
                 )
             return sum(s["rows"] for s in snapshots.values())

@@ -22,7 +22,7 @@ from command_line import strict
 from sluice import data_docs
 from sluice.adapters.gx.data_docs import index_page, render
 from sluice.adapters.ledger import PostgresLedger, forget_connections
-from sluice.adapters.s3 import S3Store
+from sluice.adapters.stores.s3 import S3Store
 from sluice.approval import Choice, Person, decide
 from sluice.checks.report import CheckReport
 from sluice.contract.model import Contract, digest_of

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from command_line import sluice, strict
-from sluice.adapters.files import FileStore
 from sluice.adapters.ledger import PostgresLedger
+from sluice.adapters.stores.local import FileStore
 from sluice.contract.model import digest_of
 from sluice.contract.reading import read_contract
 from sluice.errors import BadInputError, ChecksFailedError

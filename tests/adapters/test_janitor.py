@@ -14,15 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from sluice.adapters import iceberg, s3
 from sluice.adapters.ledger import PostgresLedger
-from sluice.adapters.s3 import S3Store
+from sluice.adapters.stores import s3
+from sluice.adapters.stores.s3 import S3Store
+from sluice.catalog import Marks, Publication
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.lake import Layout, Manifest
 from sluice.ledger import Artifact, RequestState
 from sluice.onboarding import Ask, open_request
 from sluice.policy import load_policy
+from sluice.registration import table_request
 from sluice.settings import Settings
 from sluice.stages import Event, Stage
 from sluice.stream.janitor import clean, find_litter
@@ -118,13 +120,16 @@ def test_what_a_snapshot_refers_to_stays_even_when_the_ledger_forgot(
     tools: Tools, contract: Contract, tmp_path: Path
 ) -> None:
     old, new = landed(tools, contract, tmp_path), landed(tools, contract, tmp_path)
-    catalog = iceberg.catalog()
-    entry = iceberg.register(catalog, contract, contract.tables[0], tools.layout.table("shop", "orders"))
+    catalog = tools.catalog
+    location = tools.layout.table("shop", "orders")
+    entry = catalog.register(table_request(contract, contract.tables[0], location))
     try:
         for n, manifest in enumerate((old, new)):
-            iceberg.publish(catalog, entry.identifier, [f.uri for f in manifest.staged], f"onb-{n}", "d" * 64)
+            ready = catalog.prepare(entry.identifier, manifest.staged, Marks(f"onb-{n}", "d" * 64))
+            assert not isinstance(ready, Publication)
+            catalog.commit(ready)
         assert find_litter(tools, AGE).attempts == (), "an older snapshot may be restored"
-        metadata = catalog.load_table(entry.identifier).metadata_location
+        metadata = catalog.load(entry.identifier).metadata_location
         tools.store.delete(metadata)
         stray = landed(tools, contract, tmp_path)
         litter = find_litter(tools, AGE)
@@ -217,7 +222,7 @@ import sys
 from pathlib import Path
 from dataclasses import replace
 from datetime import UTC, datetime
-from sluice.adapters import s3
+from sluice.adapters.stores import s3
 from sluice.contract.reading import read_contract
 from sluice.lake import Layout
 from sluice.settings import load

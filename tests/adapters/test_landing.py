@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from sluice.adapters.files import FileStore, local_path
-from sluice.adapters.s3 import S3Store
+from sluice.adapters.stores.local import FileStore, local_path
+from sluice.adapters.stores.s3 import S3Store
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.errors import ConflictError, SourceError, TerminalError

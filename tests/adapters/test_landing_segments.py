@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from test_landing import BAD, GOOD, Shop, contract
 
-from sluice.adapters import s3
-from sluice.adapters.s3 import S3Store
+from sluice.adapters.stores import s3
+from sluice.adapters.stores.s3 import S3Store
 from sluice.errors import LakeUnavailableError, SourceError, TerminalError
 from sluice.lake import Layout
 from sluice.settings import load

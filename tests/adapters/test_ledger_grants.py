@@ -40,6 +40,7 @@ GRANTED = {
     "policy_version": ADD, "delegation": ADD, "outbox": ADD, "outbox_cursor": ADD | {"UPDATE"}, "baseline": ADD, "pull": ADD,
     "source_record": ADD,
     "request_summary": ADD | {"UPDATE"},
+    "publication": ADD, "access_grant": ADD,
 }  # fmt: skip
 """Every table of the ledger. One that is not here has no rights yet: decide, then say so in ledger-grants.sql."""
 CLOSING = {"state", "state_reason", "closed_at"}

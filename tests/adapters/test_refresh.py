@@ -193,7 +193,7 @@ def test_late_empty_and_shrinking_deliveries_are_noticed_and_told(full: Shop) ->
 
 
 def test_a_table_that_moved_on_is_looked_at_again(append: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sluice.adapters import snapshots
+    from sluice.adapters.catalogs import snapshots
 
     day(append, "2026-03-02", (2, "bob", "2.00"))
     real, overtaken = snapshots.replace_files, []

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sluice.adapters.files import FileStore, local_path
+from sluice.adapters.stores.local import FileStore, local_path
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.errors import BadInputError, ConflictError, SourceError

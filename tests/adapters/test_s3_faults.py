@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sluice.adapters import s3
-from sluice.adapters.s3 import PART, S3Store
+from sluice.adapters.stores import s3
+from sluice.adapters.stores.s3 import PART, S3Store
 from sluice.errors import ConflictError, LakeUnavailableError, SourceError, TerminalError
 
 

@@ -53,7 +53,7 @@ def convert(source: Path, work: Path) -> Run:
 
 def land(source: Path, work: Path) -> Run:
     """The whole stage on a local lake: an immutable copy, checksums, conversion, manifest."""
-    from sluice.adapters.files import FileStore
+    from sluice.adapters.stores.local import FileStore
     from sluice.contract.reading import read_contract
     from sluice.lake import Layout
     from sluice.settings import load

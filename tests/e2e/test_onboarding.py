@@ -23,26 +23,22 @@ Source = Callable[..., Path]
 
 def published(stack: Stack, identifier: str) -> list[dict[str, Any]]:
     """The rows that a reader of the catalog sees."""
-    import os
-
-    from sluice.adapters import iceberg
-
-    os.environ.update(load(stack.environment).aws_environment())
-    return list(iceberg.scan(iceberg.catalog(), identifier).to_pylist())
+    return list(catalog_of(stack).scan(identifier).to_pylist())
 
 
 def exists(stack: Stack, identifier: str) -> bool:
+    catalog = catalog_of(stack)
+    return catalog.entry(identifier) is not None and any(s.current for s in catalog.snapshots(identifier))
+
+
+def catalog_of(stack: Stack) -> Any:
     import os
 
-    from pyiceberg.exceptions import NoSuchTableError
+    from sluice.adapters.catalogs import open_catalog
 
-    from sluice.adapters import iceberg
-
-    os.environ.update(load(stack.environment).aws_environment())
-    try:
-        return iceberg.catalog().load_table(identifier).current_snapshot() is not None
-    except NoSuchTableError:
-        return False
+    settings = load(stack.environment)
+    os.environ.update(settings.aws_environment())
+    return open_catalog(settings, settings.lake)
 
 
 @pytest.fixture

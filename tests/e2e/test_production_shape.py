@@ -540,8 +540,8 @@ def test_the_tasks_ran_on_the_celery_worker(shape: Shape, published: dict[str, A
 
 def test_what_was_published_is_in_the_accounts_catalog(shape: Shape, published: dict[str, Any]) -> None:
     code = (
-        "import json; from sluice.adapters import iceberg; c = iceberg.catalog(); "
-        f"print(json.dumps({{t: iceberg.scan(c, 'nyc_flights.' + t).num_rows for t in {list(ROWS)!r}}}))"
+        "import json; from sluice.stream.tools import connect; c = connect().catalog; "
+        f"print(json.dumps({{t: c.scan('nyc_flights.' + t).num_rows for t in {list(ROWS)!r}}}))"
     )
     assert json.loads(shape.run("worker", ["python", "-c", code]).splitlines()[-1]) == ROWS
 

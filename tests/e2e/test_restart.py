@@ -83,9 +83,9 @@ def test_a_stack_killed_in_land_and_in_a_gate_finishes_without_a_duplicate_row(s
     assert stack.wait_run(request) == "success"
 
     os.environ.update(settings.aws_environment())
-    from sluice.adapters import iceberg
+    from sluice.adapters.catalogs import open_catalog
 
-    flights = iceberg.catalog().load_table("nyc_again.flights")
+    flights = open_catalog(settings, settings.lake).load("nyc_again.flights")
     assert len(flights.snapshots()) == 1
     assert flights.scan(selected_fields=("carrier",)).to_arrow().num_rows == 336_776
     assert [r["state"] for r in stack.json("status") if r["source"] == "nyc_flights"] in ([], ["lost"]), (

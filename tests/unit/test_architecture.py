@@ -10,15 +10,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = PROJECT / "include" / "sluice"
 
 HOMES = {
-    "boto3": {"adapters/s3.py"},
-    "botocore": {"adapters/s3.py", "adapters/iceberg.py"},
-    "pyiceberg": {"adapters/iceberg.py", "adapters/snapshots.py"},
+    "boto3": {"adapters/stores/s3.py", "adapters/access"},
+    "botocore": {"adapters/stores/s3.py", "adapters/catalogs", "adapters/access"},
+    "pyiceberg": {"adapters/catalogs"},
     "duckdb": {"adapters/duck"},
     "great_expectations": {"adapters/gx"},
     "pandas": {"adapters/gx"},
-    "sqlalchemy": {"adapters/ledger"},
+    "sqlalchemy": {"adapters/ledger", "adapters/catalogs"},
     "alembic": {"adapters/ledger"},
-    "pyarrow": {"adapters/duck", "adapters/gx", "adapters/iceberg.py"},
+    "pyarrow": {"adapters/duck", "adapters/gx", "adapters/catalogs"},
     "fastavro": {"adapters/duck"},
     "python_calamine": {"adapters/duck"},
     "zstandard": {"adapters/duck"},
@@ -35,8 +35,10 @@ HOMES = {
     "simpy": {"simulation"},
 }
 DOMAIN = [
+    "access",
     "approval",
     "calendars",
+    "catalog",
     "chain",
     "cost",
     "data_docs",
@@ -53,6 +55,8 @@ DOMAIN = [
     "pii",
     "policy",
     "pull",
+    "publications",
+    "registration",
     "review",
     "running",
     "stages",

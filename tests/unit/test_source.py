@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.adapters.files import FileStore
+from sluice.adapters.stores.local import FileStore
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.errors import SourceError

@@ -31,5 +31,8 @@ GRANT SELECT, INSERT ON sluice.baseline TO ledger_app;
 -- The flow pages' lines are derived from the events and renewed with them; losing them loses nothing.
 GRANT SELECT, INSERT, UPDATE ON sluice.request_summary TO ledger_app;
 
+-- What became visible, and who was granted what: append only.
+GRANT SELECT, INSERT ON sluice.publication, sluice.access_grant TO ledger_app;
+
 -- Which version the tables are at (`/sluice/health`).
 GRANT SELECT ON sluice.alembic_version TO ledger_app;

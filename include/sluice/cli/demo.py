@@ -95,17 +95,15 @@ def decide_as_demo_users(deciders: dict[str, AirflowApi], overview: dict[str, An
 
 
 def answer(settings: Settings, source: str) -> None:
-    """Ask a question of the published Iceberg tables, found through the Glue catalog."""
-    from sluice.adapters import iceberg
+    """Ask a question of the published Iceberg tables, found through the lake's catalog."""
     from sluice.adapters.duck import query_arrow
-    from sluice.stream.tools import use_aws
+    from sluice.stream.tools import connect
 
-    use_aws(settings)
-    catalog = iceberg.catalog()
+    catalog = connect(settings).catalog
     columns = {"flights": ("carrier", "arr_delay"), "airlines": ("carrier", "name")}
-    published = {name: iceberg.scan(catalog, f"{source}.{name}", wanted) for name, wanted in columns.items()}
+    published = {name: catalog.scan(f"{source}.{name}", wanted) for name, wanted in columns.items()}
     names, rows = query_arrow(published, ANSWER)
-    heading(f"{QUESTION} (Iceberg through Glue: {source}.flights, {source}.airlines)")
+    heading(f"{QUESTION} (Iceberg: {catalog.uri(f'{source}.flights')}, {catalog.uri(f'{source}.airlines')})")
     table(names, [[f"{v:,}" if isinstance(v, int) else v for v in row] for row in rows], right=(1, 2))
 
 

@@ -74,7 +74,7 @@ def draft(
 
 
 def _store() -> ObjectStore:
-    from sluice.adapters.s3 import S3Store
+    from sluice.adapters.stores.s3 import S3Store
 
     return S3Store()
 

@@ -24,7 +24,7 @@ def request_conf(settings: Settings, contract: Contract, file: Path) -> dict[str
     else:
         conf = {"contract_yaml": contract.text, "base": str(file.resolve().parent)}
     if settings.profile == "development" and contract.server.type == "local":
-        from sluice.adapters.files import FileStore
+        from sluice.adapters.stores.local import FileStore
         from sluice.stream.source import probe
 
         probe(contract, conf.get("base", ""), settings, FileStore())

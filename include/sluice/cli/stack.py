@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sluice.cli.console import emit_json
-from sluice.errors import SluiceError
+from sluice.errors import SluiceError, StackError, UsageError
 from sluice.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -16,9 +19,38 @@ if TYPE_CHECKING:
 
 
 @click.command()
-def up() -> None:
+@click.option("--lake", "folder", metavar="DIR",
+              help="Keep the lake in this folder, of any size and across restarts; remembered until another is given. "
+                   "`--lake embedded` goes back to the embedded AWS, which forgets at a restart.")  # fmt: skip
+def up(folder: str | None) -> None:
     """Start the local stack (idempotent): PostgreSQL, AWS (moto) and Airflow, on this machine alone."""
-    start(load())
+    settings = load()
+    if folder is not None:
+        settings = _choose_lake(settings, folder)
+    start(settings)
+
+
+def _choose_lake(settings: Settings, folder: str) -> Settings:
+    """The settings with that lake, which the home remembers from now on.
+
+    Raises UsageError when SLUICE_LAKE says something else, StackError while the stack runs on another lake.
+    """
+    from sluice.settings import DEFAULT_LAKE, lake_uri
+    from sluice.stack.local import is_up
+
+    given = DEFAULT_LAKE if folder == "embedded" else folder
+    wanted = lake_uri(given if "://" in given else Path(given).expanduser().resolve().as_uri())
+    said = os.environ.get("SLUICE_LAKE")
+    if said and lake_uri(said) != wanted:
+        raise UsageError("LAKE_TWICE", f"--lake says {wanted} and SLUICE_LAKE says {said}", mend="Give one of them.")
+    if wanted != settings.lake and is_up(settings):
+        raise StackError("OTHER_LAKE", f"the stack runs on {settings.lake}", mend="Run `sluice down` first.")
+    settings.home.mkdir(parents=True, exist_ok=True)
+    kept = settings.home / "lake"
+    part = kept.with_suffix(".part")
+    part.write_text(f"{wanted}\n", "utf-8")
+    part.replace(kept)
+    return replace(settings, lake=wanted)
 
 
 def start(settings: Settings) -> None:
@@ -30,11 +62,16 @@ def start(settings: Settings) -> None:
 
     def prepare() -> None:
         from sluice.adapters.ledger import migrate
-        from sluice.adapters.s3 import ensure_bucket
 
         use_aws(settings)
         migrate(settings.ledger)
-        if settings.embedded_aws:
+        if settings.local_lake:
+            from sluice.adapters.stores.local import ensure_folder
+
+            ensure_folder(settings.lake)
+        elif settings.embedded_aws:
+            from sluice.adapters.stores.s3 import ensure_bucket
+
             ensure_bucket(settings.lake, settings.region)
         settings.sources.mkdir(parents=True, exist_ok=True)
 
@@ -99,13 +136,30 @@ def doctor(as_json: bool) -> None:
 
 
 def _buckets(settings: Settings) -> str:
-    from sluice.adapters.s3 import bucket_exists
-    from sluice.errors import StackError
     from sluice.stream.tools import use_aws
 
     use_aws(settings)
+    if settings.local_lake:
+        return _folder(settings)
+    from sluice.adapters.stores.s3 import bucket_exists
+
     if not bucket_exists(settings.lake):
         raise StackError(
             "NO_BUCKET", f"the lake {settings.lake} does not exist", mend="`sluice up` makes it on the embedded AWS."
         )
     return settings.lake
+
+
+def _folder(settings: Settings) -> str:
+    import shutil
+
+    from sluice.adapters.catalogs import open_catalog
+    from sluice.adapters.stores.local import folder_is_usable, local_path
+
+    if not folder_is_usable(settings.lake):
+        raise StackError(
+            "NO_LAKE", f"the lake {settings.lake} is not there or cannot be written", mend="`sluice up` makes it."
+        )
+    tables = open_catalog(settings, settings.lake).count()
+    free = shutil.disk_usage(local_path(settings.lake)).free
+    return f"a folder, kept across restarts; {tables:,} tables in its catalog; {free / 1e9:,.0f} GB free"

@@ -109,6 +109,39 @@ class RefreshTerms:
 
 
 @dataclass(frozen=True)
+class PartitionTerm:
+    """One part of a table's partition spec. `column` is the name in the lake, `transform` one of PARTITIONS.
+
+    `argument` is the number of buckets, or the width of a truncation; 0 where a transform takes none.
+    Source: Iceberg spec, partition transforms.
+    """
+
+    column: str
+    transform: str = "identity"
+    argument: int = 0
+
+    def __str__(self) -> str:
+        if self.transform == "identity":
+            return self.column
+        return f"{self.transform}({f'{self.argument}, ' if self.argument else ''}{self.column})"
+
+
+PARTITIONS = ("identity", "year", "month", "day", "hour", "bucket", "truncate")
+
+
+@dataclass(frozen=True)
+class SortTerm:
+    """One part of a table's sort order; `column` is the name in the lake."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.column} {'desc' if self.descending else 'asc'} nulls {'first' if self.nulls_first else 'last'}"
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of a contract (an ODCS schema object).
 
@@ -134,6 +167,8 @@ class Table:
     refresh: RefreshTerms = RefreshTerms()
     schema_drift: str = ""
     """`evolve`, `freeze`, `quarantineRows` or `quarantineDelivery`; "" leaves it to the policy."""
+    partition: tuple[PartitionTerm, ...] = ()
+    sort: tuple[SortTerm, ...] = ()
 
     @property
     def key(self) -> tuple[Column, ...]:

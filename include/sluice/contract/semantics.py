@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sluice.contract.arrangement import read_partition, read_sort
 from sluice.contract.dialect import read_options, read_terms
 from sluice.contract.document import Document, Path
 from sluice.contract.drift import read_drift
@@ -78,6 +79,8 @@ class _Reader:
             more_locations=locations[1:],
             refresh=read_refresh(self.document, self.findings, data, path),
             schema_drift=read_schema_drift(self.document, self.findings, data, path),
+            partition=read_partition(self.document, self.findings, data, path, known),
+            sort=read_sort(self.document, self.findings, data, path, known),
         )
 
     def column(self, data: Mapping[str, Any], path: Path) -> Column | None:

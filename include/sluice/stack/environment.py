@@ -54,6 +54,7 @@ def shared(settings: Settings) -> dict[str, str]:
         "SLUICE_LEDGER_URL": settings.ledger,
         "SLUICE_AWS": settings.aws,
         "SLUICE_LAKE": settings.lake,
+        **({"SLUICE_CATALOG_URL": settings.catalog} if settings.local_lake else {}),
         "SLUICE_AIRFLOW_URL": settings.airflow_url,
         "SLUICE_AIRFLOW_PORT": str(settings.airflow_port),
         "SLUICE_AWS_PORT": str(settings.aws_port),

@@ -71,6 +71,11 @@ def down(settings: Settings, say: Say) -> None:
         say("The local stack is down." if stopped else "Nothing is running.")
 
 
+def is_up(settings: Settings) -> bool:
+    """Whether any part of the stack runs."""
+    return any(_running(settings, _EVERY_PART).values())
+
+
 # In the order in which they are stopped: nobody loses what it still needs.
 _EVERY_PART = [*components.COMMANDS, aws.PART, postgres.PART]
 

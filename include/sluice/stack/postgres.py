@@ -26,7 +26,7 @@ from sluice.stack import keys, ports, processes
 from sluice.stack.environment import inherited
 
 PART = "postgres"
-DATABASES = ("airflow", "ledger")
+DATABASES = ("airflow", "ledger", "catalog")
 _SUPERUSER = "sluice"
 _PATIENCE = 60.0
 _STOP_PATIENCE = 20.0

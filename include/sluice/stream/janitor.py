@@ -77,7 +77,7 @@ def find_litter(tools: Tools, older_than: timedelta) -> Litter:
     uploads = list(tools.store.uploads(f"{tools.layout.root}/"))
     used = _in_use(tools)
     old = [a for a in attempts if a.newest < before and not used.has(a.attempt)]
-    free, spared = _unpublished(old)
+    free, spared = _unpublished(tools, old)
     return Litter(
         tuple(free),
         tuple(u for u in uploads if u.started < before and not _is_running(u, used, tools.layout.root)),
@@ -119,16 +119,13 @@ def _in_use(tools: Tools) -> _InUse:
     return used
 
 
-def _unpublished(attempts: list[Abandoned]) -> tuple[list[Abandoned], dict[str, str]]:
-    from sluice.adapters import iceberg
-
+def _unpublished(tools: Tools, attempts: list[Abandoned]) -> tuple[list[Abandoned], dict[str, str]]:
     free: list[Abandoned] = []
     spared: dict[str, str] = {}
-    catalog = iceberg.catalog() if attempts else None
     for identifier in sorted({f"{a.source}.{a.table}" for a in attempts}):
         mine = [a for a in attempts if f"{a.source}.{a.table}" == identifier]
         try:
-            published = iceberg.referenced_files(catalog, identifier) if catalog is not None else set()
+            published = tools.catalog.referenced_files(identifier)
         except (SluiceError, FileNotFoundError) as error:
             spared[identifier] = str(error)
             continue

@@ -1,55 +1,166 @@
-"""Publish: exactly what was checked and approved becomes visible, one atomic commit per table.
+"""Publish: exactly what was checked and approved becomes visible, one atomic commit per table, all prepared first.
 
-The ledger is read again first and the stage fails closed: no recorded approvals, no commit.
+The ledger is read again first, and again whenever somebody else's commit came between; the stage fails closed: no
+recorded approvals, no commit.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import random
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.approval import require_approvals
+from sluice.catalog import Marks, Prepared, Publication
 from sluice.contract.model import digest_of
-from sluice.errors import LakeUnavailableError, NotApprovedError
+from sluice.crashing import crash_point
+from sluice.errors import CommitConflictError, LakeUnavailableError, NotApprovedError, TerminalError
 from sluice.lake import Manifest, ObjectStore
 from sluice.ledger import Artifact, Request, Transaction
 from sluice.onboarding import begin, complete, contract_of, found
+from sluice.publications import PublicationStep, Step, commit_order
 from sluice.running.incidents import require_no_incident
 from sluice.running.refreshes import announce
 from sluice.stages import Stage
 from sluice.stream.gate import assemble
 from sluice.stream.tools import LAND_AGAIN, Tools
 
+COMMIT_ATTEMPTS = 6
+"""How often one table's commit is made again on top of somebody else's before the stage gives way."""
+
 
 def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     """Publish every table of the request; table → snapshot. Repeating it finds what is already there.
 
-    Raises NotApprovedError (NOT_APPROVED, EVIDENCE_CHANGED), RefusedError (INCIDENT_OPEN) without having touched the lake.
+    Raises NotApprovedError (NOT_APPROVED, EVIDENCE_CHANGED) and RefusedError (INCIDENT_OPEN) without having touched
+    the lake, and TerminalError
+    (TABLE_GONE) after it has put back what it had committed before it found that a table is gone.
     """
-    from sluice.adapters import iceberg
-
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
         require_no_incident(tx, request.source)
-        digest = _approved_digest(tx, request)
-        manifests = {name: Manifest.from_dict(m) for name, m in found(tx, request, Stage.LAND).items()}
-        entries = found(tx, request, Stage.REGISTER)
-    for manifest in manifests.values():
-        _still_there(manifest, tools.store)
-    catalog = iceberg.catalog()
-    for name in request.tables:
-        iceberg.require_table(catalog, entries[name]["identifier"])
-    snapshots = {}
-    for name in request.tables:
-        identifier = entries[name]["identifier"]
-        done = iceberg.publish(catalog, identifier, [f.uri for f in manifests[name].staged], request.id, digest)
-        snapshots[name] = {k: v for k, v in asdict(done).items() if k != "repeated"}
+    crash_point("publish.begun")
+    publishing = Publishing(tools, request)
+    snapshots = {
+        name: done.to_dict() | {"uri": tools.catalog.uri(done.identifier)} for name, done in publishing.run().items()
+    }
+    crash_point("publish.visible")
     with tools.ledger.transaction() as tx:
-        uris = {n: f"glue://{s['identifier'].replace('.', '/')}" for n, s in snapshots.items()}
+        uris = {name: snapshot["uri"] for name, snapshot in snapshots.items()}
         announce(tx, contract_of(request), request, snapshots, uris, tools.now())
         complete(tx, request, Stage.PUBLISH, tools.now(),
                  found=Artifact(Stage.PUBLISH, None, digest_of(snapshots), snapshots))  # fmt: skip
+    crash_point("publish.recorded")
     return snapshots
+
+
+@dataclass
+class Publishing:
+    """One publication of a request's tables: checked, prepared, committed in order."""
+
+    tools: Tools
+    request: Request
+    digest: str = ""
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> dict[str, Publication]:
+        """Do it; table → publication, in the contract's order."""
+        self.check()
+        order = commit_order(contract_of(self.request), self.request.tables)
+        done: dict[str, Publication] = {}
+        prepared: dict[str, Prepared] = {}
+        try:
+            for name in order:
+                ready = self.prepare(name)
+                if isinstance(ready, Publication):
+                    done[name] = ready
+                else:
+                    prepared[name] = ready
+            self._note(Step.PREPARED, order, prepared)
+            crash_point("publish.prepared")
+            for name in order:
+                if name not in done:
+                    done[name] = self._commit(name, prepared[name])
+                    self._note(Step.COMMITTED, order, {name: done[name]})
+                    crash_point("publish.committed")
+        except TerminalError as error:
+            if error.code == "NOT_REGISTERED":
+                self._put_back(order, done)
+                raise TerminalError(
+                    "TABLE_GONE", f"a table of {self.request.source} is no longer in the catalog; none of this request is visible",
+                    where=error.where, mend="Somebody removed it after it was registered. Ask again with `sluice request`.",
+                ) from error  # fmt: skip
+            raise
+        return {name: done[name] for name in self.request.tables}
+
+    def check(self) -> None:
+        """What is about to become visible is what people approved, by the ledger as it is now, and it is all there."""
+        with self.tools.ledger.reading() as tx:
+            self.digest = _approved_digest(tx, self.request)
+            self.manifests = {n: Manifest.from_dict(m) for n, m in found(tx, self.request, Stage.LAND).items()}
+            self.identifiers = {n: e["identifier"] for n, e in found(tx, self.request, Stage.REGISTER).items()}
+        for manifest in self.manifests.values():
+            _still_there(manifest, self.tools.store)
+
+    def prepare(self, name: str) -> Prepared | Publication:
+        """The table's snapshot, written and not visible, or what is visible of this request already."""
+        manifest = self.manifests[name]
+        marks = Marks(
+            self.request.id,
+            self.digest,
+            manifest.content_digest,
+            {"sluice.contract-version": self.request.contract_version, "sluice.attempt": manifest.attempt},
+        )
+        return self.tools.catalog.prepare(self.identifiers[name], manifest.staged, marks)
+
+    def _commit(self, name: str, ready: Prepared | Publication) -> Publication:
+        for attempt in range(1, COMMIT_ATTEMPTS + 1):
+            if isinstance(ready, Publication):
+                return ready
+            try:
+                return self.tools.catalog.commit(ready)
+            except CommitConflictError as error:
+                # Somebody else's commit came first. What was approved must still hold on top of it.
+                if attempt == COMMIT_ATTEMPTS:
+                    raise LakeUnavailableError(
+                        "COMMIT_CONFLICT", f"{attempt} commits were overtaken by others", where=self.identifiers[name]
+                    ) from error
+                time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311 (jitter is no secret)
+                self.check()
+                ready = self.prepare(name)
+        raise AssertionError("unreachable")
+
+    def _put_back(self, order: list[str], done: dict[str, Publication]) -> None:
+        """Readers see again what they saw before: all of the contract's tables, or none."""
+        for name in reversed([n for n in order if n in done]):
+            there = done[name]
+            try:
+                self.tools.catalog.put_back(there.identifier, there.previous, expected=there.snapshot_id)
+                reason = "another table of the contract is gone"
+            except (CommitConflictError, TerminalError) as error:
+                reason = f"left as it is: {error}"
+            self._note(Step.PUT_BACK, order, {name: there}, reason)
+            crash_point("publish.put_back")
+
+    def _note(self, step: Step, order: list[str], what: dict[str, Any], reason: str = "") -> None:
+        with self.tools.ledger.transaction() as tx:
+            for name, ready in what.items():
+                published = isinstance(ready, Publication)
+                tx.add_publication_step(
+                    PublicationStep(
+                        request_id=self.request.id,
+                        identifier=self.identifiers[name],
+                        position=order.index(name) + 1,
+                        step=step,
+                        snapshot_id=ready.snapshot_id,
+                        base=ready.previous if published else ready.base,
+                        rows=self.manifests[name].rows_staged,
+                        at=self.tools.now(),
+                        reason=reason,
+                    )
+                )
 
 
 def _approved_digest(tx: Transaction, request: Request) -> str:

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from sluice.catalog import TableRequest
 from sluice.contract.model import digest_of
-from sluice.ledger import Artifact
+from sluice.crashing import crash_point
+from sluice.ledger import Artifact, Request
 from sluice.onboarding import begin, complete, contract_of
+from sluice.registration import table_request
 from sluice.stages import Stage
 from sluice.stream.tools import Tools
 
 
 def register(tools: Tools, request_id: str, table_name: str) -> int:
     """The stage's share for one table: created, or adopted when it is this source's. Returns 1."""
-    from sluice.adapters import iceberg
-
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.REGISTER, tools.now(), table=table_name)
-    contract = contract_of(request)
-    table = contract.table(table_name)
-    location = tools.layout.table(contract.id, table.table_name)
-    entry = iceberg.register(iceberg.catalog(), contract, table, location)
-    content = {"identifier": entry.identifier, "location": entry.location}
+    crash_point("register.begun")
+    wanted = request_for(tools, request, table_name)
+    entry = tools.catalog.register(wanted)
+    tools.access.tag(wanted.identifier, wanted.tags)
+    crash_point("register.tagged")
+    content = {
+        "identifier": entry.identifier,
+        "location": entry.location,
+        "uuid": entry.uuid,
+        "catalog": tools.catalog.kind,
+    }
     with tools.ledger.transaction() as tx:
         complete(tx, request, Stage.REGISTER, tools.now(), table=table_name,
                  found=Artifact(Stage.REGISTER, table_name, digest_of(content), content))  # fmt: skip
     return 1
+
+
+def request_for(tools: Tools, request: Request, table_name: str) -> TableRequest:
+    """What the catalog is asked for one table of an onboarding request."""
+    contract = contract_of(request)
+    table = contract.table(table_name)
+    location = tools.layout.table(contract.id, table.table_name)
+    return table_request(contract, table, location, links(tools.settings.airflow_url, request))
+
+
+def links(base: str, request: Request) -> dict[str, str]:
+    """Where people find what stands behind the table."""
+    here = f"{base}/sluice/requests/{request.id}"
+    return {
+        "request": here,
+        "evidence": f"{here}/evidence",
+        "data-docs": f"{here}/data-docs",
+        "page": f"{base}/sluice/pages/sources/{request.source}",
+        "contract": f"{base}/sluice/sources/{request.source}/contract",
+    }

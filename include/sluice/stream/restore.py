@@ -91,12 +91,11 @@ def _target(known: list[Version], why: str, to: int | None, source: str) -> tupl
 
 def _put_back(tools: Tools, target: Version, incident_id: str) -> dict[str, dict[str, Any]]:
     """One commit per table; tables that show the snapshot already are left alone."""
-    from sluice.adapters import snapshots
+    from sluice.adapters.catalogs import snapshots
 
-    catalog = tools.tables()
     moved = {}
     for name, table in target.tables.items():
-        done = snapshots.put_back(catalog, table["identifier"], int(table["snapshot_id"]),
+        done = snapshots.put_back(tools.catalog.source, table["identifier"], int(table["snapshot_id"]),
                                   {"sluice.restored-by": incident_id})  # fmt: skip
         if done.before != done.after:
             moved[name] = {"identifier": done.identifier, "from": done.before, "to": done.after}

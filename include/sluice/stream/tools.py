@@ -10,9 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sluice.access import AccessControl
+from sluice.catalog import Catalog
 from sluice.errors import LakeUnavailableError, SourceError
 from sluice.lake import Layout, Manifest, ObjectStore, StagedFile
 from sluice.ledger import Ledger
@@ -35,9 +38,21 @@ class Tools:
 
     def tables(self) -> Any:
         """Iceberg's own catalog, for what is done to published tables."""
-        from sluice.adapters import iceberg
+        return self.catalog.source
 
-        return iceberg.catalog()
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog that belongs to the lake."""
+        from sluice.adapters.catalogs import open_catalog
+
+        return open_catalog(self.settings, self.layout.root)
+
+    @cached_property
+    def access(self) -> AccessControl:
+        """Who may read the lake's tables, where something other than the file system knows."""
+        from sluice.adapters.access import open_access
+
+        return open_access(self.layout.root)
 
     def policy(self) -> Policy:
         """The policy in force now."""
@@ -90,11 +105,12 @@ class Tools:
 def connect(settings: Settings | None = None) -> Tools:
     """The tools on the configured ledger and lake."""
     from sluice.adapters.ledger import PostgresLedger
-    from sluice.adapters.s3 import S3Store
+    from sluice.adapters.stores import open_store
 
     settings = settings or load()
     use_aws(settings)
-    return Tools(settings, PostgresLedger(settings.ledger), S3Store(), Layout(settings.lake), lambda: datetime.now(UTC))
+    store, layout = open_store(settings.lake), Layout(settings.lake)
+    return Tools(settings, PostgresLedger(settings.ledger), store, layout, lambda: datetime.now(UTC))
 
 
 def use_aws(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sluice.adapters.files import FileStore, local_path
+from sluice.adapters.stores.local import FileStore, local_path
 from sluice.contract.model import Contract, Table
 from sluice.errors import SluiceError, TerminalError, UsageError
 from sluice.evidence import publication_pack
@@ -191,7 +191,7 @@ class _Run:
         self.replays = replays_of(trial.folder, self.layout)
         self.origin: ObjectStore = FileStore()
         if self.contract.server.type == "s3":
-            from sluice.adapters.s3 import S3Store
+            from sluice.adapters.stores.s3 import S3Store
 
             use_aws(settings)
             self.origin = S3Store()

@@ -16,11 +16,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, Engine
 
 from sluice.adapters.ledger import tables as t
+from sluice.adapters.ledger.access import GrantRows
 from sluice.adapters.ledger.governance import GovernanceRows
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.adapters.ledger.pull import PullRows
+from sluice.adapters.ledger.publications import PublicationRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
@@ -84,7 +86,9 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class _Transaction(OutboxRows, PullRows, Histories, RunningRecords, InsightRows, GovernanceRows):
+class _Transaction(
+    OutboxRows, PullRows, Histories, RunningRecords, InsightRows, GovernanceRows, PublicationRows, GrantRows
+):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

@@ -219,3 +219,36 @@ pull = Table(
     Column("attempt", Integer, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False),
 )
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", ForeignKey(request.c.id), nullable=False, index=True),
+    Column("identifier", String(255), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("snapshot_id", BigInteger),
+    Column("base", BigInteger),
+    Column("rows", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+access_grant = Table(
+    "access_grant",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", String(63), nullable=False, index=True),
+    Column("identifier", String(255), nullable=False),
+    Column("principal", String(255), nullable=False),
+    Column("role", String(255), nullable=False),
+    Column("permissions", JSONB, nullable=False),
+    Column("columns", JSONB),
+    Column("event", String(32), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("request_id", ForeignKey(request.c.id)),
+    Column("actor", String(250), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)

@@ -83,7 +83,7 @@ def conclude(tools: Tools, refresh_id: str) -> Refresh:
 
 def undo(tools: Tools, refresh: Refresh) -> None:
     """Tables that show what a refresh committed without being published show the last good version again."""
-    from sluice.adapters import snapshots
+    from sluice.adapters.catalogs import snapshots
 
     with tools.ledger.reading() as tx:
         version = newest_good(versions(tx, refresh.source))

@@ -22,7 +22,7 @@ from sluice.stream.reading import look
 from sluice.stream.tools import Tools
 
 if TYPE_CHECKING:
-    from sluice.adapters.snapshots import TableState
+    from sluice.adapters.catalogs.snapshots import TableState
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Basis:
 
 def basis(tools: Tools, request: Request) -> Basis:
     """Read it. Raises TerminalError (NOTHING_GOOD) where every version was taken back."""
-    from sluice.adapters import snapshots
+    from sluice.adapters.catalogs import snapshots
 
     with tools.ledger.reading() as tx:
         known = versions(tx, request.source)

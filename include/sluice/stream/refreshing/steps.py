@@ -106,7 +106,7 @@ def publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
     Where a table moved on meanwhile, what was committed is put back and the refresh begins again on the new snapshot.
     Raises RefusedError (INCIDENT_OPEN) and NotApprovedError without having touched the lake.
     """
-    from sluice.adapters.snapshots import OvertakenError
+    from sluice.adapters.catalogs.snapshots import OvertakenError
 
     for attempt in range(1, TRIES + 1):
         try:
@@ -121,7 +121,7 @@ def publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
 
 
 def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
-    from sluice.adapters import snapshots
+    from sluice.adapters.catalogs import snapshots
 
     with tools.ledger.reading() as tx:
         refresh = refreshes.refresh(tx, refresh_id)
@@ -309,6 +309,6 @@ def _evidence(
 
 
 def _properties(refresh: Refresh, pack: Mapping[str, Any]) -> dict[str, str]:
-    from sluice.adapters.iceberg import DIGEST_PROPERTY, REQUEST_PROPERTY
+    from sluice.catalog import DIGEST_PROPERTY, REQUEST_PROPERTY
 
     return {REQUEST_PROPERTY: refresh.id, DIGEST_PROPERTY: pack["evidence_digest"]}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sluice.adapters.iceberg import REQUEST_PROPERTY
-from sluice.adapters.iceberg import _translated as translated
+from sluice.adapters.catalogs.failures import translated
+from sluice.catalog import REQUEST_PROPERTY
 from sluice.errors import LakeUnavailableError, TerminalError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def replace_files(
     A snapshot with this request's property that the table already shows is returned as it is. Raises OvertakenError
     when `base` is not current any more, LakeUnavailableError when the outcome is unknown: the next try looks first.
     """
-    from pyiceberg.exceptions import CommitFailedException, ValidationException
+    from pyiceberg.exceptions import CommitFailedException
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
     from pyiceberg.table import TableProperties
 
@@ -167,19 +167,25 @@ def replace_files(
         gone = [f for f in _files(table) if f.file_path in remove] if remove else []
         if len(gone) != len(set(remove)):
             raise OvertakenError("OVERTAKEN", "files that were to be replaced are not in the table", where=identifier)
+        change = table.transaction()
+        if change.table_metadata.name_mapping() is None:
+            names = change.table_metadata.schema().name_mapping.model_dump_json()
+            change.set_properties({TableProperties.DEFAULT_NAME_MAPPING: names})
+        with change.update_snapshot(snapshot_properties=dict(properties)).overwrite() as files:
+            for file in gone:
+                files.delete_data_file(file)
+            for uri in add:
+                files.append_data_file(parquet_file_to_data_file(table.io, change.table_metadata, uri))
+        refused: CommitFailedException | None = None
         try:
-            with table.transaction() as change:
-                if change.table_metadata.name_mapping() is None:
-                    names = change.table_metadata.schema().name_mapping.model_dump_json()
-                    change.set_properties({TableProperties.DEFAULT_NAME_MAPPING: names})
-                with change.update_snapshot(snapshot_properties=dict(properties)).overwrite() as files:
-                    for file in gone:
-                        files.delete_data_file(file)
-                    for uri in add:
-                        files.append_data_file(parquet_file_to_data_file(table.io, change.table_metadata, uri))
-        except (CommitFailedException, ValidationException) as error:
-            raise OvertakenError("OVERTAKEN", "another commit came first", where=identifier) from error
+            # Not `commit_transaction`, which deletes manifests after a refusal: the first of two tries may be done,
+            # its answer lost, and the second refused for that very reason (see sluice.adapters.catalogs.commits).
+            source.commit_table(table, change._requirements, change._updates)
+        except CommitFailedException as error:
+            refused = error
         found = shown(source.load_table(identifier), request)
+    if found is None and refused is not None:
+        raise OvertakenError("OVERTAKEN", "another commit came first", where=identifier) from refused
     if found is None:
         raise LakeUnavailableError("COMMIT_UNKNOWN", "the commit cannot be found in the table", where=identifier)
     return found
