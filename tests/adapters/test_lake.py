@@ -1,4 +1,4 @@
-"""Object stores behave alike; S3's on a real moto server. What lakes do with tables: tests/lakes."""
+"""Object stores behave alike; S3's on a real moto server. What lakes do with tables: lakes/."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from rooms import Lake
 
+from adapters.lakes.rooms import Lake
 from sluice.catalog import APPEND, SOURCE_PROPERTY, Marks, Publication
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
