@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sluice.adapters.catalogs.partitions import partition_of
 from sluice.catalog import APPEND, CONTENT_PROPERTY, DIGEST_PROPERTY, REQUEST_PROPERTY, Marks, Prepared, Publication
 from sluice.errors import TerminalError
 from sluice.lake import StagedFile
@@ -19,9 +20,7 @@ from sluice.lake import StagedFile
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
-    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
-    from pyiceberg.typedef import Record
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,24 @@ def _data_files(identifier: str, table: Table, files: Sequence[StagedFile]) -> l
     """The files as Iceberg describes them: from their footers, read side by side."""
     from pyiceberg.utils.concurrent import ExecutorFactory
 
-    work = ExecutorFactory.get_or_create().map(lambda f: _data_file(identifier, table, f), files)
-    return list(work)
+    def describe(staged: StagedFile) -> DataFile:
+        found = data_file(identifier, table, staged.uri, staged.partition)
+        if found.record_count != staged.rows:
+            raise _unfit(
+                identifier,
+                staged.uri,
+                f"it holds {found.record_count:,} rows, not the {staged.rows:,} that were checked",
+            )
+        return found
+
+    return list(ExecutorFactory.get_or_create().map(describe, files))
 
 
-def _data_file(identifier: str, table: Table, staged: StagedFile) -> DataFile:
+def data_file(identifier: str, table: Table, uri: str, partition: Mapping[str, Any] | None = None) -> DataFile:
+    """A Parquet file as a data file of the table; `partition` as a landing recorded it, None to tell it from the file.
+
+    Raises TerminalError (FILE_UNFIT) for other columns, nulls in the key, or rows of more than one partition.
+    """
     import pyarrow.parquet as pq
     from pyiceberg.io.pyarrow import (
         _check_pyarrow_schema_compatible,
@@ -121,14 +133,14 @@ def _data_file(identifier: str, table: Table, staged: StagedFile) -> DataFile:
     )
     from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 
-    metadata = table.metadata
+    metadata, source = table.metadata, table.io.new_input(uri)
     schema = metadata.schema()
-    with table.io.new_input(staged.uri).open() as stream:
+    with source.open() as stream:
         footer = pq.read_metadata(stream)
     try:
         _check_pyarrow_schema_compatible(_nullable(schema), footer.schema.to_arrow_schema())
     except ValueError as error:
-        raise _unfit(identifier, staged, "its columns are not the table's") from error
+        raise _unfit(identifier, uri, "its columns are not the table's") from error
     found = data_file_statistics_from_parquet_metadata(
         parquet_metadata=footer,
         stats_columns=compute_statistics_plan(schema, metadata.properties),
@@ -136,17 +148,13 @@ def _data_file(identifier: str, table: Table, staged: StagedFile) -> DataFile:
     )
     for field in schema.fields:
         if field.required and found.null_value_counts.get(field.field_id):
-            raise _unfit(identifier, staged, f"its key column {field.name!r} holds nulls")
-    if footer.num_rows != staged.rows:
-        raise _unfit(
-            identifier, staged, f"it holds {footer.num_rows:,} rows, not the {staged.rows:,} that were checked"
-        )
+            raise _unfit(identifier, uri, f"its key column {field.name!r} holds nulls")
     return DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=staged.uri,
+        file_path=uri,
         file_format=FileFormat.PARQUET,
-        partition=_partition(identifier, metadata, staged),
-        file_size_in_bytes=staged.size,
+        partition=partition_of(identifier, table, uri, found, partition),
+        file_size_in_bytes=len(source),
         sort_order_id=metadata.default_sort_order_id or None,
         spec_id=metadata.default_spec_id,
         equality_ids=None,
@@ -161,32 +169,8 @@ def _nullable(schema: Any) -> Any:
     return Schema(*(f.model_copy(update={"required": False}) for f in schema.fields))
 
 
-def _partition(identifier: str, metadata: TableMetadata, staged: StagedFile) -> Record:
-    """The partition that the file was staged for, in the order of the table's spec."""
-    from pyiceberg.typedef import Record
-
-    spec = metadata.spec()
-    names = [f.name for f in spec.fields]
-    if set(names) != set(staged.partition):
-        raise _unfit(
-            identifier, staged, f"it was staged for the partitions {sorted(staged.partition)}, the table has {names}"
-        )
-    return Record(*(partition_value(spec, metadata.schema(), f.name, staged.partition[f.name]) for f in spec.fields))
-
-
-def partition_value(spec: Any, schema: Any, name: str, value: Any) -> Any:
-    """A partition value as Iceberg's manifests hold it, from how a landing's manifest (JSON) holds it."""
-    from decimal import Decimal
-
-    from pyiceberg.types import DecimalType
-
-    field = next(f for f in spec.fields if f.name == name)
-    kind = field.transform.result_type(schema.find_type(field.source_id))
-    return Decimal(value) if isinstance(kind, DecimalType) and value is not None else value
-
-
-def _unfit(identifier: str, staged: StagedFile, why: str) -> TerminalError:
-    return TerminalError("FILE_UNFIT", f"a staged file does not fit the table {identifier}: {why}", where=staged.uri,
+def _unfit(identifier: str, uri: str, why: str) -> TerminalError:
+    return TerminalError("FILE_UNFIT", f"a staged file does not fit the table {identifier}: {why}", where=uri,
                          mend="The table or the contract changed since it was landed: land it again.")  # fmt: skip
 
 

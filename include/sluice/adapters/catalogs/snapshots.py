@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sluice.adapters.catalogs.commits import data_file
 from sluice.adapters.catalogs.failures import translated
 from sluice.catalog import REQUEST_PROPERTY
 from sluice.errors import LakeUnavailableError, TerminalError
@@ -153,7 +154,6 @@ def replace_files(
     when `base` is not current any more, LakeUnavailableError when the outcome is unknown: the next try looks first.
     """
     from pyiceberg.exceptions import CommitFailedException
-    from pyiceberg.io.pyarrow import parquet_file_to_data_file
     from pyiceberg.table import TableProperties
 
     request = properties[REQUEST_PROPERTY]
@@ -175,7 +175,7 @@ def replace_files(
             for file in gone:
                 files.delete_data_file(file)
             for uri in add:
-                files.append_data_file(parquet_file_to_data_file(table.io, change.table_metadata, uri))
+                files.append_data_file(data_file(identifier, table, uri))
         refused: CommitFailedException | None = None
         try:
             # Not `commit_transaction`, which deletes manifests after a refusal: the first of two tries may be done,
