@@ -18,8 +18,8 @@ from sluice.governance import GovernanceStore
 from sluice.histories import HistoryStore, Origin
 from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
-from sluice.pull.store import PullStore
 from sluice.publications import PublicationJournal
+from sluice.pull.store import PullStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 

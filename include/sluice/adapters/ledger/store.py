@@ -21,8 +21,8 @@ from sluice.adapters.ledger.governance import GovernanceRows
 from sluice.adapters.ledger.histories import Histories, event_of
 from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
-from sluice.adapters.ledger.pull import PullRows
 from sluice.adapters.ledger.publications import PublicationRows
+from sluice.adapters.ledger.pull import PullRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
