@@ -44,6 +44,7 @@ DOMAIN = [
     "data_docs",
     "evidence",
     "flow",
+    "forecast",
     "histories",
     "insight",
     "lake",
