@@ -35,13 +35,21 @@ def logged_in(request: Request) -> SimpleAuthManagerUser:
 
 
 @pytest.fixture
-def site(services: Settings, ledger_url: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def policy_file(services: Settings) -> Path:
+    """The policy in force; a module may bring its own."""
+    return services.policy
+
+
+@pytest.fixture
+def site(
+    services: Settings, ledger_url: str, lake: str, policy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     """Sluice's routes and pages on a fresh ledger."""
     import uvicorn
 
     from sluice_airflow.web import access, app
 
-    tools = connect(dataclasses.replace(services, ledger_url=ledger_url, lake=lake))
+    tools = connect(dataclasses.replace(services, ledger_url=ledger_url, lake=lake, policy=policy_file))
     access.tools.cache_clear()
     monkeypatch.setattr(access, "connect", lambda: tools)
     monkeypatch.setitem(app.dependency_overrides, access.readers, lambda: None)
