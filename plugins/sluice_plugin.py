@@ -32,12 +32,26 @@ class SluicePlugin(AirflowPlugin):
             "category": "Sluice",
             "url_route": f"sluice-{page}",
         }
-        for page, name in (("inbox", "Inbox"), ("requests", "Requests"), ("queue", "Ready queue"))
+        for page, name in (
+            ("scoreboard", "Scoreboard"),
+            ("board", "Board"),
+            ("stream", "Value stream"),
+            ("flow", "Flow"),
+            ("inbox", "Inbox"),
+            ("requests", "Requests"),
+            ("queue", "Ready queue"),
+        )
     ] + [
         {
             "name": "Approvals",
             "href": "/sluice/pages/inbox?run={RUN_ID}",
             "destination": "dag_run",
             "url_route": "sluice-approvals",
-        }
+        },
+        {
+            "name": "Timeline",
+            "href": "/sluice/pages/requests/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "sluice-timeline",
+        },
     ]

@@ -14,15 +14,27 @@ from pages_site import Site
 from shots import shoot
 
 import made_up
+from sluice.flow.baseline import claim, claimed_duration
 
 pytestmark = pytest.mark.browser
-PAGES = ("board", "stream", "flow")
+PAGES = ("scoreboard", "board", "stream", "flow")
 
 
 @pytest.fixture
 def history(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Two hundred made-up requests over two months, read as of the last one's time."""
     made_up.load(site.ledger, list(made_up.histories(200, days=60)))
+    with site.ledger.transaction() as tx:
+        tx.add_baseline(
+            claim(
+                "our users say three weeks",
+                claimed_duration("3 weeks"),
+                name="before",
+                digest="0" * 64,
+                now=made_up.NOW,
+                by="dora",
+            )
+        )
     at_that_time(site)
     return site
 
@@ -39,13 +51,20 @@ def test_a_page_without_any_request_says_so(site: Site, browser: Any, page: str)
     assert "NaN" not in answer.text and "None" not in answer.text
 
 
-@pytest.mark.parametrize("page", PAGES)
+def paths(site: Site) -> dict[str, str]:
+    """A page's address by its name; the request is the oldest open one."""
+    with site.ledger.reading() as tx:
+        oldest = next(r for r in tx.requests() if r.state == "open")
+    return {name: name for name in PAGES} | {"request": f"requests/{oldest.id}", "lanes": "board?lanes=use_case"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "request", "lanes"])
 def test_charts_are_drawn_under_the_strict_policy(history: Site, browser: Any, page: str) -> None:
     tab = browser.new_page(viewport={"width": 1200, "height": 900})
     said: list[str] = []
     tab.on("console", lambda m: said.append(m.text))
     tab.on("pageerror", lambda e: said.append(str(e)))
-    tab.goto(f"{history.url}/pages/{page}")
+    tab.goto(f"{history.url}/pages/{paths(history)[page]}")
     figures = tab.locator("figure.chart:has(script)")
     if figures.count():
         tab.wait_for_selector("html[data-charts=drawn]")
@@ -55,7 +74,7 @@ def test_charts_are_drawn_under_the_strict_policy(history: Site, browser: Any, p
     assert said == []
     if shots := os.environ.get("SHOTS"):
         tab.close()
-        shoot(browser, f"{history.url}/pages/{page}", "olga", Path(shots), page)
+        shoot(browser, f"{history.url}/pages/{paths(history)[page]}", "olga", Path(shots), page)
         return
     tab.close()
 

@@ -19,6 +19,9 @@ class SummaryStore(Protocol):
     def requests_of(self, request_ids: list[str]) -> list[Request]:
         """These requests, in any order."""
 
+    def request_of_run(self, run_id: str) -> Request | None:
+        """The request that this DAG run made, or None."""
+
     def put_summaries(self, lines: Iterable[Summary]) -> None:
         """Keep these lines instead of the requests' earlier ones; an older line never replaces a newer one."""
 

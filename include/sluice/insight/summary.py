@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from typing import Any
 
 from sluice.flow import REASONS, Ask, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
 from sluice.flow.kinds import pause_kind
@@ -84,7 +85,7 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
     as_of = max((e.at for e in ordered), default=request.requested_at)
     flow = request_flow(ordered, as_of, calendar_of=calendar_of, request=request)
     alive = request.state is RequestState.OPEN
-    places = tuple(_place(ordered, s) for s in flow.stages if s.open) or _between(ordered)
+    places = _places(ordered, flow)
     lines = {s.stage: StageLine(s, _ticking(s, ordered) if alive and s.open else Ticking.NOTHING) for s in flow.stages}
     return Summary(
         request.id, ordered[-1].seq if ordered else 0, as_of, request.source, request.use_case, request.tier,
@@ -143,6 +144,27 @@ def _place(ordered: list[StageEvent], s: StageFlow) -> Place:
         elif e.event in (Event.RESUMED, Event.STARTED) or (e.event is Event.COMPLETED and e.table):
             blocked, since = "", None
     return Place(s.stage, attempt.ready, attempt.started, waiting, blocked, since)
+
+
+def _places(ordered: list[StageEvent], flow: RequestFlow) -> tuple[Place, ...]:
+    return tuple(_place(ordered, s) for s in flow.stages if s.open) or _between(ordered)
+
+
+def places_of(events: list[StageEvent], flow: RequestFlow) -> list[dict[str, Any]]:
+    """Where an open request stands, as plain data: what is kept of a line's places."""
+    return [place_data(p) for p in _places(sorted(events, key=lambda e: e.seq), flow)]
+
+
+def place_data(place: Place) -> dict[str, Any]:
+    """A place as plain data, instants in ISO 8601."""
+    return {
+        "stage": place.stage.value,
+        "ready": place.ready.isoformat(),
+        "started": place.started.isoformat() if place.started else None,
+        "waiting": {role: since.isoformat() for role, since in place.waiting.items()},
+        "blocked": place.blocked,
+        "blocked_since": place.blocked_since.isoformat() if place.blocked_since else None,
+    }
 
 
 def _between(ordered: list[StageEvent]) -> tuple[Place, ...]:

@@ -24,7 +24,9 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     inbox,
     lists,
     queue,
+    request_page,
     requests,
+    scoreboard,
     vega,
 )
 from sluice_airflow.web.access import readers
@@ -48,6 +50,7 @@ ROUTES = (
     documents.routes,
     flow.routes,
     queue.routes,
+    request_page.routes,
     requests.routes,
     pages,
     static,

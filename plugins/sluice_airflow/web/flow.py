@@ -57,11 +57,11 @@ def all_lines() -> tuple[Columns, int]:
     ledger = tools().ledger
     held = _HELD.setdefault(ledger, Lines(ledger))
     until = time.monotonic() + READING_SECONDS
-    left = catch_up(ledger, lambda: time.monotonic() < until, _calendars())
+    left = catch_up(ledger, lambda: time.monotonic() < until, calendars())
     return held.read(), left
 
 
-def _calendars() -> Callable[[str], Calendar]:
+def calendars() -> Callable[[str], Calendar]:
     """Roles' calendars, from a policy that is read only if somebody asks."""
 
     @cache

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sluice.adapters.ledger import tables as t
 from sluice.insight.packing import FORM, pack
-from sluice.insight.summary import Place, Summary
+from sluice.insight.summary import Summary, place_data
 from sluice.ledger import Request
 
 
@@ -42,6 +42,14 @@ class InsightRows:
         query = sa.select(t.request).where(t.request.c.id == sa.any_(wanted))
         return [request_of(row) for row in self._connection.execute(query, {"ids": request_ids}).mappings()]
 
+    def request_of_run(self, run_id: str) -> Request | None:
+        from sluice.adapters.ledger.store import request_of
+
+        row = (
+            self._connection.execute(sa.select(t.request).where(t.request.c.run_id == run_id)).mappings().one_or_none()
+        )
+        return request_of(row) if row else None
+
     def put_summaries(self, lines: Iterable[Summary]) -> None:
         rows = [_row(line) for line in lines]
         if not rows:
@@ -66,16 +74,5 @@ def _row(line: Summary) -> dict[str, Any]:
         "numbers": pack(line),
         "asked": [ask.role for ask in line.asks],
         "causes": list(line.causes),
-        "places": [_place(p) for p in line.places],
-    }
-
-
-def _place(place: Place) -> dict[str, Any]:
-    return {
-        "stage": place.stage.value,
-        "ready": place.ready.isoformat(),
-        "started": place.started.isoformat() if place.started else None,
-        "waiting": {role: since.isoformat() for role, since in place.waiting.items()},
-        "blocked": place.blocked,
-        "blocked_since": place.blocked_since.isoformat() if place.blocked_since else None,
+        "places": [place_data(p) for p in line.places],
     }

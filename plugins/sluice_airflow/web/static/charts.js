@@ -59,7 +59,7 @@
 
   async function all() {
     for (const old of drawn.splice(0)) old.finalize();
-    for (const figure of document.querySelectorAll("figure.chart")) {
+    for (const figure of document.querySelectorAll("figure.chart:has(> script)")) {
       const result = await draw(figure);
       if (result) drawn.push(result);
     }
