@@ -85,6 +85,9 @@ class OutboxStore(Protocol):
         Without `lane` it takes the part of `kind` before the first dot.
         """
 
+    def is_enqueued(self, key: str) -> bool:
+        """Whether this key is recorded already."""
+
     def lanes_due(self, now: datetime) -> list[str]:
         """Lanes with a message that may be delivered now."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sluice.approval import expiries, gate_standing, promised
 from sluice.calendars import CONTINUOUS, Calendar
 from sluice.errors import TerminalError
 from sluice.ledger import Request, Transaction
@@ -31,7 +32,7 @@ INCIDENT = "incident."
 TO_REQUESTER = ("decided", "returned", "published", "failed", "expired", "late", "slipped", "ready")
 TO_SUPPORT = ("returned", "published", "failed")
 TO_SIGNERS = ("expired",)
-PARTED = ("request_id", "gate", "at", "roles", "people", "support", "urgent", "link", "source")
+PARTED = ("request_id", "gate", "at", "roles", "people", "support", "urgent", "link", "source", "since")
 """Keys of a fact's payload with a meaning of their own; whatever else it holds reaches the template."""
 
 
@@ -81,10 +82,10 @@ def plan(tx: Transaction, policy: Policy, message: Message, now: datetime, publi
     missing = waited_for(tx, request, gate) if request and gate else ()
     if fact.kind in ("asked", "reminder", "escalated") and not missing:
         return Settled(MessageState.DROPPED, "everybody has answered meanwhile")
-    told = _recipients(policy, fact, request, missing)
+    told = _recipients(tx, policy, fact, request, missing, now)
     if not told:
         return Settled(MessageState.DROPPED, "the policy names no channel for anybody here")
-    about = _about(tx, policy, fact, request, gate, missing)
+    about = _about(tx, policy, fact, request, gate, missing, now)
     drafts = [_letter(policy, fact, message, one, about, now, public_url) for one in told]
     return Settled(MessageState.DELIVERED, f"{len(drafts)} to tell", follow=drafts)
 
@@ -98,16 +99,18 @@ def still_wanted(tx: Transaction, payload: Mapping[str, Any]) -> bool:
     return request is not None and bool(set(wanted["roles"]) & set(waited_for(tx, request, Stage(wanted["gate"]))))
 
 
-def _recipients(policy: Policy, fact: Fact, request: Request | None, missing: tuple[str, ...]) -> list[Recipient]:
+def _recipients(
+    tx: Transaction, policy: Policy, fact: Fact, request: Request | None, missing: tuple[str, ...], now: datetime
+) -> list[Recipient]:
     told: list[Recipient] = []
     named = tuple(fact.told.get("roles", ()))
-    if fact.kind in ("asked", "reminder"):
+    if fact.kind == "asked":
         roles = tuple(r for r in named or missing if r in missing)
     else:
         roles = (*(missing if fact.kind in TO_SIGNERS else ()), *named)
     for role in dict.fromkeys(roles):
         known = policy.roles.get(role)
-        people = holders(policy, role, request) if request else known.members if known else ()
+        people = holders(tx, policy, role, request, now) if request else known.members if known else ()
         told += of_role(policy, role, people)
     requester = [request.requester] if request and fact.kind in TO_REQUESTER else []
     for person in dict.fromkeys([*requester, *fact.told.get("people", ())]):
@@ -119,7 +122,13 @@ def _recipients(policy: Policy, fact: Fact, request: Request | None, missing: tu
 
 
 def _about(
-    tx: Transaction, policy: Policy, fact: Fact, request: Request | None, gate: Stage | None, missing: tuple[str, ...]
+    tx: Transaction,
+    policy: Policy,
+    fact: Fact,
+    request: Request | None,
+    gate: Stage | None,
+    missing: tuple[str, ...],
+    now: datetime,
 ) -> dict[str, Any]:
     """What the templates are told; every kind gets the same names."""
     own = {k: v for k, v in fact.told.items() if k not in PARTED}
@@ -134,13 +143,17 @@ def _about(
              ("Class of service", ServiceClass.of(request.priority).words),
              ("Due", request.due.isoformat() if request.due else "")]  # fmt: skip
     lead = (request.closed_at - request.requested_at).total_seconds() if request.closed_at else None
-    who = [p for role in missing for p in holders(policy, role, request)]
+    waited = list(fact.told.get("waiting", missing))
+    who = [p for role in waited for p in holders(tx, policy, role, request, now)]
+    since = fact.told.get("since")
+    until = [e.at for e in expiries(promised(tx, request), clock, gate_standing(tx, request, gate))] if gate else []
     return common | {
         "source": request.source, "version": request.contract_version, "gate": gate.value if gate else "",
         "requester": request.requester, "use_case": request.use_case, "reason": request.state_reason,
         "facts": [[name, value] for name, value in facts if value], "holders": list(dict.fromkeys(who)),
         "lead_time": lead, "tables": [f"{request.source}.{t}" for t in request.tables],
-        "at": [s.value for s in clock.current()],
+        "at": [s.value for s in clock.current()], "by": until[0].isoformat() if until else None,
+        "waited": (now - datetime.fromisoformat(since)).total_seconds() if since else 0.0,
     } | own  # fmt: skip
 
 
@@ -161,8 +174,8 @@ def _letter(
         link = public_url + links.evidence_page(request_id, gate)
     else:
         link = public_url + (links.request_page(request_id) if request_id else links.INBOX)
-    mine = [r for r in to.roles if r in about["waiting"]] or list(to.roles)
-    roles = mine or about["waiting"] or ["approver"]
+    mine = [r for r in to.roles if r in about["waiting"]]
+    roles = mine or about["waiting"] or list(to.roles)
     why = f"you are one of those who sign as {' and '.join(mine)}" if mine and to.person else ""
     written = letter(fact.kind, dict(about) | {"roles": roles, "why": why}, link=link)
     urgent = bool(fact.told.get("urgent"))
@@ -176,7 +189,7 @@ def _letter(
         },
     }  # fmt: skip
     if fact.kind in ("asked", "reminder", "escalated"):
-        payload["while_waiting"] = {"request_id": request_id, "gate": gate, "roles": mine or about["waiting"]}
+        payload["while_waiting"] = {"request_id": request_id, "gate": gate, "roles": roles}
     return Draft(f"{SENDING}.{fact.kind}", f"{message.key}>{to.key}", payload, due, to.channel)
 
 

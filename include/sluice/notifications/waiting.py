@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sluice.approval import gate_standing
+from sluice.approval import gate_standing, in_force
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.policy import Policy
-from sluice.stages import GATES, Clock, Event, Stage
+from sluice.stages import GATES, Clock, Stage
 
 
 def waited_for(tx: Transaction, request: Request, gate: Stage) -> tuple[str, ...]:
@@ -20,17 +20,17 @@ def waited_for(tx: Transaction, request: Request, gate: Stage) -> tuple[str, ...
     return gate_standing(tx, request, gate).missing
 
 
-def holders(policy: Policy, role: str, request: Request) -> tuple[str, ...]:
-    """The people who may sign as this role here: never the requester."""
+def holders(tx: Transaction, policy: Policy, role: str, request: Request, now: datetime) -> tuple[str, ...]:
+    """The people who may sign as this role here and are there: in the place of who is away, his delegate.
+
+    Never the requester. When everybody is away without a delegate, all of them: better told than nobody.
+    """
     known = policy.roles.get(role)
-    return tuple(p for p in known.members if p != request.requester) if known else ()
-
-
-def asked_at(clock: Clock, gate: Stage, role: str) -> datetime | None:
-    """Since when this role has been waited for at the gate's current attempt."""
-    asked = [
-        e.at
-        for e in clock.events
-        if e.stage is gate and e.event is Event.SUBMITTED and e.role == role and e.attempt == clock.attempt(gate)
+    members = [p for p in known.members if p != request.requester] if known else []
+    absences = [d for d in in_force(tx.delegations(), now) if d.role in ("", role)]
+    away = {d.principal for d in absences}
+    present = [p for p in members if p not in away]
+    present += [
+        d.delegate for d in absences if d.principal in members and d.delegate and d.delegate != request.requester
     ]
-    return asked[0] if asked else None
+    return tuple(dict.fromkeys(present or members))

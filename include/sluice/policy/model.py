@@ -12,6 +12,7 @@ from sluice.calendars import CONTINUOUS, Calendar
 from sluice.policy.notifications import SILENT, Notifications
 from sluice.policy.parts import PARTS
 from sluice.policy.running import DEFAULTS, RunningTerms
+from sluice.policy.service_levels import NONE, ServiceLevels
 from sluice.policy.spans import Span
 from sluice.policy.tiers import Assessment, Facts, Tiers
 from sluice.policy.wip import UNLIMITED, WipLimits
@@ -101,6 +102,7 @@ class Policy:
     running: RunningTerms = DEFAULTS
     notifications: Notifications = SILENT
     wip: WipLimits = UNLIMITED
+    service_levels: ServiceLevels = NONE
 
     @property
     def content(self) -> str:

@@ -18,9 +18,21 @@ from sluice.policy.model import Policy
 from sluice.policy.notifications import read_notifications
 from sluice.policy.people import read_owners, read_roles
 from sluice.policy.rules import read_tiers
+from sluice.policy.service_levels import read_service_levels
 from sluice.policy.wip import read_wip
 
-SECTIONS = ("roles", "owners", "calendars", "tiers", "ladders", "gates", "notifications", "wip", *running.SECTIONS)
+SECTIONS = (
+    "roles",
+    "owners",
+    "calendars",
+    "tiers",
+    "ladders",
+    "gates",
+    "notifications",
+    "wip",
+    "service_levels",
+    *running.SECTIONS,
+)
 
 
 def load_policy(path: Path) -> Policy:
@@ -63,6 +75,7 @@ def _policy(document: yaml_document.Document) -> Policy:
         running=running.read_running(read),
         notifications=read_notifications(read, roles, calendars),
         wip=read_wip(read),
+        service_levels=read_service_levels(read, roles, calendars),
         digest=digest_of(document.data),
         document=document.data,
     )

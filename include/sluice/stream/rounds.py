@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
+from sluice.ledger import Transaction
+from sluice.outbox import Draft
+from sluice.policy import Policy
 from sluice.stream.keeping import Keeper, Step
 
 
@@ -13,6 +19,34 @@ def update_incidents(keeper: Keeper) -> str:
     with tools.ledger.transaction() as tx:
         told = tell_what_is_due(tx, tools.policy().running.incidents, tools.now())
     return f"told of {', '.join(told)}" if told else ""
+
+
+def remind(keeper: Keeper) -> str:
+    """Who was asked and has not answered is reminded; others hear of it when that does not help."""
+    from sluice.notifications.watching import due_reminders
+
+    return _told(keeper, due_reminders)
+
+
+def watch_deadlines(keeper: Keeper) -> str:
+    """What comes near its deadline or has missed it, while it is under way."""
+    from sluice.notifications.watching import due_warnings
+
+    return _told(keeper, due_warnings)
+
+
+def _told(keeper: Keeper, look: Callable[[Transaction, Policy, datetime], list[Draft]]) -> str:
+    """Record what a look finds and nobody was told yet. Looking takes no lock; most rounds find nothing new."""
+    tools = keeper.tools
+    with tools.ledger.reading() as tx:
+        known = [d for d in look(tx, tools.policy(), tools.now()) if not tx.is_enqueued(d.key)]
+    if not known:
+        return ""
+    with tools.ledger.transaction() as tx:
+        new = [
+            d for d in look(tx, tools.policy(), tools.now()) if tx.enqueue(d.kind, d.key, d.payload, d.due, lane=d.lane)
+        ]
+    return ", ".join(f"{d.kind.partition('.')[2]} of {d.payload['request_id']}" for d in new)
 
 
 def let_in(keeper: Keeper) -> str:
@@ -33,6 +67,8 @@ def deliver(keeper: Keeper) -> str:
 
 STEPS = (
     Step("turns", "let in whose turn it is", let_in),
+    Step("reminders", "remind and escalate", remind),
+    Step("deadlines", "watch what was promised", watch_deadlines),
     Step("incidents", "tell again of incidents that last", update_incidents),
     Step("outbox", "deliver what is due", deliver),
 )

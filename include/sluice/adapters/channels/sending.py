@@ -66,26 +66,38 @@ def _addressed(url: str, address: str | None) -> str:
     return url + ("&" if "?" in url else "?") + "&".join(more)
 
 
+class _Listener(logging.Handler):
+    """What Apprise logs while a thread listens: the only place where it says why something did not go.
+
+    It logs addresses too, so nothing of it reaches Airflow's logs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.heard = threading.local()
+        apprise.logger.addHandler(self)
+        apprise.logger.setLevel(logging.DEBUG)
+        apprise.logger.propagate = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said: list[str] | None = getattr(self.heard, "said", None)
+        text = record.getMessage()
+        if said is not None and (record.levelno >= logging.WARNING or "xception" in text):
+            said.append(text[:300])
+
+
+_LISTENER = _Listener()
+
+
 @contextmanager
 def _heard() -> Iterator[list[str]]:
-    """What Apprise logs in this thread meanwhile: the only place where it says why."""
+    """What Apprise says in this thread meanwhile."""
     said: list[str] = []
-    mine = threading.get_ident()
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == mine and (record.levelno >= logging.WARNING or "xception" in record.getMessage()):
-                said.append(record.getMessage()[:300])
-
-    log = apprise.logger
-    listener, before = Listener(logging.DEBUG), log.level
-    log.addHandler(listener)
-    log.setLevel(logging.DEBUG)
+    _LISTENER.heard.said = said
     try:
         yield said
     finally:
-        log.removeHandler(listener)
-        log.setLevel(before)
+        _LISTENER.heard.said = None
 
 
 def _without_secrets(text: str, url: str) -> str:

@@ -32,6 +32,9 @@ class OutboxRows:
         written = insert(t.outbox).values(values).on_conflict_do_nothing(index_elements=[o.key]).returning(o.seq)
         return self._connection.execute(written).first() is not None
 
+    def is_enqueued(self, key: str) -> bool:
+        return self._connection.execute(sa.select(o.seq).where(o.key == key)).first() is not None
+
     def lanes_due(self, now: datetime) -> list[str]:
         query = sa.select(o.lane).where(_deliverable(now)).distinct().order_by(o.lane)
         return list(self._connection.execute(query).scalars())

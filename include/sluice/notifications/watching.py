@@ -1,0 +1,103 @@
+"""What must be said because time passed: reminders, escalations, deadlines. Each once, found anew at every look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sluice.approval import asked_at, promised
+from sluice.ledger import Request, RequestState, Transaction
+from sluice.notifications.facts import PLANNING
+from sluice.notifications.waiting import waited_for
+from sluice.outbox import Draft
+from sluice.policy import Policy
+from sluice.policy.model import Rung
+from sluice.pull.deadlines import Deadline, deadlines
+from sluice.stages import GATES, Clock, Event, Stage
+
+OWNERS = "owners"
+
+
+def due_reminders(tx: Transaction, policy: Policy, now: datetime) -> list[Draft]:
+    """Reminders and escalations that are due by the ladder each request was promised.
+
+    Of several rungs that came due while nobody looked, the highest of each kind is told: a week's outage is no
+    reason for a week's letters at once.
+    """
+    found = []
+    for request in tx.requests(state=RequestState.OPEN):
+        terms, clock = promised(tx, request), Clock(tx.events(request.id))
+        for gate in GATES:
+            for role in waited_for(tx, request, gate):
+                since = asked_at(clock, gate, role)
+                rungs = terms.rungs(gate, role, since) if since else ()
+                highest = {rung.kind: (i, rung) for i, (at, rung) in enumerate(rungs) if at <= now}
+                if since is not None:
+                    until = terms.expires_at(gate, role, since)
+                    found += [
+                        _rung(policy, request, clock, gate, role, since, until, i, rung, now)
+                        for i, rung in highest.values()
+                    ]
+    return found
+
+
+def _rung(
+    policy: Policy, request: Request, clock: Clock, gate: Stage, role: str, since: datetime, until: datetime | None,
+    number: int, rung: Rung, now: datetime,
+) -> Draft:  # fmt: skip
+    kind = "reminder" if rung.kind == "reminder" else "escalated"
+    key = f"{kind}/{request.id}/{gate}/{clock.attempt(gate)}/{role}/{since.isoformat()}/{number}"
+    roles = [role] if "signers" in rung.tell else []
+    people = [request.requester] if "requester" in rung.tell else []
+    people += policy.owners.members if OWNERS in rung.tell else ()
+    roles += [told for told in rung.tell if told not in ("signers", "requester", OWNERS)]
+    told = {
+        "request_id": request.id, "gate": gate.value, "roles": roles, "people": people, "waiting": [role],
+        "since": since.isoformat(), "by": until.isoformat() if until else None, "at": now.isoformat(),
+    }  # fmt: skip
+    return Draft(f"{PLANNING}.{kind}", key, told, now, PLANNING)
+
+
+def due_warnings(tx: Transaction, policy: Policy, now: datetime) -> list[Draft]:
+    """Deadlines that come near or were missed, while whatever is late is still under way.
+
+    Near: the requester and those who are waited for; missed: also those whom the policy names.
+    """
+    found = []
+    for request in tx.requests(state=RequestState.OPEN):
+        clock = Clock(tx.events(request.id))
+        for deadline in deadlines(policy, request, clock):
+            if standing := deadline.standing(now):
+                found.append(_warning(tx, policy, request, clock, deadline, standing, now))
+    return found
+
+
+def _warning(
+    tx: Transaction, policy: Policy, request: Request, clock: Clock, late: Deadline, standing: str, now: datetime
+) -> Draft:
+    gates: Sequence[Stage] = [g for g in GATES if late.stage in (None, g)]
+    waiting = list(dict.fromkeys(role for gate in gates for role in waited_for(tx, request, gate)))
+    missed = standing == "missed"
+    tell = policy.service_levels.tell if missed else ()
+    what = late.stage.value if late.stage else "the request as a whole"
+    told: dict[str, Any] = {
+        "request_id": request.id, "gate": "", "stage": late.stage.value if late.stage else "", "what": what,
+        "missed": missed, "promise": late.promise, "since": late.since.isoformat(), "by": late.due.isoformat(),
+        "waiting": waiting, "blocked": _blocked(clock), "roles": [*waiting, *(t for t in tell if t != OWNERS)],
+        "people": list(policy.owners.members) if OWNERS in tell else [], "at": now.isoformat(),
+    }  # fmt: skip
+    key = f"late/{request.id}/{late.stage or 'request'}/{late.attempt}/{late.due.isoformat()}/{standing}"
+    return Draft(f"{PLANNING}.late", key, told, now, PLANNING)
+
+
+def _blocked(clock: Clock) -> str:
+    """Why the request is held back now, in words; empty when it is not."""
+    for stage in clock.current():
+        changes = [
+            e for e in clock.events
+            if e.stage is stage and e.attempt == clock.attempt(stage) and e.event in (Event.PAUSED, Event.RESUMED)
+        ]  # fmt: skip
+        if changes and changes[-1].event is Event.PAUSED:
+            return changes[-1].reason or changes[-1].reason_code or ""
+    return ""
