@@ -40,10 +40,12 @@ def publication_pack(
     errors: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     owner_known: bool = False,
+    change: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What was found, table by table; the format is shared/DESIGN.md's evidence.json.
 
     `promised` is the tier when the request was made: the evidence can raise it and never lowers it. `errors` tells, by table, what kept a stage from finishing: only a trial goes on without it.
+    `change` is what differs from the version that is published: the diff, and whom it touches.
     Its digest depends on content alone, so landing the same data again gives the same digest.
     """
     errors = errors or {}
@@ -90,6 +92,7 @@ def publication_pack(
             "data_docs": data_docs.kept(checks),
         },
         "cost": estimated,
+        **({"change": dict(change)} if change else {}),
     }
     return _bound(contract, pack)
 

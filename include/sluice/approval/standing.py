@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sluice.chain import broken_near
 from sluice.errors import NotApprovedError
 from sluice.governance import Pack
-from sluice.ledger import Decision, Request, Transaction, Verdict
+from sluice.ledger import Decision, Request, RequestState, Transaction, Verdict
 from sluice.policy import POLICY_ACTOR, Asked, GateTerms, Policy, Tiers, frozen_policy
 from sluice.stages import GATES, Stage
 
@@ -227,9 +227,18 @@ def require_approvals(tx: Transaction, request: Request) -> None:
     if problem := broken_near(tx, tx.decisions(request.id)):
         raise NotApprovedError("LEDGER_BROKEN", f"the record of decisions cannot be trusted: {problem}", where=request.id,
                                mend="`sluice ledger verify` says where; call the platform owner.")  # fmt: skip
-    for gate in GATES:
+    for gate in _gates(tx, request):
         standing = gate_standing(tx, request, gate)
         if not standing.satisfied:
             lacking = f"no signature of {', '.join(standing.missing)}" if standing.missing else "it was decided against"
             raise NotApprovedError("NOT_APPROVED", f"the {gate} gate is not satisfied: {lacking}", where=request.id,
                                    mend="Only decisions recorded in the ledger open a gate.")  # fmt: skip
+
+
+def _gates(tx: Transaction, request: Request) -> tuple[Stage, ...]:
+    """Both gates; of a change of a published source the second: the source itself was admitted before."""
+    for record in tx.records(run=request.id, kinds=("change.proposed",)):
+        before = tx.request(str(record.content["before"]))
+        if before is not None and before.source == request.source and before.state is RequestState.PUBLISHED:
+            return (Stage.PUBLICATION,)
+    return GATES

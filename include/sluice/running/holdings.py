@@ -111,15 +111,17 @@ NO_WINDOW = Window()
 
 @dataclass(frozen=True)
 class Plan:
-    """What to land (`take`, names of files) and which units go (`drop`). `whole`: what is landed replaces everything."""
+    """What to land (`take`, names of files) and which units go (`drop`). `whole`: what is landed replaces everything;
+    `replays`: repaired rows are waiting to join."""
 
     take: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     whole: bool = False
+    replays: bool = False
 
     @property
     def nothing(self) -> bool:
-        return not self.take and not self.drop and not self.whole
+        return not (self.take or self.drop or self.whole or self.replays)
 
 
 def plan(

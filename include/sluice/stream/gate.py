@@ -43,6 +43,7 @@ def assemble(tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:
     for name, report in checks.items():
         if not report["success"]:
             raise ChecksFailedError("CHECKS_FAILED", f"a required check of {name!r} did not hold", where=request.id)
+    change = next((dict(r.content) for r in tx.records(run=request.id, kinds=("change.proposed",))), None)
     profiles = found(tx, request, Stage.PROFILE)
     for name, profile in profiles.items():
         refuse_drift(profile.get("drift"), f"{request.id}.{name}")
@@ -54,6 +55,7 @@ def assemble(tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:
         checks,
         request.tier,
         owner_known=tx.owner_published(request.owner),
+        change=change,
     )
 
 

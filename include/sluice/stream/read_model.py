@@ -76,7 +76,7 @@ def _from_request(tx: Transaction, request_id: str) -> dict[str, Any]:
     if request is None:
         return {}
     tables = next((a.content for a in tx.artifacts(request_id) if a.stage is Stage.PUBLISH), {})
-    uris = {n: f"glue://{t['identifier'].replace('.', '/')}" for n, t in tables.items()}
+    uris = {n: t.get("uri") or f"glue://{t['identifier'].replace('.', '/')}" for n, t in tables.items()}
     return terms_of(contract_of(request), request, tables, uris)
 
 

@@ -11,17 +11,20 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from sluice.adapters.catalogs.commits import data_file
 from sluice.adapters.catalogs.failures import translated
 from sluice.catalog import REQUEST_PROPERTY
+from sluice.contract.types import ColumnType
 from sluice.errors import LakeUnavailableError, TerminalError
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table import Transaction
 
 ATTEMPTS = 5
 
@@ -147,9 +150,12 @@ def replace_files(
     remove: Collection[str],
     add: Sequence[str],
     properties: Mapping[str, str],
+    columns: Sequence[tuple[str, ColumnType, str]] = (),
 ) -> int:
     """Take files out of the table and put others in, in one commit on the snapshot `base`; returns the new snapshot.
 
+    With `columns` (name, type, comment) the same commit makes the table's schema exactly these: what is not named goes,
+    what is new comes, types widen where Iceberg can, and a column of another type takes the old one's place.
     A snapshot with this request's property that the table already shows is returned as it is. Raises OvertakenError
     when `base` is not current any more, LakeUnavailableError when the outcome is unknown: the next try looks first.
     """
@@ -171,11 +177,14 @@ def replace_files(
         if change.table_metadata.name_mapping() is None:
             names = change.table_metadata.schema().name_mapping.model_dump_json()
             change.set_properties({TableProperties.DEFAULT_NAME_MAPPING: names})
+        if columns:
+            _reshape(change, columns)
+        shape: Any = SimpleNamespace(metadata=change.table_metadata, io=table.io)
         with change.update_snapshot(snapshot_properties=dict(properties)).overwrite() as files:
             for file in gone:
                 files.delete_data_file(file)
             for uri in add:
-                files.append_data_file(data_file(identifier, table, uri))
+                files.append_data_file(data_file(identifier, shape, uri))
         refused: CommitFailedException | None = None
         try:
             # Not `commit_transaction`, which deletes manifests after a refusal: the first of two tries may be done,
@@ -189,6 +198,40 @@ def replace_files(
     if found is None:
         raise LakeUnavailableError("COMMIT_UNKNOWN", "the commit cannot be found in the table", where=identifier)
     return found
+
+
+def _reshape(change: Transaction, columns: Sequence[tuple[str, ColumnType, str]]) -> None:
+    from sluice.adapters.catalogs.shapes import iceberg_type
+
+    wanted = {name: (iceberg_type(kind), comment) for name, kind, comment in columns}
+    present = {f.name: f for f in change.table_metadata.schema().fields}
+    replaced = [n for n, f in present.items() if n in wanted and not _widens(f.field_type, wanted[n][0])]
+    going = [n for n in present if n not in wanted] + replaced
+    if going:
+        keys = change.table_metadata.schema().identifier_field_names()
+        with change.update_schema(allow_incompatible_changes=True) as update:
+            if keys & set(going):
+                update.set_identifier_fields(*(keys - set(going)))
+            for name in going:
+                update.delete_column(name)
+    with change.update_schema() as update:
+        for name, (kind, comment) in wanted.items():
+            if name not in present or name in replaced:
+                update.add_column(name, kind, doc=comment or None)
+            elif present[name].field_type != kind:
+                update.update_column(name, kind)
+
+
+def _widens(before: Any, after: Any) -> bool:
+    from pyiceberg.exceptions import ResolveError
+    from pyiceberg.schema import promote
+
+    if before == after:
+        return True
+    try:
+        return bool(promote(before, after) == after)
+    except ResolveError:
+        return False
 
 
 def shown(table: IcebergTable, request: str) -> int | None:

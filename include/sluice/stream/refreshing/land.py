@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sluice.contract.model import Table
 from sluice.errors import ChecksFailedError, SourceError
-from sluice.lake import Manifest
+from sluice.lake import Manifest, Mark
 from sluice.running.holdings import EMPTY, Holding, Plan, holding_of, plan
 from sluice.running.refreshes import EMPTY as EMPTY_DELIVERY
 from sluice.running.refreshes import SHRINKING, Refresh
@@ -50,26 +50,27 @@ class Landing:
         return {n: sum(getattr(m, n) for m in self.units) for n in names}
 
 
-def land_changes(tools: Tools, refresh: Refresh, at: Basis, table: Table) -> Landing:
-    """Land what is new of a table. Raises SourceError TAKEN_BACK for what an incident took back, and what landing raises."""
-    contract = at.contract
-    found = at_the_source(tools, contract, table, at.request.base)
+def planned(tools: Tools, refresh: Refresh, at: Basis, table: Table) -> tuple[Plan, Mapping[str, Mark]]:
+    """What a look at the source asks for, and how its files are now."""
+    found = at_the_source(tools, at.contract, table, at.request.base)
     held, mode = at.holdings.get(table.name, EMPTY), table.refresh.mode
     in_table = {f.uri for f in at.states[table.name].files}
-    loose = (
-        frozenset(u for u, files in held.units.items() if not in_table.issuperset(files))
-        if mode == "append"
-        else frozenset()
-    )
-    asked = plan(mode, held, found, refresh.window, everything=refresh.everything, loose=loose)
-    repaired = _has_replays(tools, refresh, at, table)
-    if asked.nothing and not repaired:
-        return Landing(table.name, mode, held=held.seen(found))
+    loose = frozenset(u for u, files in held.units.items() if not in_table.issuperset(files))
+    whole = refresh.everything
+    asked = plan(mode, held, found, refresh.window, everything=whole, loose=loose if mode == "append" else frozenset())
+    if asked.nothing and _has_replays(tools, refresh, at, table):
+        asked = plan(mode, held, found, refresh.window, everything=True) if mode == "full" else Plan(replays=True)
+    return asked, found
+
+
+def land_changes(tools: Tools, refresh: Refresh, at: Basis, table: Table) -> Landing:
+    """Land what is new of a table. Raises SourceError TAKEN_BACK for what an incident took back, and what landing raises."""
+    asked, found = planned(tools, refresh, at, table)
+    held, mode = at.holdings.get(table.name, EMPTY), table.refresh.mode
     if asked.nothing:
-        asked = plan(mode, held, found, refresh.window, everything=mode == "full")
-    units = [
-        _unit(tools, refresh, at, table, names, first=i == 0) for i, names in enumerate(_groups(asked, held, mode))
-    ]
+        return Landing(table.name, mode, held=held.seen(found))
+    groups = _groups(asked, held, mode)
+    units = [_unit(tools, refresh, at, table, names, first=i == 0) for i, names in enumerate(groups)]
     _refuse_taken_back(units, at, refresh)
     return _settled(table, mode, asked, units, held, refresh)
 

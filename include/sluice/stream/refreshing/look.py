@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sluice.contract.model import Contract, Table, digest_of
+from sluice.contract.reading import read_contract
 from sluice.errors import TerminalError
 from sluice.lake import Manifest, Mark
 from sluice.ledger import Request, Transaction
 from sluice.onboarding import contract_of, found
 from sluice.running.history import REFRESHED, Version, newest_good, versions
 from sluice.running.holdings import EMPTY, Holding, holding_of
+from sluice.running.refreshes import Refresh
+from sluice.running.schema_drift import EVOLVE, EVOLVED, FOUND
 from sluice.stages import Stage
 from sluice.stream.gate import strict_json
 from sluice.stream.listing import find
@@ -40,8 +43,8 @@ class Basis:
     taken_back: frozenset[str]
 
 
-def basis(tools: Tools, request: Request) -> Basis:
-    """Read it. Raises TerminalError (NOTHING_GOOD) where every version was taken back."""
+def basis(tools: Tools, request: Request, refresh: Refresh | None = None) -> Basis:
+    """Read it; of a refresh under way with the schema that it takes up. Raises TerminalError (NOTHING_GOOD) where every version was taken back."""
     from sluice.adapters.catalogs import snapshots
 
     with tools.ledger.reading() as tx:
@@ -58,7 +61,9 @@ def basis(tools: Tools, request: Request) -> Basis:
     taken_back = frozenset(f.sha256 for h in bad for f in h.files.values()) - good
     catalog = tools.tables()
     states = {n: snapshots.state(catalog, t["identifier"]) for n, t in version.tables.items()}
-    return Basis(request, contract_of(request), version, holdings, states, taken_back)
+    with tools.ledger.reading() as tx:
+        contract = in_force(tx, refresh, contract_of(request), request.id)
+    return Basis(request, contract, version, holdings, states, taken_back)
 
 
 def holdings_of(tools: Tools, tx: Transaction, version: Version) -> dict[str, Holding]:
@@ -95,3 +100,15 @@ def at_the_source(tools: Tools, contract: Contract, table: Table, base: str) -> 
         elif Path(file.uri).exists():
             marks[file.name] = look(file.uri, tools.store)[0]
     return marks
+
+
+def in_force(tx: Transaction, refresh: Refresh | None, contract: Contract, request_id: str) -> Contract:
+    """The contract as additive changes have made it since it was approved; of a refresh under way, with its own."""
+    texts = [
+        r.content["proposed"] for r in tx.records(source=contract.id, kinds=(EVOLVED,))
+        if r.content["request_id"] == request_id
+    ]  # fmt: skip
+    if refresh is not None:
+        own = tx.records(run=refresh.id, kinds=(FOUND,))
+        texts += [r.content["proposed"] for r in own[-1:] if r.content["answer"] == EVOLVE]
+    return read_contract(texts[-1], contract.file) if texts else contract

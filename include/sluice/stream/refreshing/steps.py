@@ -12,19 +12,21 @@ from sluice import cost
 from sluice.approval import require_approvals
 from sluice.contract.model import Contract, digest_of
 from sluice.crashing import crash_point
-from sluice.errors import ChecksFailedError, TerminalError
+from sluice.errors import ChecksFailedError, SourceError, TerminalError
 from sluice.ledger import Transaction
 from sluice.running import refreshes
 from sluice.running.history import REFRESHED, live
 from sluice.running.incidents import require_no_incident
 from sluice.running.refreshes import CHECKED, LANDED, LATE, UNCHANGED, Asked, Refresh
+from sluice.running.schema_drift import COMPATIBLE, EVOLVE, EVOLVED, FOUND
 from sluice.stages import Stage
 from sluice.stream.check import check_table, failed_files, found_private
 from sluice.stream.gate import strict_json
 from sluice.stream.profile import profile_table, refuse_drift
+from sluice.stream.refreshing import drift
 from sluice.stream.refreshing.content import Content, manifests, resulting, unchanged
 from sluice.stream.refreshing.ends import conclude, undo
-from sluice.stream.refreshing.land import described, land_changes, volume
+from sluice.stream.refreshing.land import Landing, described, land_changes, planned, volume
 from sluice.stream.refreshing.look import Basis, basis, keep_holding
 from sluice.stream.tools import Tools
 
@@ -51,7 +53,9 @@ def land(tools: Tools, refresh_id: str) -> int:
     """Bring in what is new; rows staged. With nothing new the refresh is over (`unchanged`), and 0 is returned."""
     began = time.monotonic()
     refresh, at = _basis(tools, refresh_id)
-    landings = [land_changes(tools, refresh, at, t) for t in at.contract.tables]
+    landings = _landings(tools, refresh, at)
+    if landings is None:
+        return 0
     newest = max((x.held.newest for x in landings), default="")
     with tools.ledger.transaction() as tx:
         refreshes.still_open(tx, refresh_id)
@@ -70,6 +74,34 @@ def land(tools: Tools, refresh_id: str) -> int:
             refreshes.step(tx, refresh, LANDED, tools.now(), content, table=landing.table)
     crash_point("refresh.landed")
     return sum(x.rows for x in landings)
+
+
+def _landings(tools: Tools, refresh: Refresh, at: Basis) -> list[Landing] | None:
+    """What every table's delivery brings in; None where a change of its schema holds the refresh (on record)."""
+    takes = {t.name: planned(tools, refresh, at, t)[0].take for t in at.contract.tables}
+    looks = {n: drift.look_at(tools, at, at.contract.table(n), names) for n, names in takes.items() if names}
+    going = drift.answer(tools, refresh, at, {n: x for n, x in looks.items() if x and x.differences})
+    landings: list[Landing] = []
+    for name, names in takes.items():
+        if going is None:
+            return None
+        table, again, error = going.contract.table(name), None, None
+        try:
+            landing = land_changes(tools, refresh, going, table)
+            if landing.counts()["rows_quarantined"] >= drift.MISFITS * max(landing.counts()["rows_read"], 1):
+                again = drift.look_at(tools, going, table, names, misfits=True)
+        except SourceError as raised:
+            error, again = raised, drift.look_at(tools, going, table, names, error=raised)
+        if again and any(d.severity != COMPATIBLE for d in again.differences):
+            going, before = drift.answer(tools, refresh, going, {name: again}), going
+            if going is not None and going is not before:
+                landing, error = land_changes(tools, refresh, going, going.contract.table(name)), None
+        if going is None:
+            return None
+        if error is not None:
+            raise error
+        landings.append(landing)
+    return landings
 
 
 def check(tools: Tools, refresh_id: str) -> int:
@@ -132,7 +164,7 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
             raise TerminalError("SUPERSEDED", f"{refresh.source} was published anew meanwhile", where=refresh_id)
         require_approvals(tx, request)
         checked = {r.table or "": r.content for r in tx.records(run=refresh_id, kinds=(CHECKED,))}
-    at = basis(tools, request)
+    at = basis(tools, request, refresh)
     landed = _landed(tools, refresh)
     pack = _evidence(tools, refresh, at, landed, checked)
     catalog, properties = tools.tables(), _properties(refresh, pack)
@@ -140,6 +172,12 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
     # The block is asked for after the snapshots were looked at: a restore in between moves them, and the commit fails.
     with tools.ledger.reading() as tx:
         require_no_incident(tx, refresh.source)
+    grown = _evolved(tools, refresh)
+    shape = (
+        {t.name: [(c.field_name, c.type, c.description) for c in t.columns] for t in at.contract.tables}
+        if grown
+        else {}
+    )
     tables: dict[str, dict[str, Any]] = {}
     for name, content in checked.items():
         identifier = at.states[name].identifier
@@ -154,6 +192,7 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
                 remove=content["remove"],
                 add=content["add"],
                 properties=properties,
+                columns=shape.get(name, ()),
             )
         except snapshots.OvertakenError:
             for done in tables:
@@ -176,6 +215,12 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
         still = refreshes.refresh(tx, refresh_id).state == "open"
         if still:
             refreshes.step(tx, refresh, REFRESHED, tools.now(), outcome, digest=pack["evidence_digest"])
+            if grown:
+                refreshes.step(tx, refresh, EVOLVED, tools.now(), grown)
+                text = f"{refresh.source} takes up what its delivery added; the contract's next version is proposed:\n{grown['diff']}"
+                refreshes.tell(
+                    tx, refresh.source, "schema_grew", f"{refresh_id}/schema", text, tools.now(), at.contract
+                )
     if not still:  # somebody ended it while it committed
         undo(tools, refresh)
         raise TerminalError("REFRESH_OVER", f"{refresh_id} was ended meanwhile", where=refresh.source)
@@ -186,7 +231,7 @@ def _basis(tools: Tools, refresh_id: str) -> tuple[Refresh, Basis]:
     with tools.ledger.reading() as tx:
         refresh = refreshes.still_open(tx, refresh_id)
         request = live(tx, refresh.source)
-    return refresh, basis(tools, request)
+    return refresh, basis(tools, request, refresh)
 
 
 def _landed(tools: Tools, refresh: Refresh) -> dict[str, Mapping[str, Any]]:
@@ -243,8 +288,6 @@ def _previous_profile(tx: Transaction, refresh: Refresh, name: str) -> tuple[Map
 def _volume(
     tx: Transaction, tools: Tools, refresh: Refresh, at: Basis, name: str, landed: Mapping[str, Mapping[str, Any]], contents: Mapping[str, Content]
 ) -> ChecksFailedError | None:  # fmt: skip
-    from sluice.stream.refreshing.land import Landing
-
     if landed[name]["nothing"]:
         return None
     table = at.contract.table(name)
@@ -306,6 +349,13 @@ def _evidence(
         uri, strict_json(pack | {"evidence_digest": digest}), content_type="application/json", only_if_absent=True
     )
     return pack | {"evidence_digest": digest, "uri": uri}
+
+
+def _evolved(tools: Tools, refresh: Refresh) -> Mapping[str, Any] | None:
+    """What the refresh found of additive changes, if it takes them up."""
+    with tools.ledger.reading() as tx:
+        found = tx.records(run=refresh.id, kinds=(FOUND,))
+    return found[-1].content if found and found[-1].content["answer"] == EVOLVE else None
 
 
 def _properties(refresh: Refresh, pack: Mapping[str, Any]) -> dict[str, str]:
