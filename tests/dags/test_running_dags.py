@@ -72,9 +72,9 @@ def test_every_published_source_has_its_dag(home: Path) -> None:
 
 def test_a_thousand_sources_parse_in_ten_seconds(home: Path) -> None:
     written(home, 1000)
-    begun = time.monotonic()
+    begun = time.process_time()  # not the wall: others may be using the machine
     dags = loaded("refresh_sources")
-    took = time.monotonic() - begun
+    took = time.process_time() - begun
     assert len(dags) == 1000
     assert took < 10, f"{took:.1f} s"
 
