@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from sluice.errors import LedgerUnavailableError, SluiceError, TerminalError
+from sluice.errors import LedgerUnavailableError, SentBackError, SluiceError, TerminalError
 from sluice.onboarding import fail
 from sluice.stages import Stage
 from sluice.stream.tools import Tools, connect
@@ -25,6 +25,9 @@ def recorded(tools: Tools, request_id: str, stage: Stage, table: str | None = No
     try:
         yield
     except Exception as error:
+        if isinstance(error, SentBackError) or getattr(error, "code", "") == "STAGE_NOT_READY":
+            # The request is where the ledger says, and waits there: the task fails, the request does not.
+            raise AirflowFailException(str(error)) from error
         # Also for mistakes of ours: the people who wait must be told, whatever broke.
         final = isinstance(error, TerminalError) or _last_try()
         said = str(error) if isinstance(error, SluiceError) else f"[INTERNAL] {type(error).__name__}: {error}"

@@ -18,8 +18,8 @@ from sluice.errors import SluiceError, TerminalError
 from sluice.ledger import RequestState
 from sluice.onboarding import Ask, fail, live_request
 from sluice.pull.floor import STRETCHES
-from sluice.stages import Clock, Stage
-from sluice_airflow.approvals import ApprovalSensor
+from sluice.stages import GATES, Clock, Stage
+from sluice_airflow.approvals import ApprovalSensor, GateSensor
 from sluice_airflow.failures import at_stage
 from sluice_airflow.pulling import PullSensor
 from sluice_airflow.retries import RETRIES
@@ -102,9 +102,17 @@ def gate(stage: Stage, request: OpenedRequest) -> TaskGroup:
 
         asked = ask(request.id)
         turn(stage, request) >> asked
-        ApprovalSensor.partial(
-            task_id="signature", request_id=request.id, gate=stage, map_index_template="{{ role }}", **RETRIES["wait"]
+        # The label comes from the task itself, so that the grid names the role while it is waited for.
+        signatures = ApprovalSensor.partial(
+            task_id="signature",
+            request_id=request.id,
+            gate=stage,
+            map_index_template="{{ task.role }}",
+            **RETRIES["wait"],
         ).expand(role=asked)
+        signatures >> GateSensor(
+            task_id="passed", request_id=request.id, gate=stage, trigger_rule="all_done", **RETRIES["wait"]
+        )
     return group
 
 
@@ -164,22 +172,34 @@ def conclude() -> Any:
         run_id = get_current_context()["dag_run"].run_id
         tools = connect()
         with tools.ledger.transaction() as tx:
-            found = [r for r in tx.requests() if r.run_id == run_id]
-            if not found:
+            found = tx.request_of_run(run_id)
+            if found is None:
                 raise AirflowFailException("No request was opened: the log of request.open says why.")
-            if found[0].state is RequestState.OPEN:
-                stages = Clock(tx.events(found[0].id)).current()
-                fail(tx, found[0].id, stages[0] if stages else Stage.REQUEST, tools.now(),
+            if found.state is RequestState.OPEN:
+                clock = Clock(tx.events(found.id))
+                if waits := waits_for_people(clock):
+                    raise AirflowFailException(f"{found.id} is open: {waits}. The run is taken up again from there.")
+                stages = clock.current()
+                fail(tx, found.id, stages[0] if stages else Stage.REQUEST, tools.now(),
                      "[INTERRUPTED] the run ended before the stage was complete; ask again with `sluice request`")  # fmt: skip
-            request = tx.request(found[0].id)
-        tools.sweep(found[0].id)
+            request = tx.request(found.id)
+        tools.sweep(found.id)
         if request is None or request.state is not RequestState.PUBLISHED:
             raise AirflowFailException(
-                f"{found[0].id} is {request.state if request else 'gone'}: {request.state_reason if request else ''}"
+                f"{found.id} is {request.state if request else 'gone'}: {request.state_reason if request else ''}"
             )
         return str(request.id)
 
     return conclude_()
+
+
+def waits_for_people(clock: Clock) -> str:
+    """Why an open request whose run has ended is no failure: a gate is open, or it was sent back; else empty."""
+    back = clock.sent_back()
+    if back is not None:
+        return str(back.reason)
+    gates = [g for g in GATES if clock.is_open(g)]
+    return f"people are still asked at {gates[0]}" if gates else ""
 
 
 def asked_at(run: Any) -> datetime:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sluice import data_docs
 from sluice.approval import Standing, gate_standing, open_gate, promised
-from sluice.errors import ChecksFailedError, TerminalError
+from sluice.errors import ChecksFailedError, NotApprovedError, TerminalError
 from sluice.evidence import admission_pack, publication_pack
-from sluice.ledger import Artifact, Ledger, Request, Transaction
+from sluice.ledger import Artifact, Ledger, Request, Transaction, Verdict
 from sluice.onboarding import contract_of, found, live_request
 from sluice.stages import Clock, Stage
 from sluice.stream.profile import refuse_drift
@@ -70,25 +70,43 @@ def _write_index(tools: Tools, source: str, digest: str, checks: Mapping[str, Ma
 
 
 def settled(ledger: Ledger, request_id: str, gate: Stage, role: str) -> str | None:
-    """Who signed as this role on the current evidence; None while signatures are missing. An empty role: the gate.
+    """Who signed as this role on the current evidence; None while signatures are missing.
 
     Raises TerminalError (NO_REQUEST, DECIDED_AGAINST, REQUEST_CLOSED) when nobody will sign any more.
     """
     with ledger.reading() as tx:
-        request = tx.request(request_id)
-        if request is None:
-            raise TerminalError("NO_REQUEST", f"there is no request {request_id!r}")
-        standing = gate_standing(tx, request, gate)
-        if standing.against is not None:
-            said = request.state_reason or f"{standing.against.verdict} by {standing.against.actor}"
-            raise TerminalError("DECIDED_AGAINST", said, where=request_id)
-        live_request(tx, request_id)
-        if not role:
-            return "everybody who was asked" if Clock(tx.events(request_id)).completed(gate) else None
-        group = standing.group(role)
+        group = _undecided(tx, request_id, gate).group(role)
         if group is None:
             return "nobody: this role is not asked"
         return None if group.missing else " and ".join(s.decision.actor for s in group.signatures)
+
+
+def passed(ledger: Ledger, request_id: str, gate: Stage) -> bool:
+    """Whether the gate is complete. False while something was taken back or sent back, and people are at work on it.
+
+    Raises what `settled` raises, and NotApprovedError where nothing explains that signatures are missing.
+    """
+    with ledger.reading() as tx:
+        standing, clock = _undecided(tx, request_id, gate), Clock(tx.events(request_id))
+        if clock.completed(gate):
+            return True
+        revoked = any(d.verdict is Verdict.REVOKE and d.gate is gate for d in tx.decisions(request_id))
+        if revoked or clock.sent_back() is not None or not clock.is_open(gate):
+            return False
+    raise NotApprovedError("NOT_APPROVED", f"Airflow says that everybody has signed; the ledger lacks {', '.join(standing.missing)}",
+                           where=request_id, mend="A task's state is no signature. People are still asked; nothing else is lost.")  # fmt: skip
+
+
+def _undecided(tx: Transaction, request_id: str, gate: Stage) -> Standing:
+    request = tx.request(request_id)
+    if request is None:
+        raise TerminalError("NO_REQUEST", f"there is no request {request_id!r}")
+    standing = gate_standing(tx, request, gate)
+    if standing.against is not None:
+        said = request.state_reason or f"{standing.against.verdict} by {standing.against.actor}"
+        raise TerminalError("DECIDED_AGAINST", said, where=request_id)
+    live_request(tx, request_id)
+    return standing
 
 
 def strict_json(document: Any) -> bytes:
