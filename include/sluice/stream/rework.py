@@ -43,7 +43,8 @@ def wanting_restart(tx: Transaction) -> list[Restart]:
 def _of_request(tx: Transaction, request: Request) -> list[Restart]:
     clock = Clock(tx.events(request.id))
     conf = {"contract_yaml": request.contract_text, "base": request.base or None, "use_case": request.use_case or None,
-            "priority": request.priority, "comment": request.comment or None}  # fmt: skip
+            "class_of_service": request.priority, "due_date": request.due.isoformat() if request.due else None,
+            "accept_delay": True, "comment": request.comment or None}  # fmt: skip
     found = []
     for stage in clock.current():
         first = "ask" if stage in GATES else "commit" if stage is Stage.PUBLISH else "table"

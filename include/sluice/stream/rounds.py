@@ -57,6 +57,27 @@ def let_in(keeper: Keeper) -> str:
     return ", ".join(f"{request} at {stage}" for request, stage in came)
 
 
+def expire(keeper: Keeper) -> str:
+    """Requests end whose signatures went unanswered too long."""
+    from sluice.approval import expire_unanswered
+
+    tools = keeper.tools
+    with tools.ledger.transaction() as tx:
+        ended = expire_unanswered(tx, tools.now())
+    return f"expired: {', '.join(ended)}" if ended else ""
+
+
+def take_up_again(keeper: Keeper) -> str:
+    """What was sent back, or stands still, is done again; Airflow is asked only when something is open."""
+    from sluice.stream.rework import restart_what_stands_still, wanting_restart
+
+    with keeper.tools.ledger.reading() as tx:
+        if not wanting_restart(tx):
+            return ""
+    with keeper.airflow() as api:
+        return "; ".join(restart_what_stands_still(keeper.tools, api))
+
+
 def deliver(keeper: Keeper) -> str:
     """What is due goes out."""
     from sluice.stream.telling import deliver_all
@@ -69,6 +90,8 @@ STEPS = (
     Step("turns", "let in whose turn it is", let_in),
     Step("reminders", "remind and escalate", remind),
     Step("deadlines", "watch what was promised", watch_deadlines),
+    Step("expiry", "end what went unanswered too long", expire),
+    Step("rework", "take up again what was sent back", take_up_again),
     Step("incidents", "tell again of incidents that last", update_incidents),
     Step("outbox", "deliver what is due", deliver),
 )
