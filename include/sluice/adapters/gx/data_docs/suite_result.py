@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from sluice.checks.discreet import Discretion
@@ -47,8 +48,6 @@ def suite_result(
 
     `seen` are GX's own ExpectationValidationResults by the place of their rule.
     """
-    from great_expectations import __version__
-
     table = discretion.table
     pairs = list(zip(rules, report.results, strict=True))
     held = sum(r.success is True for _, r in pairs)
@@ -68,7 +67,7 @@ def suite_result(
             if rule.kind != "text"
         ],
         "meta": {
-            "great_expectations_version": __version__,
+            "great_expectations_version": version("great_expectations"),
             "active_batch_definition": {"datasource_name": contract.id, "data_asset_name": table.name},
             "sluice": {
                 "source": contract.id,
