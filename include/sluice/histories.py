@@ -78,6 +78,19 @@ class HistoryStore(Protocol):
     def events_of(self, request_ids: Iterable[str]) -> dict[str, list[StageEvent]]:
         """The events of these requests, each in order; one question for all."""
 
+    def request_ids(
+        self,
+        *,
+        since: datetime | None = None,
+        origin: str | None = None,
+        published: bool = False,
+        newest: int | None = None,
+    ) -> list[str]:
+        """Ids of requests that are open or ended at or after `since`, in the order in which they were asked for.
+
+        Of one origin, only published ones, only the `newest` so many by their end, when asked so.
+        """
+
     def load_history(self, requests: Iterable[Request], events: Iterable[StageEvent]) -> int:
         """Add whole requests with their events at once (a simulated history); gives how many events.
 

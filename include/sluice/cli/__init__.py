@@ -31,6 +31,8 @@ COMMANDS = {
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
     "tick": ("tick:tick", "Remind, expire, restart and deliver now, once."),
     "outbox": ("outbox:outbox", "What is still to be told, and what could not be."),
+    "flow": ("flow:flow", "Where the time goes; histories in and out; what-ifs."),
+    "forecast": ("forecast:forecast", "When it will be done: P50 and P85 dates."),
     "ledger": ("ledger:ledger", "Audit the record of decisions."),
 }
 

@@ -15,11 +15,16 @@ from sluice.flow.timeline import CalendarOf, always, merged
 from sluice.histories import Baseline, Obtained, PastCase
 
 _UNITS = {"h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0, "w": 604800.0, "week": 604800.0}
+_NUMBERS = {
+    w: str(i)
+    for i, w in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=1)
+}
 
 
 def claimed_duration(text: str) -> float:
     """ "3 weeks", "15 days", "36h" in seconds of wall-clock time. Raises BadInputError (FLOW_CLAIM)."""
-    shape = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*", text.lower())
+    spelt = re.sub(r"^\s*([a-z]+)\b", lambda m: _NUMBERS.get(m[1], m[1]), text.lower())
+    shape = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*", spelt)
     unit = _UNITS.get(shape[2]) if shape else None
     if shape is None or unit is None or not 0 < float(shape[1]) * unit < 1e9:
         raise BadInputError(

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from sluice.adapters.ledger import tables as t
 from sluice.errors import ConflictError
 from sluice.histories import Baseline, Obtained, PastCase
-from sluice.ledger import Request
+from sluice.ledger import Request, RequestState
 from sluice.stages import Event, Stage, StageEvent
 
 BATCH = 5000
@@ -43,6 +43,27 @@ class Histories:
             event = event_of(row)
             found[event.request_id].append(event)
         return found
+
+    def request_ids(
+        self,
+        *,
+        since: datetime | None = None,
+        origin: str | None = None,
+        published: bool = False,
+        newest: int | None = None,
+    ) -> list[str]:
+        r = t.request.c
+        query = sa.select(r.id, r.requested_at)
+        if since is not None:
+            query = query.where(sa.or_(r.closed_at.is_(None), r.closed_at >= since))
+        if origin is not None:
+            query = query.where(r.origin == origin)
+        if published:
+            query = query.where(r.state == RequestState.PUBLISHED)
+        if newest is not None:
+            query = query.order_by(r.closed_at.desc().nulls_last(), r.id).limit(newest)
+        rows = self._connection.execute(query).all()
+        return [identity for identity, _ in sorted(rows, key=lambda row: (row[1], row[0]))]
 
     def load_history(self, requests: Iterable[Request], events: Iterable[StageEvent]) -> int:
         self._copy(t.request, (asdict(request) for request in requests))
