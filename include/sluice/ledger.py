@@ -151,9 +151,13 @@ class Transaction(
         """The request, or None."""
 
     def requests(
-        self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
-    ) -> list[Request]:
-        """Requests, in the order in which they were asked; of one source, one contract digest, one state."""
+        self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None,
+        origin: str = Origin.LIVE,
+    ) -> list[Request]:  # fmt: skip
+        """Requests, in the order in which they were asked; of one source, one contract digest, one state.
+
+        Live ones unless asked otherwise: nobody is reminded of, decides on or restores a simulated one.
+        """
 
     def request_of_run(self, run_id: str) -> Request | None:
         """The request that this DAG run carries, or None."""

@@ -22,12 +22,23 @@ if TYPE_CHECKING:
 @click.option("--lake", "folder", metavar="DIR",
               help="Keep the lake in this folder, of any size and across restarts; remembered until another is given. "
                    "`--lake embedded` goes back to the embedded AWS, which forgets at a restart.")  # fmt: skip
-def up(folder: str | None) -> None:
+@click.option(
+    "--with-history",
+    is_flag=True,
+    help="Add simulated requests, labelled as such, so that the flow pages have something to show.",
+)
+def up(folder: str | None, with_history: bool) -> None:
     """Start the local stack (idempotent): PostgreSQL, AWS (moto) and Airflow, on this machine alone."""
     settings = load()
     if folder is not None:
         settings = _choose_lake(settings, folder)
     start(settings)
+    if with_history:
+        from sluice.cli.history import add_history
+        from sluice.stream.tools import connect
+
+        tools = connect(settings)
+        click.echo(f"  {add_history(tools.ledger, tools.policy(), tools.now())}")
 
 
 def _choose_lake(settings: Settings, folder: str) -> Settings:

@@ -61,7 +61,7 @@ class Forecaster:
     ) -> list[Outlook]:
         """Every open request's forecast, in the order in which they were asked for."""
         known = self.experience(origin, calendar_of, now)
-        ids = [r.id for r in tx.requests(state=RequestState.OPEN) if r.origin == origin]
+        ids = [r.id for r in tx.requests(state=RequestState.OPEN, origin=origin)]
         return [Outlook(r, f, _forecast(r, f, known, calendar_of, now)) for r, f in flows(tx, ids, now, calendar_of)]
 
 

@@ -48,7 +48,7 @@ def simulate(
     world = _World(scenario, begin, seed)
     world.env.process(world.arrivals(requests, name))
     world.env.run(until=None if until is None else until.timestamp())
-    return list(world.histories(until))
+    return list(world.histories())
 
 
 class _World:
@@ -120,6 +120,11 @@ class _World:
         table = "main" if stage in PER_TABLE else None
         if table:
             self._write(ticket, stage, Event.STARTED, table=table)
+        pause = self.scenario.pauses.get(stage)
+        if pause is not None and self.random.random() < pause.chance:
+            self._write(ticket, stage, Event.PAUSED, reason="simulated pause", reason_code=pause.reason_code)
+            yield self._until(step.calendar, pause.length.draw(self.random))
+            self._write(ticket, stage, Event.RESUMED, reason_code=pause.reason_code)
         yield self._until(step.calendar, step.work.draw(self.random))
         if self.random.random() < self.scenario.failures.get(stage, 0.0):
             self._write(ticket, stage, Event.FAILED, table=table, reason="simulated failure")
@@ -181,13 +186,21 @@ class _World:
         line = StageEvent(self._order, ticket.id, stage, attempt or ticket.attempts.get(stage, 1), event, at, **more)
         ticket.lines.append((self.env.now, self._order, line))
 
-    def histories(self, until: datetime | None) -> Iterator[History]:
+    def histories(self) -> Iterator[History]:
         for ticket in self.tickets:
+            if ticket.state == "failed":
+                self._cut(ticket)
             closed = None if ticket.ended is None else datetime.fromtimestamp(round(ticket.ended, 3), UTC)
             asked = datetime.fromtimestamp(round(ticket.asked, 3), UTC)
             case = Case(ticket.id, f"source_{ticket.id[-6:]}", "1.0.0", f"use case {1 + int(ticket.id[-6:]) % 30}", ticket.tier, "standard",
                         ticket.state, asked, closed, Origin.SIMULATED.value, ("main",))  # fmt: skip
             yield History(case, tuple(line for _, _, line in ticket.lines))
+
+    def _cut(self, ticket: _Ticket) -> None:
+        """A failure ends the request at once: what ran beside it is not heard of any more."""
+        end = next(i for i, (_, _, e) in enumerate(ticket.lines) if e.event is Event.FAILED and e.table is None)
+        ticket.ended = ticket.lines[end][0]
+        del ticket.lines[end + 1 :]
 
 
 def _week(begin: datetime) -> tuple[datetime, datetime]:

@@ -76,6 +76,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """A stage that is held up now and then, for a reason of sluice.flow.kinds.ReasonCode."""
+
+    chance: float
+    length: Distribution
+    reason_code: str
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A way of working. `gates`: who signs at a gate, by tier; `serial`: one after the other instead of at once.
 
@@ -92,6 +101,7 @@ class Scenario:
     returns: Mapping[Stage, float] = field(default_factory=dict)
     correction: Distribution = Lognormal(8 * HOUR, 24 * HOUR)
     failures: Mapping[Stage, float] = field(default_factory=dict)
+    pauses: Mapping[Stage, Pause] = field(default_factory=dict)
     per_week: float = 5.0
     wip_limit: int | None = None
     requesters: Calendar = CONTINUOUS

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import time
 
 from sluice.calendars import Calendar
-from sluice.simulation.model import HOUR, Constant, Lognormal, Role, Scenario, Step
+from sluice.flow.kinds import ReasonCode
+from sluice.policy import Policy
+from sluice.simulation.model import HOUR, Constant, Lognormal, Pause, Role, Scenario, Step
 from sluice.stages import Stage
 
 OFFICE = Calendar("office", "1", "Europe/Brussels", dict.fromkeys(range(5), ((time(9), time(17)),)))
@@ -87,4 +89,33 @@ STEPWISE = (
 )  # fmt: skip
 """One change at a time, so that each one's part can be read off."""
 
-__all__ = ["ASSUMPTIONS", "BY_HAND", "BY_MACHINE", "OFFICE", "SERIAL", "SLUICE", "STEPWISE", "Assumption", "roles"]
+PACE = {"security": 1.6, "architecture": 1.2, "compliance": 1.0, "governance": 0.8, "business": 0.6}
+"""Roles of the demonstration, relative to ANSWER: one is slower than the others, so that there is something to see."""
+
+
+def as_governed(policy: Policy) -> Scenario:
+    """Sluice with the policy's own roles, calendars and gates: what `sluice up --with-history` simulates."""
+    named = {role: PACE.get(role, 1.0) for role in policy.roles}
+    return replace(
+        SLUICE, name="as the policy says",
+        roles={n: Role(n, Lognormal(ANSWER.median * f, ANSWER.p85 * f), calendar=policy.calendar_of(n)) for n, f in named.items()},
+        gates=policy.signatures, failures={Stage.CHECK: 0.03}, per_week=6.0,
+        pauses={
+            Stage.LAND: Pause(0.15, Lognormal(6 * HOUR, 30 * HOUR), ReasonCode.SOURCE_ACCESS.value),
+            Stage.REGISTER: Pause(0.05, Lognormal(1 * HOUR, 4 * HOUR), ReasonCode.OUTAGE.value),
+        },
+    )  # fmt: skip
+
+
+__all__ = [
+    "ASSUMPTIONS",
+    "BY_HAND",
+    "BY_MACHINE",
+    "OFFICE",
+    "SERIAL",
+    "SLUICE",
+    "STEPWISE",
+    "Assumption",
+    "as_governed",
+    "roles",
+]

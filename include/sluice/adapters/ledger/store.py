@@ -26,6 +26,7 @@ from sluice.adapters.ledger.pull import PullRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
+from sluice.histories import Origin
 from sluice.ledger import Artifact, Decision, Request, RequestState, Verdict
 from sluice.notifications.facts import fact_of_closing, fact_of_event
 from sluice.outbox import Draft
@@ -103,10 +104,11 @@ class _Transaction(
         return request_of(row) if row else None
 
     def requests(
-        self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None
-    ) -> list[Request]:
+        self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None,
+        origin: str = Origin.LIVE,
+    ) -> list[Request]:  # fmt: skip
         asked = sa.func.coalesce(t.request.c.renewed_at, t.request.c.requested_at)
-        query = sa.select(t.request).order_by(asked, t.request.c.id)
+        query = sa.select(t.request).where(t.request.c.origin == origin).order_by(asked, t.request.c.id)
         if source is not None:
             query = query.where(t.request.c.source == source)
         if digest is not None:
