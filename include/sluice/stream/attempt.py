@@ -15,6 +15,7 @@ from sluice.contract.model import Contract, Dialect, Table
 from sluice.errors import BadInputError, ConflictError, SourceError, TerminalError
 from sluice.lake import Layout, Manifest, ObjectStore, QuarantineFile, SourceFile, StagedFile
 from sluice.settings import Settings
+from sluice.stream.arranging import Placed, placed
 from sluice.stream.disk import Disk
 from sluice.stream.gate import strict_json
 from sluice.stream.reading import Held, hold, keep, landed
@@ -164,7 +165,10 @@ class Attempt:
         if converted.quarantine is not None:
             self._quarantine(converted.quarantine, f"{prefix}{quarantine}", converted.rows_quarantined)
         for part in converted.staged:
-            self._stage(part.path, f"{prefix}{part.path.name}", part.rows)
+            folder = self.scratch / f"{prefix}arranged-{part.path.stem}"
+            for file in placed(part.path, part.rows, self.table, self.settings, folder, self.disk):
+                self._stage(file, f"{prefix}{file.path.name}")
+            part.path.unlink(missing_ok=True)
 
     def _count(self, converted: Converted) -> None:
         self.rows_read += converted.rows_read
@@ -173,13 +177,15 @@ class Attempt:
         self.rows_dropped += converted.rows_dropped
         self.reasons.update(converted.reasons)
 
-    def _stage(self, path: Path, name: str, rows: int) -> None:
+    def _stage(self, file: Placed, name: str) -> None:
         """Upload a staged part as soon as it is there, and give its space back."""
         from sluice.adapters.duck import column_statistics
 
+        path = file.path
         uri = self.layout.staged(self.contract.id, self.table.table_name, self.name, name)
         digest = sha256(path)
-        self.staged.append(StagedFile(uri, rows, path.stat().st_size, digest, column_statistics(path, self.table)))
+        statistics = column_statistics(path, self.table)
+        self.staged.append(StagedFile(uri, file.rows, path.stat().st_size, digest, statistics, file.partition))
         self.store.put(path, uri, sha256=digest, final=True)
         path.unlink()
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from datetime import time as dt_time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sluice.adapters.catalogs.shapes import iceberg_type, partition_name, transform
+from sluice.contract.model import Table as ContractTable
 from sluice.errors import TerminalError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyiceberg.io.pyarrow import DataFileStatistics
     from pyiceberg.partitioning import PartitionField
     from pyiceberg.table import Table
@@ -67,3 +72,34 @@ def _kept(value: Any) -> Any:
 def _unfit(identifier: str, uri: str, why: str) -> TerminalError:
     return TerminalError("FILE_UNFIT", f"a staged file does not fit the table {identifier}: {why}", where=uri,
                          mend="The table or the contract changed since it was landed: land it again.")  # fmt: skip
+
+
+class Keys:
+    """The partition values of rows, as Iceberg's own transforms give them, for a table of a contract."""
+
+    def __init__(self, table: ContractTable) -> None:
+        kinds = {c.field_name: iceberg_type(c.type) for c in table.columns}
+        self._names = [partition_name(term) for term in table.partition]
+        self._work = [(term.column, transform(term).pyarrow_transform(kinds[term.column])) for term in table.partition]
+
+    def __call__(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        """A column of values for every partition field, in the order of the spec."""
+        return [work(batch.column(name)) for name, work in self._work]
+
+    def said(self, key: Sequence[Any]) -> dict[str, Any]:
+        """Partition field → value, as a landing's manifest (JSON) keeps it."""
+        return {name: _plain(value) for name, value in zip(self._names, key, strict=True)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        since = value - (_EPOCH if value.tzinfo else _EPOCH.replace(tzinfo=None))
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if isinstance(value, date):
+        return (value - _EPOCH.date()).days
+    if isinstance(value, dt_time):
+        return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
+    return str(value) if isinstance(value, Decimal) else value
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

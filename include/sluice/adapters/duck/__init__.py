@@ -4,6 +4,7 @@
 read it. Names of public functions are stable; the modules they rest on are not meant for others.
 """
 
+from sluice.adapters.duck.arranging import Arranged, arrange
 from sluice.adapters.duck.connection import interrupt, share_done
 from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.merging import Merged, compact, conform, merge
@@ -19,6 +20,7 @@ from sluice.adapters.duck.rejections import RejectedRow, Rejection, rejections
 from sluice.adapters.duck.segments.converting import Segments, WholeError
 
 __all__ = [
+    "Arranged",
     "Converted",
     "Merged",
     "RejectedRow",
@@ -26,6 +28,7 @@ __all__ = [
     "Segments",
     "Staged",
     "WholeError",
+    "arrange",
     "column_statistics",
     "compact",
     "conform",
