@@ -6,8 +6,10 @@ Sources of the limits: AWS Glue API, Column (comment 255), Table and Database (d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from sluice.access import declared
 from sluice.catalog import SOURCE_PROPERTY, ColumnRequest, TableRequest
 from sluice.contract.model import ANY_PII, Contract, Table
 
@@ -86,11 +88,30 @@ def tags_of(contract: Contract, table: Table) -> dict[str, Any]:
     }
 
 
-def catalog_part(contract: Contract, requests: Mapping[str, TableRequest]) -> dict[str, Any]:
-    """What will be asked of the catalog, for evidence.json and reports: `database`, and `tables` by name."""
+def catalog_part(contract: Contract, requests: Mapping[str, TableRequest], kind: str) -> dict[str, Any]:
+    """What will be asked of the catalog (`glue` or `sql`), for evidence.json and reports.
+
+    `tables` by name; `access` is what the contract's roles will be granted, principals as the contract names them.
+    """
+    grants = declared(contract, datetime(1970, 1, 1, tzinfo=UTC), lambda name: name)
+    ends = {r.name: r.expires.isoformat() if r.expires else f"{r.expires_days} days after publication" if r.expires_days else None
+            for r in contract.roles}  # fmt: skip
     return {
+        "kind": kind,
         "database": contract.id,
         "tables": {name: wanted.to_dict() for name, wanted in requests.items()},
+        "access": [
+            {
+                "role": d.role,
+                "principal": d.grant.principal,
+                "table": d.grant.identifier,
+                "permissions": list(d.grant.permissions),
+                "columns": list(d.grant.columns) if d.grant.columns is not None else None,
+                "expires": ends[d.role],
+            }
+            for d in grants
+        ],
+        "access_enforced": kind == "glue",
     }
 
 

@@ -19,6 +19,7 @@ from sluice.ledger import RequestState
 from sluice.onboarding import Ask, fail, live_request
 from sluice.pull.floor import STRETCHES
 from sluice.stages import GATES, Clock, Stage
+from sluice_airflow.access import grant
 from sluice_airflow.approvals import ApprovalSensor, GateSensor
 from sluice_airflow.failures import at_stage
 from sluice_airflow.pulling import PullSensor
@@ -142,7 +143,7 @@ def each_table(stage: Stage, request: OpenedRequest) -> TaskGroup:
 
 
 def publish(request: OpenedRequest) -> TaskGroup:
-    """The publish stage: one atomic commit per table, and an asset event for each."""
+    """The publish stage: one atomic commit per table and an asset event for each; then the contract's roles get access."""
     with TaskGroup(group_id=Stage.PUBLISH, tooltip="What was approved becomes visible") as group:
 
         @task(task_id="commit", outlets=[AssetAlias(PUBLISHED)], **RETRIES["commit"])
@@ -158,7 +159,7 @@ def publish(request: OpenedRequest) -> TaskGroup:
                 )
             return sum(s["rows"] for s in snapshots.values())
 
-        commit(request.id)
+        commit(request.id) >> grant(request.id)
     return group
 
 

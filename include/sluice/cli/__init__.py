@@ -28,6 +28,7 @@ COMMANDS = {
     "refresh": ("refresh:refresh", "Bring in what is new at a published source."),
     "restore": ("incidents:restore", "Put the last good data of a source back."),
     "incident": ("incidents:incident", "What is wrong with published data, and until when."),
+    "access": ("access:access", "Who may read published tables, and where that differs from the contracts."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
     "tick": ("tick:tick", "Remind, expire, restart and deliver now, once."),
     "outbox": ("outbox:outbox", "What is still to be told, and what could not be."),

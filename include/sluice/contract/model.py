@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from sluice.contract.types import ColumnType
@@ -248,6 +249,24 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Role:
+    """Who may do what with the published tables (ODCS `roles`).
+
+    `access` is `read` or `write`; `principal` the role's name or an ARN. The access ends on `expires` (a date, UTC),
+    or `expires_days` after publication; without either it does not. `tables` are table names, empty for all of them;
+    columns classified above `up_to` are left out ("": none is).
+    """
+
+    name: str
+    access: str
+    principal: str
+    expires: date | None = None
+    expires_days: int | None = None
+    tables: tuple[str, ...] = ()
+    up_to: str = ""
+
+
+@dataclass(frozen=True)
 class Contract:
     """A contract that passed every check of `read_contract`."""
 
@@ -263,6 +282,7 @@ class Contract:
     text: str
     document: Mapping[str, Any]
     file: str
+    roles: tuple[Role, ...] = ()
 
     @property
     def digest(self) -> str:

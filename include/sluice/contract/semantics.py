@@ -27,6 +27,7 @@ from sluice.contract.model import (
 from sluice.contract.names import field_name
 from sluice.contract.quarantine import read_policy
 from sluice.contract.refresh import read_refresh, read_schema_drift
+from sluice.contract.roles import read_roles
 from sluice.contract.server import read_server
 from sluice.contract.types import LOGICAL_TYPES, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
 from sluice.errors import Finding, InvalidContractError
@@ -237,6 +238,7 @@ def build(document: Document, text: str) -> Contract:
     read.distinct("DUPLICATE_TABLE", ("schema",), "table", [(t.name, t.table_name) for t, _ in tables])
     read.check_references(tables)
     server = read_server(document, read.findings, [t for t, _ in tables])
+    roles = read_roles(document, read.findings, [t.name for t, _ in tables])
     if read.findings or server is None:
         raise InvalidContractError(sorted(read.findings, key=lambda f: f.line))
     description = data.get("description") or {}
@@ -253,6 +255,7 @@ def build(document: Document, text: str) -> Contract:
         text=text,
         document=data,
         file=document.file,
+        roles=roles,
     )
 
 

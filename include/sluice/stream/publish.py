@@ -17,7 +17,7 @@ from sluice.contract.model import digest_of
 from sluice.crashing import crash_point
 from sluice.errors import CommitConflictError, LakeUnavailableError, NotApprovedError, TerminalError
 from sluice.lake import Manifest, ObjectStore
-from sluice.ledger import Artifact, Request, Transaction
+from sluice.ledger import Artifact, Request, RequestState, Transaction
 from sluice.onboarding import begin, complete, contract_of, found
 from sluice.publications import PublicationStep, Step, commit_order
 from sluice.running.incidents import require_no_incident
@@ -38,6 +38,10 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     (TABLE_GONE) after it has put back what it had committed before it found that a table is gone.
     """
     with tools.ledger.transaction() as tx:
+        known = tx.request(request_id)
+        if known is not None and known.state is RequestState.PUBLISHED:
+            # Recorded, and whoever waited for the answer died before it came.
+            return dict(found(tx, known, Stage.PUBLISH)[""])
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
         require_no_incident(tx, request.source)
     crash_point("publish.begun")

@@ -18,6 +18,7 @@ from sluice.errors import SluiceError, TerminalError, UsageError
 from sluice.evidence import publication_pack
 from sluice.lake import Layout, Manifest, ObjectStore
 from sluice.policy import load_policy
+from sluice.registration import catalog_part, table_request
 from sluice.settings import Settings
 from sluice.stages import Stage
 from sluice.stream.check import check_table, failed_files, found_private
@@ -219,6 +220,14 @@ class _Run:
         self.trial.evidence = publication_pack(
             self.contract, policy, {n: m.to_dict() for n, m in manifests.items()}, profiles, checks, errors=errors
         )
+        self.trial.evidence["catalog"] = self.catalog_requests()
+
+    def catalog_requests(self) -> dict[str, Any]:
+        """What registering would ask of the configured lake's catalog."""
+        layout = Layout(self.settings.lake)
+        tables = {t.name: layout.table(self.contract.id, t.table_name) for t in self.contract.tables}
+        wanted = {t.name: table_request(self.contract, t, tables[t.name]) for t in self.contract.tables}
+        return catalog_part(self.contract, wanted, "sql" if self.settings.local_lake else "glue")
 
     def land(self, table: Table, scratch: Path, _: Any) -> Manifest:
         return land_table(
