@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
 from sluice.flow.statistics import Spread, band
 from sluice.insight.choice import Chosen
-from sluice.insight.columns import Columns
+from sluice.insight.columns import Columns, instant
 from sluice.insight.packing import STAGES
 from sluice.insight.stream import spread_of
-from sluice.stages import GATES, Stage
+from sluice.pull.classes import place_in_line
+from sluice.stages import Stage
 
 CARDS = 60
 """Cards drawn in one column, oldest first; the column says how many more there are."""
@@ -59,6 +60,7 @@ class Card:
     tier: str
     priority: str
     requester: str
+    asked: datetime
     stage: str
     age: float
     stage_age: float
@@ -66,22 +68,31 @@ class Card:
     standing: Standing
     waited: float
     """Seconds that the longest open question has waited."""
+    due: date | None = None
+    started: bool = True
+    """Whether the stage has begun; what is ready and has not is in the ready queue."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A column of the board. `limit` is its WIP limit; `cards` the oldest, `count` all of them."""
+    """A column of the board: `cards` are the oldest of those begun, `ready` the first of the ready queue in the order
+    in which they will start; `begun` and `waiting` count all of them. `limit` is the stage's WIP limit."""
 
     name: str
-    count: int
+    begun: int
     cards: tuple[Card, ...]
+    waiting: int
+    ready: tuple[Card, ...]
     limit: int | None = None
-    gate: bool = False
     oldest: float = 0.0
 
     @property
+    def count(self) -> int:
+        return self.begun + self.waiting
+
+    @property
     def full(self) -> bool:
-        return self.limit is not None and self.count >= self.limit
+        return self.limit is not None and self.begun >= self.limit
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ class Board:
 
         if not self.count:
             return "Nothing is under way."
-        late = sum(c.band in ("95", "beyond") for lane in self.lanes for c in lane.cards)
+        late = sum(c.band in ("95", "beyond") for lane in self.lanes for c in (*lane.cards, *lane.ready))
         said = f"{self.count:,} under way"
         if self.waiting:
             first = self.waiting[0]
@@ -135,9 +146,10 @@ def cards_of(columns: Columns, finished: Spread, now: datetime, limit: int | Non
             found.append(
                 Card(
                     ordered.ids[i], ordered.source[i], ordered.use_case[i], ordered.tier[i], ordered.priority[i],
-                    ordered.requester[i], place["stage"], float(ages[i]), max((now - since).total_seconds(), 0.0),
+                    ordered.requester[i], instant(ordered.requested[i]), place["stage"], float(ages[i]), max((now - since).total_seconds(), 0.0),
                     band(float(ages[i]), finished), standing,
                     max((now - (standing.since or now)).total_seconds(), 0.0),
+                    date.fromisoformat(place["due"]) if "due" in place else None, place["started"] is not None,
                 )
             )  # fmt: skip
     return found
@@ -150,12 +162,16 @@ def board(chosen: Chosen, now: datetime, limits: Mapping[Stage, int] | None = No
     by_stage: dict[str, list[Card]] = {s.value: [] for s in STAGES}
     for card in cards:
         by_stage.setdefault(card.stage, []).append(card)
-    lanes = tuple(
-        Lane(name, len(own), tuple(own[:CARDS]), (limits or {}).get(Stage(name)), Stage(name) in GATES,
-             own[0].age if own else 0.0)
-        for name, own in by_stage.items()
-    )  # fmt: skip
+    lanes = tuple(_lane(name, own, (limits or {}).get(Stage(name))) for name, own in by_stage.items())
     return Board(lanes, _waiting(cards), _swimlanes(cards), finished, len(chosen.open))
+
+
+def _lane(name: str, own: Sequence[Card], limit: int | None) -> Lane:
+    begun = [c for c in own if c.started]
+    ready = sorted((c for c in own if not c.started), key=lambda c: place_in_line(c.priority, c.due, c.asked, c.id))
+    return Lane(
+        name, len(begun), tuple(begun[:CARDS]), len(ready), tuple(ready[:CARDS]), limit, own[0].age if own else 0.0
+    )
 
 
 def _waiting(cards: Sequence[Card]) -> tuple[Waiting, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -77,6 +77,8 @@ class Summary:
     causes: Mapping[str, float] = field(default_factory=dict)
     """Cause of waiting → seconds; each instant of waiting counts once, shared by the roles that were missing then."""
     places: tuple[Place, ...] = ()
+    due: date | None = None
+    """The day by which it is worth less, where its class of service has one."""
 
 
 def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarOf = always) -> Summary:
@@ -92,7 +94,7 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
         request.priority, request.requester, request.origin == Origin.SIMULATED, request.state,
         request.requested_at, flow.started, None if alive else flow.ended or request.closed_at,
         {Kind.WORK: flow.work, **flow.waits}, lines, tuple(a for s in flow.stages for a in s.asks),
-        causes(flow, ordered), places if alive else (),
+        causes(flow, ordered), places if alive else (), request.due,
     )  # fmt: skip
 
 

@@ -136,12 +136,13 @@ def csv_answer(chart: Chart) -> Response:
 @routes.get("/board")
 def show_board(sight: Chosen_) -> dict[str, Any]:
     """The board as it is now: a lane per stage, a card per open request, who is waited on."""
-    found = board(sight.chosen, sight.now)
+    found = board(sight.chosen, sight.now, tools().policy().wip.stages)
     return {
         "lanes": [
             {
-                "stage": lane.name, "count": lane.count, "limit": lane.limit, "oldest_seconds": lane.oldest,
+                "stage": lane.name, "begun": lane.begun, "ready": lane.waiting, "limit": lane.limit, "oldest_seconds": lane.oldest,
                 "cards": [_card(c) for c in lane.cards],
+                "ready_queue": [_card(c) | {"place": i} for i, c in enumerate(lane.ready, start=1)],
             }
             for lane in found.lanes
         ],

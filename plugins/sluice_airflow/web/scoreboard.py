@@ -28,7 +28,7 @@ def scoreboard_page(
         against = tx.baseline(name) if name else None
     whole = _score(sight, against, "")
     tiers = [_score(sight, against, t) for t in TIERS if t in sight.chosen.tiers and not sight.chosen.choice.tier]
-    now_board = board(sight.chosen, sight.now)
+    now_board = board(sight.chosen, sight.now, tools().policy().wip.stages)
     return show(
         request, "scoreboard.html.jinja",
         **sight.content(

@@ -74,5 +74,5 @@ def _row(line: Summary) -> dict[str, Any]:
         "numbers": pack(line),
         "asked": [ask.role for ask in line.asks],
         "causes": list(line.causes),
-        "places": [place_data(p) for p in line.places],
+        "places": [place_data(p) | ({"due": line.due.isoformat()} if line.due else {}) for p in line.places],
     }
