@@ -37,6 +37,8 @@ class SluicePlugin(AirflowPlugin):
             ("board", "Board"),
             ("stream", "Value stream"),
             ("flow", "Flow"),
+            ("forecast", "Forecast"),
+            ("what-if", "What if"),
             ("inbox", "Inbox"),
             ("requests", "Requests"),
             ("queue", "Ready queue"),

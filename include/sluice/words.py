@@ -31,6 +31,11 @@ def day(at: datetime | str) -> str:
     return f"{_utc(at):%a %d %b %Y}"
 
 
+def day_short(at: datetime | str) -> str:
+    """The day of a moment in UTC, without its year: Sun 22 Nov."""
+    return f"{_utc(at):%a %d %b}"
+
+
 def number(value: float) -> str:
     """A number with thousands marks; fractions keep two digits: 12,345 or 0.25."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

@@ -17,7 +17,7 @@ import made_up
 from sluice.flow.baseline import claim, claimed_duration
 
 pytestmark = pytest.mark.browser
-PAGES = ("scoreboard", "board", "stream", "flow")
+PAGES = ("scoreboard", "board", "stream", "flow", "forecast", "what-if")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     evidence,
     flow,
     flow_pages,
+    forecast,
     inbox,
     lists,
     queue,
@@ -28,6 +29,7 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     requests,
     scoreboard,
     vega,
+    whatif,
 )
 from sluice_airflow.web.access import readers
 from sluice_airflow.web.pages import error_page, is_page, pages, static
@@ -49,6 +51,7 @@ ROUTES = (
     delegations.routes,
     documents.routes,
     flow.routes,
+    forecast.routes,
     queue.routes,
     request_page.routes,
     requests.routes,

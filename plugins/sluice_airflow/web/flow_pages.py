@@ -10,6 +10,7 @@ from sluice.insight.board import board
 from sluice.insight.stream import roles_chart, stages_chart, stream_summary
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_
+from sluice_airflow.web.forecast import outlooks
 from sluice_airflow.web.pages import NAVIGATION, pages, show
 
 NAVIGATION += [("board", "Board"), ("stream", "Value stream"), ("flow", "Flow")]
@@ -19,7 +20,7 @@ NAVIGATION += [("board", "Board"), ("stream", "Value stream"), ("flow", "Flow")]
 def board_page(request: Request, sight: Chosen_, lanes: Annotated[str, Query(max_length=20)] = "") -> HTMLResponse:
     """A column per stage from live state; with `lanes`, a row per use case."""
     found = board(sight.chosen, sight.now, tools().policy().wip.stages)
-    return show(request, "board.html.jinja", **sight.content(board=found, by_use_case=lanes == "use_case"))
+    return show(request, "board.html.jinja", **sight.content(board=found, by_use_case=lanes == "use_case", found=outlooks(sight)))
 
 
 @pages.get("/stream")

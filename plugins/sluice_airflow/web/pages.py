@@ -46,6 +46,7 @@ def _templates() -> Environment:
         "duration": words.duration,
         "moment": words.moment,
         "day": words.day,
+        "day_short": words.day_short,
         "number": words.number,
     }
     return environment

@@ -1,6 +1,7 @@
 """A request's page, also a tab on its DAG run: timeline, who was asked, evidence, decisions, forecast."""
 
 # No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from sluice import data_docs
 from sluice.errors import RefusedError
 from sluice.flow import request_flow
+from sluice.forecast import Forecast
 from sluice.histories import Origin
 from sluice.insight.board import place_of
 from sluice.insight.choice import PERIODS
@@ -20,6 +22,7 @@ from sluice.onboarding import found
 from sluice.stages import GATES, Stage
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import calendars, csv_answer
+from sluice_airflow.web.forecast import outlook_of
 from sluice_airflow.web.pages import pages, show
 from sluice_airflow.web.vega import VERSION
 
@@ -43,6 +46,7 @@ def request_page(request: Request, name: str) -> HTMLResponse:
     now = tools().now()
     with tools().ledger.reading() as tx:
         asked = _known(tx, name)
+        ahead = outlook_of(tx, asked).forecast if asked.state is RequestState.OPEN else None
         events, decisions = tx.events(asked.id), tx.decisions(asked.id)
         packed = {a.stage for a in tx.artifacts(asked.id) if a.stage in GATES}
         docs = data_docs.kept(found(tx, asked, Stage.CHECK))
@@ -51,10 +55,17 @@ def request_page(request: Request, name: str) -> HTMLResponse:
     return show(
         request, "request.html.jinja", asked=asked, flow=flow, now=now, decisions=decisions,
         evidence=[g.value for g in GATES if g in packed], docs=bool(docs),
-        standing=place_of(places_of(events, flow)) if alive else None, alive=alive, timeline=gantt(flow, now),
+        standing=place_of(places_of(events, flow)) if alive else None, alive=alive, timeline=gantt(flow, now, _marks(ahead, now)), ahead=ahead,
         answers=answers(flow), simulated=asked.origin == Origin.SIMULATED, charts=True, vega=VERSION, periods=PERIODS,
         question="",
     )  # fmt: skip
+
+
+def _marks(ahead: Forecast | None, now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """The forecast as moments of the timeline."""
+    if ahead is None or ahead.p50 is None or ahead.p85 is None:
+        return ()
+    return (("now", now), ("half of such by", ahead.p50), ("85% by", ahead.p85))
 
 
 @routes.get("/requests/{request_id}/timeline.csv", response_class=Response)

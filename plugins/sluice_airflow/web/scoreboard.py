@@ -12,6 +12,7 @@ from sluice.insight.scoreboard import Score, score, scores_table, trend
 from sluice.policy import TIERS
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_, Sight
+from sluice_airflow.web.forecast import outlooks
 from sluice_airflow.web.pages import NAVIGATION, pages, show
 
 NAVIGATION.insert(0, ("scoreboard", "Scoreboard"))
@@ -33,7 +34,7 @@ def scoreboard_page(
         request, "scoreboard.html.jinja",
         **sight.content(
             trend(sight.chosen, against, sight.now), scores_table(whole, tiers), score=whole, baseline=against,
-            baselines=known, board=now_board,
+            baselines=known, board=now_board, found=outlooks(sight),
         ),
     )  # fmt: skip
 

@@ -1,0 +1,117 @@
+"""When will it be done: every open request, every use case, and a whole roadmap; REST and page."""
+
+# No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
+from typing import Annotated, Any
+from weakref import WeakKeyDictionary
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from sluice.errors import RefusedError
+from sluice.forecast import Roadmap
+from sluice.forecast.reading import Forecaster, Outlook, calibration
+from sluice.histories import Origin
+from sluice.insight.outlook import Outlooks, assumptions, forecasts_chart, roadmap_of, roadmaps_table
+from sluice.ledger import Request as Onboarding
+from sluice.ledger import RequestState
+from sluice_airflow.web.access import tools
+from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer
+from sluice_airflow.web.kept import Kept
+from sluice_airflow.web.pages import NAVIGATION, pages, show
+
+NAVIGATION.append(("forecast", "Forecast"))
+routes = APIRouter()
+
+MOST = 1000
+"""Open requests that are forecast at once, the oldest first."""
+FRESH, PAGE_WAIT, ROUTE_WAIT = 120.0, 0.15, 60.0
+_KEPT = Kept()
+_FORECASTERS: WeakKeyDictionary[Any, Forecaster] = WeakKeyDictionary()
+
+More = Annotated[int, Query(ge=0, le=10_000)]
+
+
+def forecaster() -> Forecaster:
+    """One per ledger and process: what it learned is kept."""
+    ledger = tools().ledger
+    return _FORECASTERS.setdefault(ledger, Forecaster(ledger))
+
+
+def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
+    """Forecasts of all open requests of this kind of data, at most two minutes old; None while the first are made."""
+    origin = Origin.SIMULATED if sight.chosen.simulated else Origin.LIVE
+    key = (tools().settings.ledger, origin)
+    found: Outlooks | None = _KEPT.ask(key, lambda: _make(origin), fresh=FRESH, wait=wait)
+    return found
+
+
+def _make(origin: Origin) -> Outlooks:
+    now, calendar_of, predict = tools().now(), calendars(), forecaster()
+    with tools().ledger.reading() as tx:
+        alive = [r for r in tx.requests(state=RequestState.OPEN) if r.origin == origin]
+        known = predict.experience(origin, calendar_of, now)
+        found = {r.id: predict.outlook(tx, r, calendar_of, now).forecast for r in alive[:MOST]}
+        tested = calibration(tx, calendar_of, now, origin=origin)
+    return Outlooks(now, found, known, tested, max(len(alive) - MOST, 0))
+
+
+def outlook_of(tx: Any, asked: Onboarding) -> Outlook:
+    """One request's forecast, fresh."""
+    return forecaster().outlook(tx, asked, calendars(), tools().now())
+
+
+@routes.get("/forecast")
+def show_forecast(sight: Chosen_, not_asked: More = 0) -> dict[str, Any]:
+    """P50 and P85 of every open request and of all together; null with the reason where nothing can be said."""
+    found = outlooks(sight, ROUTE_WAIT)
+    if found is None:
+        raise RefusedError("NOT_YET", "the forecast is still being made", status=503, mend="Ask again in a moment.")
+    whole = roadmap_of(sight.chosen, found, sight.now, use_case=None, not_asked=not_asked)
+    return {
+        "at": found.at.isoformat(), "simulated": sight.chosen.simulated,
+        "requests": [
+            {
+                "request": i, "p50": f.p50.isoformat() if f.p50 else None, "p85": f.p85.isoformat() if f.p85 else None,
+                "reason": f.reason, "samples": f.samples,
+            }
+            for i in sight.chosen.open.ids if (f := found.forecasts.get(i)) is not None
+        ],
+        "roadmap": _plain(whole), "assumptions": assumptions(found, whole.assumptions),
+        "calibration": {"n": found.calibration.n, "p50": found.calibration.p50, "p85": found.calibration.p85, "said": found.calibration.said},
+        "left_out": found.left_out,
+    }  # fmt: skip
+
+
+def _plain(r: Roadmap) -> dict[str, Any]:
+    return {
+        "total": r.total, "done": r.done, "under_way": r.under_way, "not_asked": r.not_asked, "reason": r.reason,
+        "p50": r.p50.isoformat() if r.p50 else None, "p85": r.p85.isoformat() if r.p85 else None,
+    }  # fmt: skip
+
+
+@routes.get("/forecast/{name}.csv", response_class=Response)
+def forecast_csv(name: str, sight: Chosen_) -> Response:
+    """The forecasts (`forecast`) or the use cases (`roadmaps`) as CSV."""
+    makers = {"forecast": forecasts_chart, "roadmaps": roadmaps_table}
+    if name not in makers:
+        raise RefusedError("NO_TABLE", f"there is no table {name!r}", status=404, mend="forecast.csv or roadmaps.csv")
+    found = outlooks(sight, ROUTE_WAIT)
+    if found is None:
+        raise RefusedError("NOT_YET", "the forecast is still being made", status=503, mend="Ask again in a moment.")
+    return csv_answer(makers[name](sight.chosen, found, sight.now))
+
+
+@pages.get("/forecast")
+def forecast_page(request: Request, sight: Chosen_, not_asked: More = 0) -> HTMLResponse:
+    """When will they be done, each and all."""
+    found = outlooks(sight)
+    if found is None:
+        return show(request, "forecast.html.jinja", **sight.content(found=None, not_asked=not_asked))
+    whole = roadmap_of(
+        sight.chosen, found, sight.now, use_case=None, not_asked=not_asked, wip_limit=tools().policy().wip.total
+    )
+    shown = (forecasts_chart(sight.chosen, found, sight.now), roadmaps_table(sight.chosen, found, sight.now))
+    return show(
+        request, "forecast.html.jinja",
+        **sight.content(*shown, found=found, whole=whole, not_asked=not_asked, assumptions=assumptions(found, whole.assumptions)),
+    )  # fmt: skip
