@@ -67,6 +67,9 @@ def site(
     finally:
         server.should_exit = True
         thread.join(10)
+        for busy in threading.enumerate():
+            if busy.name == "kept answer":
+                busy.join(60)  # it reads the ledger, which is dropped next
         access.tools.cache_clear()
 
 

@@ -35,7 +35,7 @@ def varied(base: Scenario, wanted: Changes) -> list[Scenario]:
         found.append(pre_approved(base, tiers))
     if wanted.limit:
         found.append(limited(base, wanted.limit))
-    names = []
+    names: list[str] = []
     if wanted.role:
         together, names = faster(together, wanted.role, wanted.factor / 100), [*names, "the faster role"]
     if wanted.tiers:

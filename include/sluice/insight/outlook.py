@@ -69,7 +69,10 @@ def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
         if r[6] is not None and r[7] is not None
     ]  # fmt: skip
     y = {"field": "row", "type": "nominal", "sort": [v["row"] for v in values], "title": None}
-    tooltip = [{"field": f, "type": "nominal"} for f in ("source", "use case", "at", "age", "waits for", "half of such by", "85% by")]
+    tooltip = [
+        {"field": f, "type": "nominal"}
+        for f in ("source", "use case", "at", "age", "waits for", "half of such by", "85% by")
+    ]
     spec = vega(
         data={"values": values},
         height=22 * len(values),

@@ -20,7 +20,11 @@ NAVIGATION += [("board", "Board"), ("stream", "Value stream"), ("flow", "Flow")]
 def board_page(request: Request, sight: Chosen_, lanes: Annotated[str, Query(max_length=20)] = "") -> HTMLResponse:
     """A column per stage from live state; with `lanes`, a row per use case."""
     found = board(sight.chosen, sight.now, tools().policy().wip.stages)
-    return show(request, "board.html.jinja", **sight.content(board=found, by_use_case=lanes == "use_case", found=outlooks(sight)))
+    return show(
+        request,
+        "board.html.jinja",
+        **sight.content(board=found, by_use_case=lanes == "use_case", found=outlooks(sight)),
+    )
 
 
 @pages.get("/stream")

@@ -105,7 +105,7 @@ def forecast_csv(name: str, sight: Chosen_) -> Response:
 def forecast_page(request: Request, sight: Chosen_, not_asked: More = 0) -> HTMLResponse:
     """When will they be done, each and all."""
     found = outlooks(sight)
-    if found is None:
+    if found is None or not len(sight.chosen.all):
         return show(request, "forecast.html.jinja", **sight.content(found=None, not_asked=not_asked))
     whole = roadmap_of(
         sight.chosen, found, sight.now, use_case=None, not_asked=not_asked, wip_limit=tools().policy().wip.total

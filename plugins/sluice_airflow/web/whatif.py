@@ -41,7 +41,9 @@ def whatif_page(
     try:
         base = _KEPT.ask(("fit", place, origin), lambda: _fitted(origin), fresh=FRESH, wait=WAIT)
         if base is not None:
-            wanted = Changes(role if role in base.roles else "", factor, tuple(t for t in tiers or () if t in base.tiers), limit)
+            wanted = Changes(
+                role if role in base.roles else "", factor, tuple(t for t in tiers or () if t in base.tiers), limit
+            )
             key = ("run", place, origin, wanted)
             found = _KEPT.ask(key, lambda: _run(base, wanted), fresh=FRESH, wait=WAIT)
     except BadInputError as error:
@@ -67,4 +69,3 @@ def _fitted(origin: Origin) -> Scenario:
 
 def _run(base: Scenario, wanted: Changes) -> Sequence[Outcome]:
     return outcomes(varied(base, wanted), begin=tools().now(), requests=SIMULATED)
-
