@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running import Stack
+from running import CONTRACT, LINES, ORDERS, Stack
 
 from free_ports import free_ports
 
@@ -35,34 +35,6 @@ def stack() -> Iterator[Stack]:
         if os.environ.get("SLUICE_KEEP_TEST_HOME") is None:
             shutil.rmtree(home, ignore_errors=True)
         assert down.returncode == 0, down.stdout + down.stderr
-
-
-CONTRACT = """\
-apiVersion: v3.1.0
-kind: DataContract
-id: {source}
-version: 1.0.0
-status: active
-domain: retail
-team: {{name: Shop, members: [{{username: olga, role: owner}}]}}
-servers: [{{server: files, type: local, path: ., format: csv}}]
-schema:
-  - name: orders
-    description: One order of a customer.
-    properties:
-      - {{name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1, classification: public, description: Number of the order.}}
-      - {{name: Placed on, logicalType: date, classification: public, description: Day of the order.}}
-      - {{name: amount, logicalType: number, physicalType: "decimal(9,2)", classification: public, description: Euros.}}
-  - name: lines
-    properties:
-      - name: order_id
-        logicalType: integer
-        classification: public
-        relationships: [{{to: orders.id}}]
-      - {{name: sku, logicalType: string, classification: public}}
-"""
-ORDERS = "id,Placed on,amount\n1,2026-01-31,10.50\n2,2026-02-30,9.99\n3,2026-02-01,0.10\n"
-LINES = "order_id,sku\n1,apple\n3,pear\n3,\n"
 
 
 @pytest.fixture

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sluice.adapters.airflow_api import AirflowApi
+from sluice.stack.processes import PART_VARIABLE, STACK_VARIABLE
 
 PROJECT = Path(__file__).parents[2]
 SLUICE = Path(sys.executable).parent / "sluice"
 ROLES = {"business": "bea", "compliance": "carl", "security": "sara", "governance": "gus", "architecture": "ada"}
+
+
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: {source}
+version: 1.0.0
+status: active
+domain: retail
+team: {{name: Shop, members: [{{username: olga, role: owner}}]}}
+servers: [{{server: files, type: local, path: ., format: csv}}]
+schema:
+  - name: orders
+    description: One order of a customer.
+    properties:
+      - {{name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1, classification: public, description: Number of the order.}}
+      - {{name: Placed on, logicalType: date, classification: public, description: Day of the order.}}
+      - {{name: amount, logicalType: number, physicalType: "decimal(9,2)", classification: public, description: Euros.}}
+  - name: lines
+    properties:
+      - name: order_id
+        logicalType: integer
+        classification: public
+        relationships: [{{to: orders.id}}]
+      - {{name: sku, logicalType: string, classification: public}}
+"""
+ORDERS = "id,Placed on,amount\n1,2026-01-31,10.50\n2,2026-02-30,9.99\n3,2026-02-01,0.10\n"
+LINES = "order_id,sku\n1,apple\n3,pear\n3,\n"
 
 
 class Stack:
@@ -83,3 +116,19 @@ class Stack:
                 "decide", request, "--gate", gate, "--role", role, "--user", user, "--approve", "--comment", "seen"
             )
             assert done.returncode == 0, done.stderr
+
+
+def kill(stack: Stack, *parts: str) -> int:
+    """SIGKILL these parts of the stack with all their children; without any, every process. Gives how many."""
+    identity = (stack.home / "run" / "stack.id").read_text().strip()
+    ours = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            variables = process.environ()
+            if variables.get(STACK_VARIABLE) == identity and (not parts or variables.get(PART_VARIABLE) in parts):
+                ours.append(process)
+    for process in ours:
+        with suppress(psutil.Error):
+            process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(ours, timeout=10)
+    return len(ours)

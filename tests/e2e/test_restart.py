@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
-from running import PROJECT, ROLES, Stack
+from running import PROJECT, ROLES, Stack, kill
 
 from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.cli.demo import deliver
 from sluice.settings import load
 
 pytestmark = pytest.mark.stack
-
-
-def kill_everything(stack: Stack) -> int:
-    """SIGKILL every process of the stack: Airflow, its workers, moto, PostgreSQL."""
-    identity = (stack.home / "run" / "stack.id").read_text().strip()
-    ours = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("SLUICE_STACK_ID") == identity:
-                ours.append(process)
-    for process in ours:
-        with suppress(psutil.Error):
-            process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(ours, timeout=10)
-    return len(ours)
 
 
 def test_a_stack_killed_in_land_and_in_a_gate_finishes_without_a_duplicate_row(stack: Stack, tmp_path: Path) -> None:
@@ -52,14 +34,14 @@ def test_a_stack_killed_in_land_and_in_a_gate_finishes_without_a_duplicate_row(s
                 break
         assert time.monotonic() < deadline
     forget_connections(url)
-    assert kill_everything(stack) > 5
+    assert kill(stack) > 5
     up = stack.run("up")
     assert up.returncode == 0, up.stdout + up.stderr
 
     stack.wait(request, lambda o: o["gates"]["publication"]["open"], 240)
     signed = stack.run("decide", request, "--gate", "publication", "--role", "security", "--approve")
     assert signed.returncode == 0, signed.stderr
-    assert kill_everything(stack) > 5
+    assert kill(stack) > 5
     up = stack.run("up")
     assert up.returncode == 0, up.stdout + up.stderr
     assert f"{request} lands again" in up.stdout

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from command_line import CONTRACT, SLUICE, sluice, strict, write_shop
@@ -123,3 +124,19 @@ def test_without_a_stack_the_way_to_start_it_is_named(shop: Path) -> None:
     done = sluice("status", home=shop)
     assert done.returncode == 1
     assert "sluice up" in done.stderr
+
+
+def test_choices_are_words() -> None:
+    """click takes the members of an Enum by their names, so a list of a StrEnum's members refuses its own values."""
+    from sluice.cli import COMMANDS, cli
+
+    def options(command: click.Command) -> list[click.Parameter]:
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        return [*command.params, *(p for c in below for p in options(c))]
+
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        for option in options(command):
+            if isinstance(option.type, click.Choice):
+                assert {type(choice) for choice in option.type.choices} == {str}, (name, option.name)

@@ -36,9 +36,24 @@ class AirflowApi:
         """The JSON at a path."""
         return self._answer(self._send("GET", path, params=query))
 
-    def decide(self, request_id: str, gate: str, role: str, verdict: str, comment: str, evidence_digest: str) -> Any:
-        """Post a decision on the evidence with this digest."""
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Post JSON; the JSON that came back."""
+        return self._answer(self._send("POST", path, json=body))
+
+    def decide(
+        self,
+        request_id: str,
+        gate: str,
+        role: str,
+        verdict: str,
+        comment: str,
+        evidence_digest: str | None,
+        back_to: str | None = None,
+    ) -> Any:
+        """Post a decision on the evidence with this digest; a return names the stage to go back to."""
         body = {"gate": gate, "role": role, "verdict": verdict, "comment": comment, "evidence_digest": evidence_digest}
+        if back_to is not None:
+            body["back_to"] = back_to
         return self._answer(self._send("POST", f"/sluice/requests/{request_id}/decisions", json=body))
 
     def trigger(self, run_id: str, conf: dict[str, Any]) -> bool:

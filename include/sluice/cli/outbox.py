@@ -20,7 +20,9 @@ def outbox() -> None:
 
 
 @outbox.command("list")
-@click.option("--state", type=click.Choice(list(MessageState)), help="Only these; default: all but the delivered.")
+@click.option(
+    "--state", type=click.Choice([s.value for s in MessageState]), help="Only these; default: all but the delivered."
+)
 @click.option("--lane", help="Only this channel.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--json", "as_json", is_flag=True, help="For machines.")

@@ -19,7 +19,9 @@ from sluice.errors import BadInputError, UsageError
 from sluice.pull import ServiceClass
 from sluice.pull.classes import OLD, chosen_class
 from sluice.settings import Settings, load
-from sluice.words import duration
+from sluice.words import day, duration
+
+TONES = {"good": "green", "warn": "yellow", "bad": "red"}
 
 
 @click.command()
@@ -29,7 +31,7 @@ from sluice.words import duration
     "--class",
     "--priority",
     "service",
-    type=click.Choice([*ServiceClass, *OLD]),
+    type=click.Choice([*(c.value for c in ServiceClass), *OLD]),
     default="standard",
     show_default=True,
     help="Class of service; what an expedited request delays is shown first.",
@@ -158,20 +160,27 @@ def inbox(user: str | None, as_json: bool) -> None:
         click.echo("Nothing waits for you." if len(people) == 1 else "Nothing waits for anybody.")
     else:
         table(
-            ["request", "gate", "role", "who", "tier", "asked by", "waits"],
+            ["request", "gate", "role", "who", "tier", "asked by", "waits", "in business hours", "until"],
             [
                 [
                     w["request"],
                     w["gate"],
-                    w["role"],
+                    w["role"] + (f" for {w['on_behalf_of']}" if w["on_behalf_of"] else ""),
                     w["user"],
                     w["tier"],
                     w["requester"],
                     duration(w["waiting_seconds"]),
+                    duration(w["waiting_business_seconds"]),
+                    day(w["expires_at"]) if w["expires_at"] else "",
                 ]
                 for w in waiting
             ],
         )
+        for asked, notes in {w["request"]: w["at_a_glance"] for w in waiting}.items():
+            click.echo(f"\n  {asked}")
+            for note in notes:
+                click.echo(f"    {note['part']}: " + click.style(note["says"], fg=TONES.get(note["tone"])))
+            click.echo(f"    Evidence: {settings.airflow_url}/sluice/pages/requests/{asked}/evidence")
         documented = dict.fromkeys(w["request"] for w in waiting if w["data_docs"])
         for asked in documented:
             click.echo(f"  What the checks of {asked} found: {settings.airflow_url}{docs_address(asked)}")
@@ -202,7 +211,16 @@ def evidence(name: str, gate: str, user: str | None, as_json: bool) -> None:
 @click.option("--role", required=True, help="The role you sign as.")
 @click.option("--approve", "verdict", flag_value="approve", help="Yes.")
 @click.option("--reject", "verdict", flag_value="reject", help="No, for good; needs a comment.")
-@click.option("--return", "verdict", flag_value="return", help="Back to the requester for correction; needs a comment.")
+@click.option("--return", "verdict", flag_value="return", help="Back for correction (see --to); needs a comment.")
+@click.option(
+    "--revoke", "verdict", flag_value="revoke", help="Take your own approval back, before publication; needs a comment."
+)
+@click.option(
+    "--to",
+    "back_to",
+    type=click.Choice(["request", "land", "profile", "check"]),
+    help="Where to return to; default request: the contract must change.",
+)
 @click.option("--comment", default="")
 @click.option("--evidence", "digest", help="Digest of the evidence you saw; default: the evidence as it is now.")
 @click.option("--user", help="Who decides; default SLUICE_USER, or the local stack's demo user of that role.")
@@ -212,6 +230,7 @@ def decide(
     gate: str,
     role: str,
     verdict: str | None,
+    back_to: str | None,
     comment: str,
     digest: str | None,
     user: str | None,
@@ -219,19 +238,21 @@ def decide(
 ) -> None:
     """Decide at a gate, as one of your roles. Exit 1 when the decision is refused, with the reason."""
     if verdict is None:
-        raise UsageError("VERDICT", "say what you decide", mend="Give --approve, --reject or --return.")
+        raise UsageError("VERDICT", "say what you decide", mend="Give --approve, --reject, --return or --revoke.")
+    if back_to is not None and verdict != "return":
+        raise UsageError("BACK_TO", "only a return goes back to a stage", mend="Give --return with --to.")
     settings = load()
     with session(settings, user=user, default=demo_user(settings, role)) as api:
         identity = resolve(api, name)
-        if digest is None:
+        if digest is None and verdict != "revoke":
             digest = str(api.get(f"/sluice/requests/{identity}/evidence", gate=gate)["evidence_digest"])
-        recorded = api.decide(identity, gate, role, verdict, comment, digest)
+        to = back_to or ("request" if verdict == "return" else None)
+        recorded = api.decide(identity, gate, role, verdict, comment, digest, to)
     if as_json:
         emit_json(recorded)
     else:
-        click.echo(
-            f"Recorded: {verdict} by {recorded['by']} as {role} at {gate} of {identity}, on evidence {digest[:12]}"
-        )
+        where = f", back to {to}" if to else f", on evidence {digest[:12]}" if digest else ""
+        click.echo(f"Recorded: {verdict} by {recorded['by']} as {role} at {gate} of {identity}{where}")
 
 
 def role_holders(settings: Settings) -> list[str]:
