@@ -98,5 +98,8 @@ class GovernanceStore(Protocol):
     ) -> Delegation:
         """Append a delegation, or with `ended` the end of one."""
 
+    def heads(self) -> dict[str, tuple[int, str]]:
+        """Where each chain ends: decisions, delegations, policies → number of entries and last hash."""
+
     def owner_published(self, owner: str) -> bool:
         """Whether a source of this owner was ever published."""

@@ -246,6 +246,10 @@ class Layout:
         """A file of a replay: its rows, its offer, who took it."""
         return f"{self.root}/replay/{source}/{table}/{digest}/{name}"
 
+    def anchor(self, name: str) -> str:
+        """A record of where the ledger's chains ended."""
+        return f"{self.root}/ledger/anchors/{name}"
+
     def evidence(self, source: str, digest: str, name: str) -> str:
         """A document of an evidence pack."""
         return f"{self.root}/evidence/{source}/{digest}/{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sluice.cli.console import emit_json
 from sluice.settings import load
 
 
@@ -13,14 +14,33 @@ def ledger() -> None:
 
 
 @ledger.command()
-def verify() -> None:
-    """Recompute the chain of decisions; exit 1 and name the first one that was edited, removed or reordered."""
+@click.option("--no-lake", is_flag=True, help="Do not compare with the anchors in the lake.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def verify(no_lake: bool, as_json: bool) -> None:
+    """Recompute the chains of decisions, delegations and policies, and compare them with the anchors in the lake.
+
+    Exit 1 and name the first entry that was edited, removed, reordered or cut off.
+    """
     from sluice.chain import broken_record
+    from sluice.stream.anchor import against_anchors
     from sluice.stream.tools import connect
 
-    with connect(load()).ledger.reading() as tx:
-        decisions, problem = tx.decisions(), broken_record(tx)
-    if problem:
+    tools = connect(load())
+    with tools.ledger.reading() as tx:
+        heads, problem = tx.heads(), broken_record(tx)
+        anchors = None if no_lake else against_anchors(tools, tx)
+    problem = problem or (anchors.problem if anchors else None)
+    if as_json:
+        entries = {name: {"entries": count, "head": digest} for name, (count, digest) in heads.items()}
+        emit_json(
+            {"whole": problem is None, "problem": problem, "chains": entries, "anchors": anchors and anchors.found}
+        )
+    elif problem:
         click.secho(f"Broken: {problem}.", fg="red", bold=True)
+    else:
+        counts = ", ".join(f"{count:,} {name}" for name, (count, _) in heads.items())
+        click.echo(f"Whole: {counts}, each following the one before.")
+        if anchors is not None:
+            click.echo(f"  {anchors.found:,} anchors in the lake agree.")
+    if problem:
         raise click.exceptions.Exit(1)
-    click.echo(f"Whole: {len(decisions)} decisions, each following the one before.")

@@ -14,6 +14,7 @@ from sluice.evidence import admission_pack, publication_pack
 from sluice.ledger import Artifact, Ledger, Request, Transaction, Verdict
 from sluice.onboarding import contract_of, found, live_request
 from sluice.stages import Clock, Stage
+from sluice.stream.anchor import anchor
 from sluice.stream.profile import refuse_drift
 from sluice.stream.tools import Tools
 
@@ -31,7 +32,9 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
         _write_index(tools, request.source, digest, checks)
     with tools.ledger.transaction() as tx:
         evidence = Artifact(gate, None, digest, pack | {"uri": uri})
-        return open_gate(tx, request_id, gate, evidence, tools.now())
+        standing = open_gate(tx, request_id, gate, evidence, tools.now())
+    anchor(tools)
+    return standing
 
 
 def assemble(tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:

@@ -78,6 +78,14 @@ def take_up_again(keeper: Keeper) -> str:
         return "; ".join(restart_what_stands_still(keeper.tools, api))
 
 
+def keep_heads(keeper: Keeper) -> str:
+    """Where the record of decisions ends is written into the lake, if it has moved."""
+    from sluice.stream.anchor import anchor
+
+    anchor(keeper.tools)
+    return ""
+
+
 def deliver(keeper: Keeper) -> str:
     """What is due goes out."""
     from sluice.stream.telling import deliver_all
@@ -93,6 +101,7 @@ STEPS = (
     Step("expiry", "end what went unanswered too long", expire),
     Step("rework", "take up again what was sent back", take_up_again),
     Step("incidents", "tell again of incidents that last", update_incidents),
+    Step("anchor", "anchor the record of decisions in the lake", keep_heads),
     Step("outbox", "deliver what is due", deliver),
 )
 """Every step, by its name; `dags/keep_flowing.py` and `sluice tick` do them all."""

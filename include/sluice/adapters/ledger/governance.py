@@ -83,6 +83,11 @@ class GovernanceRows:
         entry = Delegation(0, principal, delegate, role, begins, ends, reason, set_by, now, ended, groups, "", "")
         return self._chain(t.delegation, entry)
 
+    def heads(self) -> dict[str, tuple[int, str]]:
+        chains = {"decisions": t.decision, "delegations": t.delegation, "policies": t.policy_version}
+        found = {name: self._head(table) for name, table in chains.items()}
+        return {name: head or (0, GENESIS) for name, head in found.items()}
+
     def owner_published(self, owner: str) -> bool:
         # The newest state counts: one that was lost or offboarded was published too.
         query = (
@@ -95,13 +100,17 @@ class GovernanceRows:
         return bool(owner) and self._connection.execute(query).first() is not None
 
     def _chain(self, table: sa.Table, entry: Link) -> Link:
-        query = sa.select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)
-        newest = self._connection.execute(query).first()
-        seq, previous = (newest[0] + 1, newest[1]) if newest else (1, GENESIS)
+        number, previous = self._head(table) or (0, GENESIS)
+        seq = number + 1
         unsigned = replace(entry, seq=seq, previous_hash=previous)
         link = replace(unsigned, hash=link_hash(unsigned))
         self._connection.execute(sa.insert(table).values(asdict(link)))
         return link
+
+    def _head(self, table: sa.Table) -> tuple[int, str] | None:
+        query = sa.select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)
+        newest = self._connection.execute(query).first()
+        return (int(newest[0]), str(newest[1])) if newest else None
 
 
 def _utc(row: Any) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""The audit report as one HTML page that needs nothing but itself: no script, no font, no network."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+def audit_page(report: dict[str, Any]) -> str:
+    """The report of `source_audit` as HTML; every value is escaped."""
+    return _template().render(report=report)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+                            trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    templates.filters |= {"moment": _moment, "short": lambda digest: (digest or "")[:12]}
+    return templates.get_template("audit.html.jinja")
+
+
+def _moment(text: str | None) -> str:
+    return f"{text[:16].replace('T', ' ')} UTC" if text else "-"
