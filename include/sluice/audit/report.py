@@ -121,29 +121,18 @@ def _decision(
 
 def effect(d: Decision, standing: Standing, all_of_gate: list[Decision]) -> str:
     """What became of a decision, in words."""
-    if d in standing.signed:
-        return "counts"
-    if d.verdict is Verdict.REVOKE:
-        return "took an approval back"
-    if d.verdict is Verdict.REJECT or d == standing.against:
-        return "ended the request"
-    if d.verdict is Verdict.RETURN:
-        return f"sent the request back to {d.back_to}"
-    if any(
-        r.verdict is Verdict.REVOKE and r.seq > d.seq and (r.role, r.actor) == (d.role, d.actor) for r in all_of_gate
-    ):
-        return "was taken back"
-    if d.evidence_digest != standing.evidence_digest:
-        later = next(
-            (
-                c
-                for c in all_of_gate
-                if c.verdict is Verdict.CARRY and c.seq > d.seq and (c.role, c.actor) == (d.role, d.actor)
-            ),
-            None,
-        )
-        return f"was carried over by decision {later.seq}" if later else "was void when the evidence changed"
-    return "does not count"
+    later = [o for o in all_of_gate if o.seq > d.seq and (o.role, o.actor) == (d.role, d.actor)]
+    carried = next((o for o in later if o.verdict is Verdict.CARRY), None)
+    said = {
+        "counts": d in standing.signed,
+        "took an approval back": d.verdict is Verdict.REVOKE,
+        "ended the request": d.verdict is Verdict.REJECT or d == standing.against,
+        f"sent the request back to {d.back_to}": d.verdict is Verdict.RETURN,
+        "was taken back": any(o.verdict is Verdict.REVOKE for o in later),
+        f"was carried over by decision {carried.seq if carried else 0}": carried is not None,
+        "was void when the evidence changed": d.evidence_digest != standing.evidence_digest,
+    }
+    return next((words for words, true in said.items() if true), "does not count")
 
 
 def _delegations(tx: Transaction, decisions: list[Decision]) -> list[dict[str, Any]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sluice.contract import document as yaml_document
 from sluice.contract.model import digest_of
-from sluice.errors import BadInputError
+from sluice.errors import BadInputError, Finding
 from sluice.policy import running
 from sluice.policy.calendars import read_calendars
 from sluice.policy.gates import read_gates, read_ladder, read_ladders
@@ -43,6 +43,16 @@ def load_policy(path: Path) -> Policy:
         said = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise BadInputError("POLICY_NOT_FOUND", f"cannot read the policy {path}: {said}") from error
     return _policy(yaml_document.parse(text, str(path)))
+
+
+Place = Callable[[tuple[str, ...], str, str, str], Finding]
+"""Makes a finding of (key, code, message, mend), with file and line."""
+
+
+def place_in(path: Path) -> Place:
+    """Where things stand in this policy file, which has been read before."""
+    document = yaml_document.parse(path.read_text("utf-8"), str(path))
+    return lambda where, code, message, mend: document.finding(code, where, message, mend)
 
 
 @lru_cache(maxsize=64)
