@@ -89,7 +89,7 @@ def _ask_ledger(settings: Settings, contract: Contract) -> tuple[dict[str, Any],
 
 
 def _size(settings: Settings, contract: Contract, path: Path) -> int | None:
-    from sluice.adapters.files import FileStore
+    from sluice.adapters.stores.local import FileStore
     from sluice.stream.source import probe
 
     if contract.server.type != "local":
@@ -98,7 +98,7 @@ def _size(settings: Settings, contract: Contract, path: Path) -> int | None:
         seen = probe(contract, str(path.resolve().parent), settings, FileStore())
     except SluiceError:
         return None
-    return sum(file["bytes"] for table in seen.values() for file in table["files"])
+    return sum(int(file["bytes"]) for table in seen.values() for file in table["files"])
 
 
 def _found(evidence: Path, contract: Contract) -> dict[str, Any]:
