@@ -35,6 +35,10 @@ HOMES = {
     "simpy": {"simulation"},
 }
 DOMAIN = [
+    "evidence_changes",
+    "evidence_parts",
+    "governance",
+    "audit",
     "access",
     "approval",
     "calendars",
