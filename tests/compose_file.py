@@ -21,6 +21,7 @@ REQUIRED = {
     "AIRFLOW_JWT_SECRET": "jwt-secret",
     "AIRFLOW_API_SECRET_KEY": "api-secret",
     "GRAFANA_ADMIN_PASSWORD": "grafana-secret",
+    "METRICS_TOKEN": "metrics-secret",
     "SLUICE_LAKE": "s3://company-lake",
     "AWS_DEFAULT_REGION": "eu-west-1",
 }

@@ -77,6 +77,10 @@ class Settings:
     """How many of the rows that break a rule are kept; 0 keeps none."""
     custom_expectations: Path = PROJECT / "plugins" / "expectations"
     """Python modules with Great Expectations classes of your own."""
+    openlineage: str | None = field(default=None, repr=False)
+    """Where lineage goes: a URL, `file:` and a path, or a transport's configuration as JSON; None: nowhere."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """What Prometheus shows at /sluice/metrics; without it only those who are logged in at Airflow are answered."""
     public_url: str = ""
     """Where people reach the Airflow UI: the beginning of every link in a letter."""
 
@@ -223,6 +227,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         sql_seconds=number("SLUICE_SQL_SECONDS", 60.0, 0.001),
         failed_rows=int(number("SLUICE_FAILED_ROWS", 100_000, 0)),
         custom_expectations=path("SLUICE_CUSTOM_EXPECTATIONS", PROJECT / "plugins" / "expectations"),
+        openlineage=env.get("SLUICE_OPENLINEAGE") or None,
+        metrics_token=env.get("SLUICE_METRICS_TOKEN") or None,
         public_url=(env.get("SLUICE_PUBLIC_URL") or airflow_url).rstrip("/"),
     )
 

@@ -162,7 +162,9 @@ def shape(metrics: Metrics) -> Iterator[Shape]:
             "SLUICE_AIRFLOW_PORT": str(unused),
         }
     )
-    kept = {name: secrets.token_hex(32) for name in REQUIRED if name.endswith(("PASSWORD", "SECRET", "SECRET_KEY"))} | {
+    kept = {
+        name: secrets.token_hex(32) for name in REQUIRED if name.endswith(("PASSWORD", "SECRET", "SECRET_KEY", "TOKEN"))
+    } | {
         "AIRFLOW_FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "POSTGRES_PASSWORD": postgres.password(settings),
     }

@@ -21,7 +21,7 @@ OTHERS = {"postgres", "redis", "prometheus", "grafana"}
 # Of the Compose specification, the keys a service of ours may have: a misspelt one is an error, not an option.
 SERVICE_KEYS = {
     "build", "cap_drop", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "init", "logging", "networks",
-    "ports", "restart", "security_opt", "shm_size", "stop_grace_period", "volumes",
+    "ports", "restart", "secrets", "security_opt", "shm_size", "stop_grace_period", "volumes",
 }  # fmt: skip
 CHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period", "start_interval"}
 # The options of the providers' sections that are set; tests/e2e/test_production_shape.py asks the providers.
@@ -30,7 +30,10 @@ PROVIDER_OPTIONS = {
     "CELERY_BROKER_TRANSPORT_OPTIONS": {"VISIBILITY_TIMEOUT"},
     "FAB": {"ENABLE_PROXY_FIX", "COOKIE_SECURE"},
 }
-PASSED_ON = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"}
+PASSED_ON = {
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
+    "SLUICE_USER", "SLUICE_PASSWORD", "SLUICE_NOTIFY_MAIL", "SLUICE_NOTIFY_CHAT", "SLUICE_NOTIFY_EVENTS", "SLUICE_OPENLINEAGE",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_the_services_are_those_of_the_design(services: dict[str, Any]) -> None:
 
 def test_the_structure_is_composes(services: dict[str, Any]) -> None:
     whole = compose(REQUIRED)
-    assert {key for key in whole if not key.startswith("x-")} == {"name", "services", "networks", "volumes"}
+    assert {key for key in whole if not key.startswith("x-")} == {"name", "services", "networks", "volumes", "secrets"}
     used_volumes = set()
     for name, service in services.items():
         assert set(service) <= SERVICE_KEYS, name
@@ -147,7 +150,8 @@ def test_the_file_of_secrets_is_neither_committed_nor_copied_into_the_image() ->
 def test_every_variable_of_sluice_is_a_setting(services: dict[str, Any]) -> None:
     known = settings_variables()
     for name, service in services.items():
-        assert {v for v in service.get("environment", {}) if v.startswith("SLUICE_")} <= known, name
+        own = {v for v in service.get("environment", {}) if v.startswith("SLUICE_")}
+        assert {v for v in own if not v.startswith("SLUICE_NOTIFY_")} <= known, name
 
 
 def test_every_variable_of_airflow_is_an_option(services: dict[str, Any]) -> None:
@@ -183,6 +187,8 @@ def test_only_those_who_need_them_hold_the_keys(services: dict[str, Any]) -> Non
     assert holders("owner-secret") == {"airflow-init", "postgres"}
     assert holders("pg-secret") == {"postgres"}
     assert holders("grafana-secret") == {"grafana"}
+    assert holders("metrics-secret") == {"api-server"}
+    assert {name for name, service in services.items() if service.get("secrets") == ["metrics_token"]} == {"prometheus"}
     assert {name for name, service in services.items() if PASSED_ON & set(service.get("environment", {}))} == {"worker"}
 
 

@@ -86,6 +86,14 @@ def keep_heads(keeper: Keeper) -> str:
     return ""
 
 
+def read_lineage(keeper: Keeper) -> str:
+    """What the event log tells of lineage."""
+    from sluice.stream.lineage import read_lineage as read
+
+    count = read(keeper.tools)
+    return f"{count} lineage events" if count else ""
+
+
 def deliver(keeper: Keeper) -> str:
     """What is due goes out."""
     from sluice.stream.telling import deliver_all
@@ -102,6 +110,7 @@ STEPS = (
     Step("rework", "take up again what was sent back", take_up_again),
     Step("incidents", "tell again of incidents that last", update_incidents),
     Step("anchor", "anchor the record of decisions in the lake", keep_heads),
+    Step("lineage", "turn the event log into lineage", read_lineage),
     Step("outbox", "deliver what is due", deliver),
 )
 """Every step, by its name; `dags/keep_flowing.py` and `sluice tick` do them all."""

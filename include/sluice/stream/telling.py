@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sluice.notifications.planning import SENDING, plan, still_wanted
 from sluice.outbox import Message, MessageState, Settled
 from sluice.stream.delivery import Handler, deliver
+from sluice.stream.lineage import LANE, send_lineage
 from sluice.stream.tools import Tools
 
 Secrets = Callable[[str], str | None]
@@ -50,7 +51,12 @@ class Telling:
 def handlers(tools: Tools, secrets: Secrets) -> dict[str, Handler]:
     """Who delivers which message, by the first word of its kind."""
     telling = Telling(tools, secrets)
-    return {"notify": telling.plan, "incident": telling.plan, SENDING: telling.send}
+    return {
+        "notify": telling.plan,
+        "incident": telling.plan,
+        SENDING: telling.send,
+        LANE: lambda message: send_lineage(tools, message),
+    }
 
 
 def deliver_all(tools: Tools, secrets: Secrets, *, seconds: float = 40.0) -> Counter[MessageState]:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
@@ -28,6 +29,7 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     request_page,
     requests,
     scoreboard,
+    telemetry,
     vega,
     whatif,
 )
@@ -56,6 +58,7 @@ ROUTES = (
     request_page.routes,
     requests.routes,
     pages,
+    telemetry.routes,
     static,
 )
 for part in ROUTES:
@@ -80,6 +83,11 @@ async def same_origin_json_only(request: Request, call_next: Any) -> Any:
         length = request.headers.get("content-length", "")
         if not length.isdigit() or int(length) > MAX_BODY:
             return _error(request, 413, "TOO_LARGE", f"send at most {MAX_BODY:,} bytes, with a content-length")
+    if telemetry.may_scrape(request):
+        try:
+            return await run_in_threadpool(telemetry.scrape)
+        except SluiceError as error:
+            return sluice_error(request, error)
     response = await call_next(request)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"

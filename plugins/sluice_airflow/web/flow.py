@@ -52,11 +52,11 @@ class Sight:
         }  # fmt: skip
 
 
-def all_lines() -> tuple[Columns, int]:
-    """All requests' lines, and how many events they do not hold yet."""
+def all_lines(seconds: float = READING_SECONDS) -> tuple[Columns, int]:
+    """All requests' lines, and how many events they do not hold yet; new ones are read for at most so long."""
     ledger = tools().ledger
     held = _HELD.setdefault(ledger, Lines(ledger))
-    until = time.monotonic() + READING_SECONDS
+    until = time.monotonic() + seconds
     left = catch_up(ledger, lambda: time.monotonic() < until, calendars())
     return held.read(), left
 

@@ -24,6 +24,7 @@ from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.adapters.ledger.publications import PublicationRows
 from sluice.adapters.ledger.pull import PullRows
 from sluice.adapters.ledger.running import RunningRecords
+from sluice.adapters.ledger.telemetry import TelemetryRows
 from sluice.chain import GENESIS, link_hash
 from sluice.errors import BadInputError, ConflictError, LedgerUnavailableError
 from sluice.histories import Origin
@@ -88,7 +89,15 @@ def _translated() -> Iterator[None]:
 
 
 class _Transaction(
-    OutboxRows, PullRows, Histories, RunningRecords, InsightRows, GovernanceRows, PublicationRows, GrantRows
+    OutboxRows,
+    PullRows,
+    Histories,
+    RunningRecords,
+    InsightRows,
+    GovernanceRows,
+    TelemetryRows,
+    PublicationRows,
+    GrantRows,
 ):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
