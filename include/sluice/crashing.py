@@ -30,6 +30,7 @@ POINTS = {
     "refresh.landed": "what is new is landed and on record; nothing is visible",
     "refresh.begun": "a refresh is checked and about to commit; nothing is visible",
     "refresh.committed": "a table of a refresh is visible, others may follow; the ledger does not know",
+    "upkeep.compacting": "a table's small files are put together in a file that nobody sees yet",
     "restore.begun": "the source is blocked; what is visible is still bad",
     "restore.put_back": "a table shows its last good snapshot, others may follow; no incident is open",
 }

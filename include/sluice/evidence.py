@@ -60,7 +60,12 @@ def publication_pack(
         for r in report["results"]
     ]
     estimated = cost.estimate(
-        sum(f.size for f in landed), sum(f.size for f in staged), len(read), len(staged) + len(landed)
+        contract,
+        sum(f.size for f in landed),
+        sum(f.size for f in staged),
+        len(read),
+        len(staged) + len(landed),
+        policy.running.region,
     )
     rows = sum(m.rows_read for m in read.values())
     aside = sum(m.rows_quarantined + m.rows_dropped for m in read.values())

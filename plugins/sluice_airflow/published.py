@@ -72,3 +72,37 @@ def restored() -> Any:
         return done.incident.id
 
     return put_back()
+
+
+def watched() -> Any:
+    """A round of watching as a task."""
+
+    @task(task_id="round", **RETRIES["record"])
+    def round_() -> dict[str, list[str]]:
+        from sluice.stream.tools import connect
+        from sluice.stream.watch import watch
+
+        return watch(connect())
+
+    return round_()
+
+
+def maintained() -> Any:
+    """A task per published source, and what was saved."""
+
+    @task(task_id="sources", **RETRIES["record"])
+    def sources() -> list[str]:
+        from sluice.stream.read_model import list_published
+        from sluice.stream.tools import connect
+
+        return [s["source"] for s in list_published(connect().ledger)]
+
+    @task(task_id="upkeep", map_index_template="{{ source }}", max_active_tis_per_dag=2, **RETRIES["commit"])
+    def upkeep(source: str) -> float:
+        from sluice.stream.tools import connect
+        from sluice.stream.upkeep import maintain
+
+        get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
+        return final(lambda: maintain(connect(), source)).saved_monthly_usd
+
+    return upkeep.expand(source=sources())

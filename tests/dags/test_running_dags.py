@@ -34,6 +34,12 @@ def test_the_restore_asks_what_is_wrong_and_puts_back(restore_source: Any) -> No
     assert restore_source.doc_md.startswith("# Put a source back")
 
 
+def test_the_watch_and_the_upkeep_run_by_themselves() -> None:
+    watch, upkeep = loaded("watch_sources")["watch_sources"], loaded("maintain_tables")["maintain_tables"]
+    assert [t.task_id for t in watch.tasks] == ["round"] and watch.catchup is False
+    assert {t.task_id for t in upkeep.tasks} == {"sources", "upkeep"} and upkeep.get_task("upkeep").is_mapped
+
+
 def written(home: Path, count: int) -> None:
     """A read model of so many sources, fresh."""
     home.mkdir(parents=True, exist_ok=True)

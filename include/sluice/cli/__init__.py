@@ -29,6 +29,7 @@ COMMANDS = {
     "audit": ("audit:audit", "Who decided what about a source, on which evidence."),
     "quarantine": ("quarantine:quarantine", "Rows that do not fit: see, repair, replay."),
     "refresh": ("refresh:refresh", "Bring in what is new at a published source."),
+    "cost": ("cost:cost", "What published sources cost, and what was estimated."),
     "restore": ("incidents:restore", "Put the last good data of a source back."),
     "incident": ("incidents:incident", "What is wrong with published data, and until when."),
     "access": ("access:access", "Who may read published tables, and where that differs from the contracts."),

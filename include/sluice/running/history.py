@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from sluice.stages import Stage
 REFRESHED = "refresh.published"
 RESTORED = "incident.restored"
 OFFBOARDED = "offboard.completed"
+COMPACTED = "upkeep.compacted"
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,20 @@ def versions(tx: Transaction, source: str) -> list[Version]:
             continue
         c = record.content
         made.append(Version(record.run, c["request_id"], c["contract_digest"], record.at, c["tables"]))
+    compacted: dict[tuple[str, int], int] = {}
+    for record in tx.records(source=source, kinds=(COMPACTED,)):
+        compacted[record.table or "", int(record.content["from"])] = int(record.content["to"])
+    made = [replace(v, tables={n: _as_compacted(n, t, compacted) for n, t in v.tables.items()}) for v in made]
     made.sort(key=lambda v: v.at)
     return [Version(v.run, v.request_id, v.contract_digest, v.at, v.tables, v.run in taken_back) for v in made]
+
+
+def _as_compacted(name: str, table: Mapping[str, Any], compacted: Mapping[tuple[str, int], int]) -> Mapping[str, Any]:
+    """The table with the snapshot that holds the same rows in fewer files, where there is one."""
+    snapshot = int(table["snapshot_id"])
+    while (name, snapshot) in compacted:
+        snapshot = compacted[name, snapshot]
+    return {**table, "snapshot_id": snapshot}
 
 
 def newest_good(known: list[Version]) -> Version | None:

@@ -23,6 +23,7 @@ from sluice.publications import PublicationStep, Step, commit_order
 from sluice.running.incidents import require_no_incident
 from sluice.running.refreshes import announce
 from sluice.stages import Stage
+from sluice.stream.costing import charge_onboarding
 from sluice.stream.gate import assemble
 from sluice.stream.tools import LAND_AGAIN, Tools
 
@@ -56,6 +57,7 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
         complete(tx, request, Stage.PUBLISH, tools.now(),
                  found=Artifact(Stage.PUBLISH, None, digest_of(snapshots), snapshots))  # fmt: skip
     crash_point("publish.recorded")
+    charge_onboarding(tools, request_id)
     return snapshots
 
 

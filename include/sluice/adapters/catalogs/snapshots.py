@@ -250,6 +250,12 @@ def shows(source: Catalog, identifier: str, request: str) -> bool:
         return shown(source.load_table(identifier), request) is not None
 
 
+def is_partitioned(source: Catalog, identifier: str) -> bool:
+    """Whether the table has partitions: a file may hold rows of one only."""
+    with translated(identifier):
+        return not source.load_table(identifier).spec().is_unpartitioned()
+
+
 def set_properties(source: Catalog, identifier: str, properties: Mapping[str, str]) -> None:
     """Say something about the table in its properties."""
     with translated(identifier), _loaded(source, identifier).transaction() as change:
@@ -280,7 +286,8 @@ def all_files(source: Catalog, identifier: str) -> set[str]:
             manifests |= {m.manifest_path: m for m in snapshot.manifests(table.io)}
         for manifest in manifests.values():
             needed.add(manifest.manifest_path)
-            needed |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io, discard_deleted=False)}
+            # What a manifest only says is gone, no reader of any snapshot needs.
+            needed |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io, discard_deleted=True)}
     return needed
 
 

@@ -84,15 +84,15 @@ def merge(
 
 
 def compact(
-    files: Sequence[Path], table: Table, *, out: Path, memory_limit: str, threads: int, scratch: Path
+    files: Sequence[Path], *, out: Path, memory_limit: str, threads: int, scratch: Path
 ) -> tuple[Path, int]:  # fmt: skip
-    """Files put together into one, in the order given; the file and its rows."""
+    """Files of one table put together into one, in the order given; the file and its rows."""
     out.mkdir(parents=True, exist_ok=True)
     target = out / "compacted.parquet"
-    columns = ", ".join(name_sql(c.field_name) for c in table.columns)
     with connect(memory_limit, threads, scratch, paths=files, folders=[out]) as db:
         listed = list_sql(map(str, files))
-        db.execute(f"COPY (SELECT {columns} FROM read_parquet({listed})) TO {text_sql(str(target))} ({COPY_OPTIONS})")
+        rows = f"SELECT * FROM read_parquet({listed}, union_by_name = true)"
+        db.execute(f"COPY ({rows}) TO {text_sql(str(target))} ({COPY_OPTIONS})")
     return target, _rows([target])
 
 

@@ -11,6 +11,7 @@ from sluice.running import refreshes
 from sluice.running.history import newest_good, versions
 from sluice.running.incidents import CHECKS
 from sluice.running.refreshes import EMPTY, FAILED, LATE, Refresh
+from sluice.stream.costing import charge_refresh
 from sluice.stream.restore import restore
 from sluice.stream.tools import Tools
 
@@ -78,6 +79,8 @@ def conclude(tools: Tools, refresh_id: str) -> Refresh:
             )
             refresh = refreshes.refresh(tx, refresh_id)
     tools.sweep(refresh_id)
+    if refresh.state != "unchanged":
+        charge_refresh(tools, refresh_id)
     return refresh
 
 

@@ -159,7 +159,8 @@ def described(landing: Landing) -> dict[str, Any]:
     return {
         "mode": landing.mode, "whole": landing.whole, "drop": list(landing.drop), **landing.counts(),
         "units": [
-            {"attempt": m.attempt, "content_digest": m.content_digest, "files": [s.name for s in m.sources], "reasons": dict(m.reasons)}
+            {"attempt": m.attempt, "content_digest": m.content_digest, "files": [s.name for s in m.sources], "reasons": dict(m.reasons),
+             "landed_bytes": sum(s.size for s in m.sources), "staged_bytes": sum(f.size for f in m.staged), "staged_files": len(m.staged)}
             for m in landing.units
         ],
     }  # fmt: skip

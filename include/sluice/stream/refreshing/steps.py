@@ -266,6 +266,7 @@ def _check_one(
     return {
         "report": checked.report.to_dict(), "profile": profile, "rows": content.rows, "remove": list(content.remove),
         "add": list(content.add), "merged": dict(content.counts), "nothing": landed["nothing"], "base": landed["base"],
+        "bytes": sum(f.stat().st_size for f in files),
     }  # fmt: skip
 
 
@@ -328,7 +329,8 @@ def _evidence(
 ) -> dict[str, Any]:  # fmt: skip
     """The refresh's evidence pack, kept in the lake beside those of the gates; its digest goes into the snapshots."""
     reports = [c["report"] for c in checked.values()]
-    staged = [f for t in at.contract.tables for m in manifests(tools, at.contract, t, landed[t.name]) for f in m.staged]
+    brought = [m for t in at.contract.tables for m in manifests(tools, at.contract, t, landed[t.name])]
+    staged = [f for m in brought for f in m.staged]
     pack = {
         "source": refresh.source, "refresh": refresh.id, "request": refresh.request_id, "contract_digest": at.contract.digest,
         "base": {n: s.snapshot_id for n, s in at.states.items()},
@@ -341,7 +343,8 @@ def _evidence(
             "success": all(r["success"] for r in reports), "evaluated": sum(r["evaluated"] for r in reports),
             "failed": sum(r["failed"] for r in reports), "warnings": sum(r["warnings"] for r in reports),
         },
-        "cost": cost.estimate(0, sum(f.size for f in staged), len(checked), len(staged)),
+        "cost": cost.estimate(at.contract, sum(s.size for m in brought for s in m.sources), sum(c["bytes"] for c in checked.values()),
+                              len(checked), len(staged), tools.policy().running.region),
     }  # fmt: skip
     digest = digest_of(pack)
     uri = tools.layout.evidence(refresh.source, digest, "refresh.json")

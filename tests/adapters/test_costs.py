@@ -1,0 +1,238 @@
+"""What sources cost: estimated with assumptions, charged run by run, measured, exported as FOCUS; and kept low by upkeep."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import strict
+from shop import Shop
+from sluice import cost
+from sluice.errors import BadInputError
+from sluice.prices import CLASSES, FOLDER, prices_of
+from sluice.running import incidents
+from sluice.running.focus import COLUMNS, MANDATORY, as_csv, rows
+from sluice.running.history import versions
+from sluice.running.refreshes import Asked
+from sluice.stages import Stage
+from sluice.stream.costing import measure_storage, record_reads, summary, warn
+from sluice.stream.refreshing.run import run
+from sluice.stream.restore import restore
+from sluice.stream.upkeep import maintain
+
+PROJECT = Path(__file__).parents[2]
+APPEND = "{property: refresh, value: append}, {property: location, value: 'orders/*.csv'}"
+CARE = """
+prices: {region: eu-central-1}
+running: {upkeep: {keep: 1d, at_least: 1, small_files: 3, grace: 1s}, unused_after: 2d}
+budgets: {total: 1000000, "cost_centre:CC-42": {monthly_usd: 0.0000001}}
+"""
+
+
+@pytest.fixture
+def shop(ledger_url: str, lake: str, tmp_path: Path) -> Shop:
+    shop = Shop(tmp_path, ledger_url, lake, f"shop_{secrets.token_hex(4)}", orders=APPEND)
+    text = (PROJECT / "include" / "policy.yaml").read_text().split("# Published sources")[0]
+    (tmp_path / "policy.yaml").write_text(text + CARE)
+    shop.environment["SLUICE_POLICY"] = str(tmp_path / "policy.yaml")
+    day(shop, 1)
+    shop.write("items.csv", ["order_id,article", "1,tea"])
+    shop.publish()
+    return shop
+
+
+def day(shop: Shop, number: int) -> None:
+    shop.write(f"orders/2026-03-{number:02}.csv", ["id,buyer,paid", f"{number},ann,1.00"])
+
+
+def refreshed(shop: Shop, *days: int) -> None:
+    for number in days:
+        day(shop, number)
+        done = run(shop.tools, shop.source, Asked(f"run-{secrets.token_hex(4)}", "olga"))
+        assert done.state == "published", done.reason
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_price_table_is_whole_and_says_when_and_whence(file: Path) -> None:
+    found = prices_of(file.stem)
+    assert found.region == file.stem and found.date and found.source and set(found.storage) == set(CLASSES)
+    assert found.storage["standard"] >= found.storage["infrequent"] >= found.storage["archive"]
+
+
+def test_a_region_without_prices_is_named_with_those_that_have_some() -> None:
+    with pytest.raises(BadInputError, match="eu-west-1"):
+        prices_of("eu-west-9")
+
+
+def test_an_estimate_is_the_sum_of_its_lines_and_grows_with_frequency_retention_and_region(shop: Shop) -> None:
+    contract = shop.contract
+    daily = cost.estimate(contract, 10**10, 2 * 10**9, 2, 10)
+    assert set(daily) == {"monthly_usd", "assumptions"}
+    from sluice.contract.reading import read_contract
+
+    hourly = read_contract(
+        contract.text.replace("property: frequency, value: 1, unit: d", "property: frequency, value: 1, unit: h")
+    )
+    brief = read_contract(
+        contract.text.replace("slaProperties:", "slaProperties:\n  - {property: retention, value: 7, unit: d}")
+    )
+    assert cost.estimate(hourly, 10**10, 2 * 10**9, 2, 10)["monthly_usd"] > daily["monthly_usd"]
+    assert cost.estimate(brief, 10**10, 2 * 10**9, 2, 10)["monthly_usd"] < daily["monthly_usd"]
+    assert cost.estimate(contract, 10**10, 2 * 10**9, 2, 10, "eu-central-1")["monthly_usd"] > daily["monthly_usd"]
+    assert cost.estimate(contract, 10**10, 2 * 10**9, 2, 10, "local")["monthly_usd"] == 0
+    said = " ".join(daily["assumptions"])
+    assert "eu-west-1, 2025-06" in said and "refreshes a month" in said and "archive" in said
+
+
+def test_a_month_of_storage_scans_and_requests_by_hand() -> None:
+    """One table of 1 GB that is never refreshed: landing for a year is one copy, one version, one reader a day."""
+    found = cost.estimate(None, 10**9, 10**9, 1, 2, "us-east-1")
+    requests = 10 * 0.005 / 1000 + 20 * 0.0004 / 1000
+    by_hand = 0.023 + 0.023 + 30 * 0.001 * 5.0 + requests + 1.0 / 100_000
+    assert found["monthly_usd"] == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_runs_are_charged_tagged_and_set_against_the_estimate(shop: Shop) -> None:
+    refreshed(shop, 2)
+    measure_storage(shop.tools, shop.source)
+    (found,) = summary(shop.tools)
+    assert found.count == 2 and found.compute_seconds > 0 and found.landed_bytes > 0 and found.scanned_bytes > 0
+    assert (found.cost_centre, set(found.use_cases), found.owner) == ("CC-42", {"pricing", "churn"}, "olga")
+    assert found.stored["warehouse"] > 0 and found.stored["landing"] > 0
+    assert found.estimated is not None and found.variance == pytest.approx(
+        (found.monthly - found.estimated) / found.estimated
+    )
+    with shop.tools.ledger.reading() as tx:
+        request = next(r for r in tx.requests(source=shop.source))
+        pack = next(a.content for a in tx.artifacts(request.id) if a.stage is Stage.PUBLICATION)
+    assert pack["cost"]["monthly_usd"] == found.estimated and "eu-central-1" in pack["cost"]["assumptions"][0]
+
+
+def test_focus_rows_have_every_mandatory_column_and_sum_to_what_is_on_record(shop: Shop) -> None:
+    refreshed(shop, 2)
+    measure_storage(shop.tools, shop.source)
+    with shop.tools.ledger.reading() as tx:
+        records = tx.records(source=shop.source, kinds=("cost",))
+    text = as_csv(rows(records, account="123", account_name="=cmd()"))
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert found and tuple(found[0]) == COLUMNS
+    nullable = {"ChargeClass"}
+    assert all(row[c] for row in found for c in MANDATORY if c not in nullable)
+    assert sum(float(r["BilledCost"]) for r in found) == pytest.approx(sum(r.content["usd"] for r in records))
+    assert all(
+        r["BillingPeriodStart"] <= r["ChargePeriodEnd"] and r["ChargePeriodStart"] < r["ChargePeriodEnd"] for r in found
+    )
+    assert json.loads(found[0]["Tags"])["cost_centre"] == "CC-42"
+    assert found[0]["BillingAccountName"] == "'=cmd()"
+    assert {r["ServiceCategory"] for r in found} == {"Storage", "Compute", "Analytics"} or {
+        r["ServiceCategory"] for r in found
+    } >= {"Storage", "Compute"}
+
+
+def test_budgets_are_told_once_a_month_and_unused_tables_are_named(shop: Shop) -> None:
+    refreshed(shop, 2)
+    measure_storage(shop.tools, shop.source)
+    assert warn(shop.tools) == ["cost_centre:CC-42"]
+    warn(shop.tools)
+    assert len(shop.messages("notify.incident.budget_over")) == 1
+    shop.later(days=3)
+    (found,) = summary(shop.tools)
+    assert set(found.unused) == {"orders", "items"}
+    reads = [(shop.source, "orders", shop.now(), "ann", 5 * 10**12)]
+    assert record_reads(shop.tools, reads) == 1 and record_reads(shop.tools, reads) == 0
+    (found,) = summary(shop.tools)
+    assert found.unused == ("items",)
+
+
+def test_upkeep_puts_files_together_and_deletes_only_what_no_snapshot_needs(shop: Shop) -> None:
+    refreshed(shop, 2, 3, 4)
+    tools = shop.tools
+    before = len(list(tools.store.list(f"{tools.layout.table(shop.source, 'orders')}/data/")))
+    expected = shop.rows()
+    shop.later(days=2)
+    done = maintain(tools, shop.source)
+    assert done.compacted["orders"] == (4, 1) and shop.rows() == expected
+    shop.later(days=2)
+    refreshed(shop, 5)
+    shop.later(days=2)
+    again = maintain(tools, shop.source)
+    assert again.expired and again.deleted > 0 and again.saved_monthly_usd > 0
+    assert len(list(tools.store.list(f"{tools.layout.table(shop.source, 'orders')}/data/"))) < before
+    assert shop.rows() == [*expected, *[r for r in shop.rows() if r[0] == 5]]
+    (found,) = summary(tools)
+    assert found.saved > 0
+
+
+def test_after_a_compaction_a_changed_file_still_replaces_its_rows(shop: Shop) -> None:
+    refreshed(shop, 2, 3)
+    shop.later(days=2)
+    assert maintain(shop.tools, shop.source).compacted["orders"] == (3, 1)
+    shop.write("orders/2026-03-02.csv", ["id,buyer,paid", "2,ann,7.00"])
+    done = run(shop.tools, shop.source, Asked("run-x", "olga"))
+    assert done.state == "published" and [(r[0], str(r[2])) for r in shop.rows()] == [
+        (1, "1.00"),
+        (2, "7.00"),
+        (3, "1.00"),
+    ]
+
+
+def test_nothing_of_a_source_with_an_open_incident_is_touched_and_what_it_may_need_stays(shop: Shop) -> None:
+    refreshed(shop, 2, 3)
+    tools = shop.tools
+    restored = restore(tools, shop.source, actor="ann", reason="bad")
+    assert [r[0] for r in shop.rows()] == [1, 2]
+    shop.later(days=40)
+    spared = maintain(tools, shop.source)
+    assert restored.incident.id in spared.spared and not spared.expired and not spared.deleted
+    with tools.ledger.transaction() as tx:
+        incidents.close(tx, shop.source, "olga", "found", "", tools.now())
+    maintain(tools, shop.source)
+    with tools.ledger.reading() as tx:
+        good = [v for v in versions(tx, shop.source) if not v.bad][-1]
+    kept = {s.id for s in tools.catalog.snapshots(f"{shop.source}.orders")}
+    assert int(good.tables["orders"]["snapshot_id"]) in kept
+    assert [r[0] for r in shop.rows()] == [1, 2]
+
+
+def test_staged_files_that_wait_for_signatures_are_not_deleted(shop: Shop) -> None:
+    from sluice.onboarding import Ask
+    from sluice.stream.land import land
+    from sluice.stream.request import open_for_run
+
+    shop.text = shop.text.replace("version: 1.0.0", "version: 1.0.1")
+    tools = shop.tools
+    request = open_for_run(
+        tools, shop.contract, Ask("remy", base=str(shop.folder)), run_id="run-2", requested_at=tools.now()
+    )
+    shop.sign(request, Stage.ADMISSION)
+    land(tools, request.id, "orders")
+    with tools.ledger.reading() as tx:
+        (manifest,) = (a.content for a in tx.artifacts(request.id) if a.stage is Stage.LAND)
+    shop.later(days=60)
+    maintain(tools, shop.source)
+    assert all(tools.store.head(f["uri"]) for f in manifest["staged"])
+
+
+def test_the_command_tells_and_writes_focus(shop: Shop, tmp_path: Path) -> None:
+    def cli(*arguments: object) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | shop.environment | {"PYTHONPATH": f"{PROJECT / 'include'}:{PROJECT / 'plugins'}"}
+        program = "from sluice.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)], env=environment, capture_output=True, text=True
+        )
+
+    told: Any = strict(cli("cost", shop.source, "--json").stdout)
+    assert told["sources"][0]["bytes_stored"]["warehouse"] > 0 and told["budgets"][0]["state"] == "over"
+    assert "CC-42" in cli("cost").stdout
+    out = tmp_path / "focus.csv"
+    assert cli("cost", "--focus", out).returncode == 0 and out.read_text().startswith("BilledCost,BillingAccountId")
+    assert cli("cost", "nobody").returncode == 2
