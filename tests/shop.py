@@ -94,12 +94,12 @@ class Shop:
     def contract(self) -> Contract:
         return read_contract(self.text)
 
-    def publish(self) -> Request:
-        """Onboard it."""
+    def publish(self, request: Request | None = None) -> Request:
+        """Onboard it, or finish the onboarding of an approved `request`."""
         from sluice.stream.publish import publish
         from sluice.stream.register import register
 
-        request, tools = self.approved(), self.tools
+        request, tools = request or self.approved(), self.tools
         for table in request.tables:
             register(tools, request.id, table)
         publish(tools, request.id)

@@ -45,6 +45,7 @@ DOMAIN = [
     "approval",
     "calendars",
     "catalog",
+    "catalog_out",
     "chain",
     "cost",
     "data_docs",

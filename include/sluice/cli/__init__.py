@@ -32,6 +32,7 @@ COMMANDS = {
     "cost": ("cost:cost", "What published sources cost, and what was estimated."),
     "restore": ("incidents:restore", "Put the last good data of a source back."),
     "incident": ("incidents:incident", "What is wrong with published data, and until when."),
+    "catalog": ("catalog:catalog", "What is published; each source as ODCS with results or DCAT."),
     "access": ("access:access", "Who may read published tables, and where that differs from the contracts."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
     "tick": ("tick:tick", "Remind, expire, restart and deliver now, once."),
