@@ -88,10 +88,17 @@ def test_charts_are_drawn_under_the_strict_policy(history: Site, browser: Any, p
     tab.close()
 
 
-def test_every_chart_has_its_csv_with_every_row(history: Site) -> None:
-    for name in ("cycle-times", "cumulative-flow", "throughput", "ageing", "pareto", "stages", "roles"):
-        answer = httpx.get(f"{history.url}/flow/tables/{name}.csv?days=0")
-        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-        rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
-        assert rows and all(None not in row for row in rows), name
+@pytest.mark.parametrize("page", [*PAGES, "request"])
+def test_every_chart_has_its_table_and_its_csv(history: Site, browser: Any, page: str) -> None:
+    tab = browser.new_page()
+    tab.goto(f"{history.url}/pages/{paths(history)[page]}")
+    tab.wait_for_selector("meta[http-equiv=refresh]", state="detached", timeout=60_000)
+    for figure in tab.locator("figure.chart").all():
+        assert figure.locator("table").count() == 1
+        link = figure.locator("a[download]").evaluate("a => a.href")
+        answer = httpx.get(link, timeout=60)
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8", link
+        rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+        assert len(rows) > 1 and {len(r) for r in rows} == {len(rows[0])}, link
+    tab.close()
     assert httpx.get(f"{history.url}/flow/tables/nothing.csv").status_code == 404

@@ -79,7 +79,7 @@ def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
         layer=[
             {
                 "mark": {"type": "bar", "height": 8, "color": "var(--queue)", "cursor": "pointer"},
-                "encoding": {"y": y, "x": {"field": "P50", "type": "temporal", "title": "published by: point P50, end of the bar P85", "axis": {"format": "%d %b", "labelOverlap": True}}, "x2": {"field": "P85"}, "tooltip": tooltip},
+                "encoding": {"y": y, "x": {"field": "P50", "type": "temporal", "title": "published by: point P50, end of the bar P85", "axis": {"format": "%d %b", "tickCount": "day", "labelOverlap": True}}, "x2": {"field": "P85"}, "tooltip": tooltip},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 70, "color": "var(--work)", "cursor": "pointer"},

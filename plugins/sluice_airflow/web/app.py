@@ -59,6 +59,8 @@ ROUTES = (
     request_page.routes,
     requests.routes,
     sources.routes,
+    scoreboard.routes,
+    whatif.routes,
     pages,
     telemetry.routes,
     static,

@@ -13,7 +13,14 @@ from sluice_airflow.web.flow import Chosen_
 from sluice_airflow.web.forecast import outlooks
 from sluice_airflow.web.pages import NAVIGATION, pages, show
 
-NAVIGATION += [("board", "Board"), ("stream", "Value stream"), ("flow", "Flow")]
+NAVIGATION += [
+    ("scoreboard", "Scoreboard"),
+    ("board", "Board"),
+    ("stream", "Value stream"),
+    ("flow", "Flow"),
+    ("forecast", "Forecast"),
+    ("what-if", "What if"),
+]
 
 
 @pages.get("/board")

@@ -17,9 +17,8 @@ from sluice.ledger import RequestState
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer
 from sluice_airflow.web.kept import Kept
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 
-NAVIGATION.append(("forecast", "Forecast"))
 routes = APIRouter()
 
 MOST = 1000

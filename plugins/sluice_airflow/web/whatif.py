@@ -2,12 +2,13 @@
 
 # No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, Response
 
-from sluice.errors import BadInputError
+from sluice.errors import BadInputError, RefusedError
 from sluice.flow.reading import flows
 from sluice.histories import Origin
 from sluice.insight.changes import Changes, outcomes_chart, varied
@@ -15,48 +16,78 @@ from sluice.simulation.fitting import fit
 from sluice.simulation.model import Scenario
 from sluice.simulation.whatif import Outcome, outcomes
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.flow import Chosen_, calendars
+from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer
 from sluice_airflow.web.kept import Kept
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 
-NAVIGATION.append(("what-if", "What if"))
 LEARNED, SIMULATED = 500, 200
 FRESH, WAIT = 600.0, 0.15
 _KEPT = Kept()
+routes = APIRouter()
 
 
-@pages.get("/what-if")
-def whatif_page(
-    request: Request,
-    sight: Chosen_,
+@dataclass(frozen=True)
+class Tried:
+    """What was asked for and what came of it; `reason` says why nothing can."""
+
+    base: Scenario | None
+    found: Sequence[Outcome] | None
+    reason: str
+
+
+def wanted_changes(
     role: Annotated[str, Query(max_length=100)] = "",
     factor: Annotated[int, Query(ge=10, le=200)] = 50,
     tiers: Annotated[list[str] | None, Query(max_length=10)] = None,
     limit: Annotated[int, Query(ge=0, le=1000)] = 0,
-) -> HTMLResponse:
-    """The way of working as measured beside variations of it. Simulated, never a promise."""
+) -> Changes:
+    """What to try: a role that looks sooner, tiers approved beforehand, a limit on work in progress."""
+    return Changes(role, factor, tuple(tiers or ()), limit)
+
+
+Wanted = Annotated[Changes, Depends(wanted_changes)]
+
+
+def _tried(sight: Sight, wanted: Changes, wait: float) -> Tried:
     origin = Origin.SIMULATED if sight.chosen.simulated else Origin.LIVE
     place = tools().settings.ledger
-    reason, base, found = "", None, None
     try:
-        base = _KEPT.ask(("fit", place, origin), lambda: _fitted(origin), fresh=FRESH, wait=WAIT)
-        if base is not None:
-            wanted = Changes(
-                role if role in base.roles else "", factor, tuple(t for t in tiers or () if t in base.tiers), limit
-            )
-            key = ("run", place, origin, wanted)
-            found = _KEPT.ask(key, lambda: _run(base, wanted), fresh=FRESH, wait=WAIT)
+        base = _KEPT.ask(("fit", place, origin), lambda: _fitted(origin), fresh=FRESH, wait=wait)
+        if base is None:
+            return Tried(None, None, "")
+        known = Changes(
+            wanted.role if wanted.role in base.roles else "", wanted.factor,
+            tuple(t for t in wanted.tiers if t in base.tiers), wanted.limit,
+        )  # fmt: skip
+        key = ("run", place, origin, known)
+        return Tried(base, _KEPT.ask(key, lambda: _run(base, known), fresh=FRESH, wait=wait), "")
     except BadInputError as error:
-        reason = f"{error.message}. {error.mend}"
-    waiting = found is None and not reason
-    shown = [outcomes_chart(found)] if found else []
+        return Tried(None, None, f"{error.message}. {error.mend}")
+
+
+@pages.get("/what-if")
+def whatif_page(request: Request, sight: Chosen_, wanted: Wanted) -> HTMLResponse:
+    """The way of working as measured beside variations of it. Simulated, never a promise."""
+    tried = _tried(sight, wanted, WAIT)
+    shown = [outcomes_chart(tried.found)] if tried.found else []
     return show(
         request, "whatif.html.jinja",
         **sight.content(
-            *shown, base=base, found=found, reason=reason, waiting=waiting, role=role, factor=factor, picked=tiers or [], limit=limit,
-            simulated_requests=SIMULATED,
+            *shown, tried=tried, wanted=wanted, waiting=not tried.found and not tried.reason,
+            simulated_requests=SIMULATED, asked=request.url.query,
         ),
     )  # fmt: skip
+
+
+@routes.get("/what-if.csv", response_class=Response)
+def whatif_csv(sight: Chosen_, wanted: Wanted) -> Response:
+    """The simulated ways of working as CSV."""
+    tried = _tried(sight, wanted, 60.0)
+    if not tried.found:
+        raise RefusedError(
+            "NOT_YET", tried.reason or "it is still being simulated", status=503, mend="Ask again later."
+        )
+    return csv_answer(outcomes_chart(tried.found))
 
 
 def _fitted(origin: Origin) -> Scenario:
