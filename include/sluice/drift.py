@@ -87,7 +87,7 @@ def in_words(finding: Mapping[str, Any]) -> str:
 
 _WORDS = {
     "volume": "rows {change} (changed by {score} of what they were, at most {threshold})",
-    "nulls": "share of nulls {change} (more by {score}, at most {threshold})",
+    "nulls": "share of missing values {change} (more by {score}, at most {threshold})",
     "distinct": "distinct values {change} (changed by {score} of what they were, at most {threshold})",
     "psi": "values are spread differently (population stability index {score}, at most {threshold})",
     "ks": "values are spread differently (Kolmogorov-Smirnov {score}, at most {threshold})",
@@ -122,16 +122,14 @@ class _Comparison:
         if before["type"] != after["type"]:
             yield self._structure(name, "type", before["type"], after["type"])
         if all(self.rows):
-            was, now = before["nulls"] / self.rows[0], after["nulls"] / self.rows[1]
+            was, now = _missing(before) / self.rows[0], _missing(after) / self.rows[1]
             yield from self._measure(name, "nulls", now - was, round(was, _DIGITS), round(now, _DIGITS))
-        present = self.rows[0] - before["nulls"], self.rows[1] - after["nulls"]
+        present = self.rows[0] - _missing(before), self.rows[1] - _missing(after)
         distinct = before["distinct"], after["distinct"]
         yield from self._measure(name, "distinct", _change_of_distinct(distinct, present), *distinct)
         comparable = _family(before["type"]) == _family(after["type"]) and name not in self.keys
-        if comparable and not before.get("withheld") and not after.get("withheld"):
-            counts = tuple(n - int(c.get("not_finite") or 0) for n, c in zip(present, (before, after), strict=True))
-            if min(counts) > 0:
-                yield from self._values(name, before, after, counts)
+        if comparable and not before.get("withheld") and not after.get("withheld") and min(present) > 0:
+            yield from self._values(name, before, after, present)
 
     def _values(self, name: str, before: Profile, after: Profile, counts: tuple[int, ...]) -> Iterator[DriftFinding]:
         was, now = _cdf(before), _cdf(after)
@@ -160,6 +158,11 @@ class _Comparison:
 
     def _structure(self, column: str, measure: str, before: str | None, after: str | None) -> DriftFinding:
         return DriftFinding(self.after["name"], column, measure, before, after, 1.0, 0.0, True, _STRUCTURE)
+
+
+def _missing(column: Profile) -> int:
+    """Values that are not there: nulls, and what is no number among numbers."""
+    return int(column["nulls"]) + int(column.get("not_finite") or 0)
 
 
 def _change(before: int, after: int) -> float:

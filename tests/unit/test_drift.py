@@ -207,3 +207,13 @@ def test_a_profile_has_not_drifted_from_itself(quantiles: list[float], nulls: in
     findings = compare(same, same, DriftTerms(volume=0, nulls=0, distinct=0, psi=0, ks=0, range=0))
     assert {f.measure for f in findings} == {"volume", "nulls", "distinct", "psi", "ks", "range"}
     assert all(f.score == 0 and not f.exceeded for f in findings)
+
+
+def test_numbers_that_become_no_number_are_missing() -> None:
+    def profile(rows: int, not_finite: int) -> dict[str, object]:
+        column = {"name": "x", "type": "float64", "nulls": 0, "distinct": 5, "not_finite": not_finite}
+        return {"name": "t", "rows": rows, "columns": [column]}
+
+    found = compare(profile(100, 90), profile(100, 0), DriftTerms())
+    (nulls,) = [f for f in found if f.measure == "nulls"]
+    assert nulls.exceeded and (nulls.before, nulls.after) == (0.0, 0.9)

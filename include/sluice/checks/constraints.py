@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from sluice.checks.formats import string_format
 from sluice.checks.rules import BadRuleError, Rule, check_pattern, identifier, is_number, literal, select
 from sluice.contract.model import Column, Table
-from sluice.contract.types import NUMBERS, Kind
+from sluice.contract.types import FLOATS, NUMBERS, Kind
 
 EXACT_DIGITS = 15
 EXACT_INTEGER = 2**53
 """Up to here a double holds every decimal number of so many digits, and every integer."""
+
+_LIMITS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 _TEMPORAL = {
     Kind.DATE: "DATE",
@@ -49,6 +53,8 @@ def _length(table: Table, column: Column) -> list[Rule]:
         return []
     if not all(end is None or (isinstance(end, int) and not isinstance(end, bool) and end >= 0) for end in (low, high)):
         raise BadRuleError(f"has the lengths {low!r} to {high!r}", "Write whole numbers, 0 or more.")
+    if low is not None and high is not None and low > high:
+        raise BadRuleError(f"has at least {low} and at most {high} characters: no value can", "Correct one of them.")
     said = f"has {_between(low, high)} characters"
     if column.type.kind is Kind.STRING:
         ends = _given(min_value=low, max_value=high)
@@ -89,6 +95,7 @@ def _limits(table: Table, column: Column, what: str, low: Any, high: Any, *, str
         return []
     kind = column.type.kind
     low, high = (None if end is None else _limit(column, end) for end in (low, high))
+    _require_room(column, what)
     said = f"lies {'strictly ' if strict else ''}{_between(low, high)}"
     if kind in NUMBERS:
         # GX takes limits as doubles: where a double cannot hold them, SQL compares exactly.
@@ -104,6 +111,18 @@ def _limits(table: Table, column: Column, what: str, low: Any, high: Any, *, str
     parts = [f"{name} <{equal} {_sql_limit(column, low)}"] if low is not None else []
     parts += [f"{name} >{equal} {_sql_limit(column, high)}"] if high is not None else []
     return [_counted(table, column, what, said, " OR ".join(parts))]
+
+
+def _require_room(column: Column, what: str) -> None:
+    """Raises BadRuleError when the column's limits together leave no value."""
+    given = {name: _limit(column, end) for name in _LIMITS if (end := column.options.get(name)) is not None}
+    for low, high in product(("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if low in given and high in given:
+            strict = "exclusive" in low or "exclusive" in high
+            if given[low] > given[high] or (strict and given[low] == given[high]):
+                raise BadRuleError(
+                    f"({what}) has {low} {given[low]} and {high} {given[high]}: no value can", "Correct one of them."
+                )
 
 
 def _limit(column: Column, written: Any) -> Any:
@@ -146,15 +165,24 @@ def _multiple_of(table: Table, column: Column) -> list[Rule]:
         )
     name = identifier(column.field_name)
     condition = f"{name} % {literal(step)} <> 0"
-    if column.type.kind in (Kind.FLOAT32, Kind.FLOAT64):
-        # 0.3 is not a multiple of 0.1 in doubles.
-        condition = f"abs({name} / {literal(step)} - round({name} / {literal(step)})) > 1e-9"
+    if column.type.kind in FLOATS:
+        # 0.3 is not a multiple of 0.1 in doubles, but is by its shortest text; what no decimal holds is told by ratio.
+        exact, whole = f"TRY_CAST(CAST({name} AS VARCHAR) AS DECIMAL(38,18))", f"{Decimal(str(step)):f}"
+        ratio = f"{name} / {step!r} - round({name} / {step!r})"
+        condition = (
+            f"NOT isnan({name}) AND CASE WHEN {exact} IS NULL THEN isinf({name}) OR abs({ratio}) > 1e-9 "
+            f"ELSE {exact} % {whole} <> 0 OR ({exact} = 0 AND {name} <> 0) END"
+        )
     return [_counted(table, column, "multiple_of", f"is a multiple of {step}", condition)]
 
 
 def _nested(table: Table, column: Column) -> list[Rule]:
     """Arrays and objects, which are staged as JSON: a value of another shape breaks the rule too."""
     name = identifier(column.field_name)
+    for low, high in (("minItems", "maxItems"), ("minProperties", "maxProperties")):
+        least, most = column.options.get(low), column.options.get(high)
+        if isinstance(least, int) and isinstance(most, int) and least > most:
+            raise BadRuleError(f"has {low} {least} and {high} {most}: no value can", "Correct one of them.")
     rules = []
     for option, (shape, said, broken) in _NESTED.items():
         value = column.options.get(option)

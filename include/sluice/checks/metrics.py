@@ -7,6 +7,7 @@ all rows, and 0 of an empty table.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,9 +26,17 @@ from sluice.checks.rules import (
     select,
 )
 from sluice.contract.model import Column, Table
-from sluice.contract.types import NUMBERS, Kind
+from sluice.contract.types import FLOATS, NUMBERS, Kind
 
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
+
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "nullValues": (),
+    "missingValues": ("missingValues",),
+    "invalidValues": ("validValues", "pattern"),
+    "duplicateValues": ("properties",),
+    "rowCount": (),
+}
 
 AT_MOST = ("mustBe", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween")
 
@@ -50,6 +59,34 @@ class LibraryMetric:
         self.broken: str | None = None
         if isinstance(self.limit, (str, bool)):
             raise BadRuleError(f"compares a count with {self.limit!r}", "Write a number.")
+        self._require_possible()
+        self._require_known_arguments()
+
+    def _require_possible(self) -> None:
+        """Raises BadRuleError for a limit that no count, or no share, can meet."""
+        low, high = self.limit if isinstance(self.limit, tuple) else (self.limit, self.limit)
+        most = 100 if self.unit == "percent" else math.inf
+        possible = {
+            "mustBe": 0 <= low <= most,
+            "mustBeLessThan": high > 0,
+            "mustBeLessOrEqualTo": high >= 0,
+            "mustBeGreaterThan": low < most,
+            "mustBeGreaterOrEqualTo": low <= most,
+            "mustBeBetween": high >= 0 and low <= most,
+        }
+        if not possible.get(self.operator, True):
+            what = "a share of rows" if self.unit == "percent" else "a count"
+            said = list(self.limit) if isinstance(self.limit, tuple) else self.limit
+            raise BadRuleError(f"asks that {what} {self.operator} {said}: it never can", "Correct the limit.")
+
+    def _require_known_arguments(self) -> None:
+        """Raises BadRuleError for arguments that this metric would not look at."""
+        known = _ARGUMENTS[str(self.metric)] if self.column is None or self.metric != "duplicateValues" else ()
+        if strangers := sorted(set(self.arguments) - set(known)):
+            mend = did_you_mean(strangers[0], known) if known else "Take it out."
+            if self.metric == "duplicateValues" and strangers[0] == "properties":
+                mend = "Move the rule to the table: at a column it looks at that column alone."
+            raise BadRuleError(f"({self.metric}) has the argument {strangers[0]!r}, which it does not know", mend)
 
     @property
     def zero(self) -> bool:
@@ -68,7 +105,7 @@ class LibraryMetric:
         match self.metric:
             case "nullValues":
                 expectation: Expectation | None = ("expect_column_values_to_not_be_null", {})
-                query = self.count_where(f"{identifier(column.field_name)} IS NULL")
+                query = self.count_where(absent(column))
             case "missingValues":
                 expectation, query = self.missing(column)
             case "invalidValues":
@@ -76,7 +113,9 @@ class LibraryMetric:
             case _:
                 name = identifier(column.field_name)
                 expectation = ("expect_column_values_to_be_unique", {})
-                query = self.measure(f"count({name}) - count(DISTINCT {name})", "count(*)", identifier(self.table.name))
+                there = f"FILTER (WHERE NOT ({absent(column)}))"
+                surplus = f"count({name}) {there} - count(DISTINCT {name}) {there}"
+                query = self.measure(surplus, "count(*)", identifier(self.table.name))
         if self.zero and expectation:
             kind, kwargs = expectation
             return self.made("expectation", kind, {"column": column.field_name, **kwargs})
@@ -132,7 +171,7 @@ class LibraryMetric:
         numbers = [value for value in given if value not in texts]
         # A value of another type than the column's cannot be in it; as text it can be asked for anyway.
         as_text = name if column.type.kind is Kind.STRING else f"CAST({name} AS VARCHAR)"
-        parts = [f"{name} IS NULL"] if None in values else []
+        parts = [absent(column)] if None in values else []
         parts += [f"{as_text} IN ({', '.join(literal(str(v)) for v in texts)})"] if texts else []
         if numbers:
             number = name if column.type.kind in NUMBERS else f"CAST({name} AS VARCHAR)"
@@ -163,7 +202,9 @@ class LibraryMetric:
             text = name if kind is Kind.STRING else f"CAST({name} AS VARCHAR)"
             parts.append(f"regexp_matches({text}, {literal(pattern)})")
             expectation = ("expect_column_values_to_match_regex", {"regex": pattern}) if kind is Kind.STRING else None
-        return (expectation if len(parts) == 1 else None), self.count_where(f"NOT ({' AND '.join(parts)})")
+        return (expectation if len(parts) == 1 else None), self.count_where(
+            f"NOT ({absent(column)}) AND NOT ({' AND '.join(parts)})"
+        )
 
     def count_where(self, condition: str) -> str:
         self.broken = condition
@@ -188,6 +229,12 @@ class LibraryMetric:
             expectation_type=expectation_type,
             kwargs=kwargs,
         )
+
+
+def absent(column: Column) -> str:
+    """SQL for "there is no value": NULL, and NaN among doubles, which Great Expectations takes for the same."""
+    name = identifier(column.field_name)
+    return f"{name} IS NULL OR isnan({name})" if column.type.kind in FLOATS else f"{name} IS NULL"
 
 
 def typed_value(column: Column, value: Any) -> Any:

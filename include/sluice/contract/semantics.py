@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sluice.contract.arrangement import read_partition, read_sort
@@ -17,16 +17,15 @@ from sluice.contract.drift import read_drift
 from sluice.contract.model import (
     ANY_PII,
     CLASSIFICATIONS,
-    SEVERITIES,
     SOURCE_ID,
     Column,
     Contract,
-    Relationship,
     Table,
 )
 from sluice.contract.names import field_name
 from sluice.contract.quarantine import read_policy
 from sluice.contract.refresh import read_refresh, read_schema_drift
+from sluice.contract.relations import RelationReader
 from sluice.contract.roles import read_roles
 from sluice.contract.server import read_server
 from sluice.contract.types import LOGICAL_TYPES, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
@@ -41,6 +40,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.findings: list[Finding] = []
+        self.relations = RelationReader(document, self.findings)
 
     def report(self, code: str, path: Path, message: str, mend: str) -> None:
         self.findings.append(self.document.finding(code, path, message, mend))
@@ -70,7 +70,7 @@ class _Reader:
             location=locations[0],
             columns=tuple(known),
             description=data.get("description") or "",
-            relationships=tuple(self.relationships(data, path)),
+            relationships=self.relations.of_table(data, path),
             quality=tuple(data.get("quality") or ()),
             allow_empty=custom.get("allowEmpty") is True,
             bad_rows=read_policy(self.document, self.findings, data, path),
@@ -122,6 +122,9 @@ class _Reader:
                 self.report("BAD_PATTERN", (*path, "logicalTypeOptions", "pattern"), f"column {name!r}: {error}",
                             "Write a regular expression.")  # fmt: skip
         position = int(data.get("primaryKeyPosition") or 0)
+        if position > 0 and "primaryKey" not in data:
+            self.report("BAD_KEY", (*path, "primaryKeyPosition"), f"column {name!r} has a place in the key, but is not said to be in it",
+                        "Add `primaryKey: true`, or take the position out.")  # fmt: skip
         return Column(
             name=name,
             field_name=lake_name,
@@ -150,48 +153,6 @@ class _Reader:
             self.report("UNKNOWN_PII", (*path, "customProperties"), f"column {name!r}: pii {unknown[0]!r} is no kind of personal data",
                         f"Did you mean {close[0]!r}?" if close else f"Write true, or some of {', '.join(KIND_NAMES)}.")  # fmt: skip
         return tuple(k for k in kinds if k in KIND_NAMES)
-
-    def relationships(self, data: Mapping[str, Any], path: Path) -> Iterator[Relationship]:
-        for i, item in enumerate(data.get("relationships") or ()):
-            here = (*path, "relationships", i)
-            start, to = _names(item.get("from")), _names(item.get("to"))
-            yield from self.relationship(item, here, tuple(s.rsplit(".", 1)[-1] for s in start), to)
-        for i, column in enumerate(data.get("properties") or ()):
-            for j, item in enumerate(column.get("relationships") or ()):
-                here = (*path, "properties", i, "relationships", j)
-                yield from self.relationship(item, here, (column.get("name") or "",), _names(item.get("to")))
-
-    def relationship(
-        self, item: Mapping[str, Any], path: Path, start: tuple[str, ...], to: tuple[str, ...]
-    ) -> Iterator[Relationship]:
-        custom = custom_properties(item)
-        severity = custom.get("severity") or "error"
-        if severity not in SEVERITIES:
-            self.report("BAD_SEVERITY", path, f"severity {severity!r}", f"Use one of {', '.join(SEVERITIES)}.")
-            severity = "error"
-        targets = {t.rsplit(".", 1)[0] for t in to}
-        if len(targets) != 1 or len(start) != len(to) or not all("." in t for t in to):
-            self.report("BAD_RELATIONSHIP", path, f"goes from {', '.join(start)} to {', '.join(to)}",
-                        "Write `to: table.column`, as many columns on both sides, all in one table.")  # fmt: skip
-            return
-        yield Relationship(
-            start, targets.pop(), tuple(t.rsplit(".", 1)[1] for t in to), severity, str(custom.get("reason") or "")
-        )
-
-    def check_references(self, tables: list[tuple[Table, Path]]) -> None:
-        """Relationships must name tables and columns of this contract."""
-        columns = {table.name: {c.name for c in table.columns} for table, _ in tables}
-        for table, path in tables:
-            for relationship in table.relationships:
-                ends = [(table.name, relationship.columns), (relationship.to_table, relationship.to_columns)]
-                for name, wanted in ends:
-                    missing = [c for c in wanted if c not in columns.get(name, ())]
-                    if name not in columns:
-                        self.report("BAD_RELATIONSHIP", path, f"a relationship of {table.name!r} goes to the table {name!r}, which the contract does not have",
-                                    f"Tables: {', '.join(columns)}.")  # fmt: skip
-                    elif missing:
-                        self.report("BAD_RELATIONSHIP", path, f"a relationship of {table.name!r} names {', '.join(missing)}, which {name!r} does not have",
-                                    f"Columns: {', '.join(sorted(columns[name]))}.")  # fmt: skip
 
     def distinct(self, code: str, path: Path, what: str, names: list[tuple[str, str]]) -> None:
         """Names must stay apart in the catalog, which is case-blind."""
@@ -236,7 +197,7 @@ def build(document: Document, text: str) -> Contract:
     paths: list[Path] = [("schema", i) for i in range(len(schema))]
     tables = [(t, p) for s, p in zip(schema, paths, strict=True) if (t := read.table(s, p)) is not None]
     read.distinct("DUPLICATE_TABLE", ("schema",), "table", [(t.name, t.table_name) for t, _ in tables])
-    read.check_references(tables)
+    read.relations.check([t for t, _ in tables])
     server = read_server(document, read.findings, [t for t, _ in tables])
     roles = read_roles(document, read.findings, [t.name for t, _ in tables])
     if read.findings or server is None:
@@ -267,10 +228,6 @@ def custom_properties(data: Mapping[str, Any]) -> dict[str, Any]:
 def _texts(value: Any) -> tuple[str, ...]:
     """One or more texts, the first of them empty when there are none."""
     return tuple(str(v) for v in (value if isinstance(value, list) else [value]) if v) or ("",)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    return tuple(value) if isinstance(value, list) else (value,) if value else ()
 
 
 def _owner(data: Mapping[str, Any]) -> str:

@@ -29,7 +29,8 @@ class Kind(StrEnum):
 
 
 INTEGERS = {Kind.INT32, Kind.INT64}
-NUMBERS = INTEGERS | {Kind.FLOAT32, Kind.FLOAT64, Kind.DECIMAL}
+FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
+NUMBERS = INTEGERS | FLOATS | {Kind.DECIMAL}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,11 @@ def _identifier(
     return Identifier(name, re.compile(shape, re.IGNORECASE), test, chance, hint, needs_hint=needs_hint)
 
 
-_NATIONAL = r"(?:nat(?:ional)?_?)?(?:id|ident\w*|insee|ssn|social\w*|tax\w*|personal\w*|person_?n\w*)"
+_NATIONAL = (
+    r"(?:nat(?:ional)?|person(?:al|ne)?|citizen|resident|tax(?:payer)?|social|insured|patient)_?(?:id|ident\w*|n\w*)"
+    r"|insee|ssn|social\w*|personal\w*|identity\w*|identite"
+)
+"""Names of a person's number. Not `id` alone: every table has one."""
 
 IDENTIFIERS: tuple[Identifier, ...] = (
     _identifier("fr_nir", r"\d[ .\-]?\d{2}[ .\-]?\d{2}[ .\-]?(?:\d{2}|2[ab])[ .\-]?\d{3}[ .\-]?\d{3}[ .\-]?\d{2}", is_nir, 0.006,
@@ -126,7 +130,7 @@ IDENTIFIERS: tuple[Identifier, ...] = (
     _identifier("si_emso", r"\d{13}", "si.emso", 0.0045, f"emso|{_NATIONAL}"),
     _identifier("sk_rc", r"\d{6}/\d{3,4}", "sk.rc", 0.02, f"rc|rodne\\w*|{_NATIONAL}"),
     _identifier("us_ssn", r"(?!9)\d{3}[- ]\d{2}[- ]\d{4}", "us.ssn", 0.3, f"ssn|{_NATIONAL}"),
-    _identifier("us_ssn", r"(?!9)\d{9}", "us.ssn", 0.89, f"ssn|{_NATIONAL}", needs_hint=True),
+    _identifier("us_ssn", r"(?!9)\d{9}", "us.ssn", 0.89, r"ssn|social_?s\w*", needs_hint=True),
     _identifier("us_itin", r"9\d{2}[- ]\d{2}[- ]\d{4}", "us.itin", 0.275, f"itin|{_NATIONAL}"),
 )  # fmt: skip
 """Identifiers, the most telling first."""

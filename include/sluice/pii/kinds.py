@@ -43,7 +43,7 @@ def _words(text: str) -> Pattern[str]:
     return re.compile(rf"(?:^|[^a-z])(?:{text})(?:$|[^a-z])", re.IGNORECASE)
 
 
-_EMAIL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+_EMAIL = r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,63}"
 
 _CARDS: tuple[tuple[Pattern[str], tuple[int, ...]], ...] = (
     (re.compile(r"4"), (13, 16, 19)),
@@ -86,7 +86,7 @@ def is_ip(value: str) -> bool:
 
 KINDS: tuple[PiiKind, ...] = (
     PiiKind("email", re.compile(_EMAIL), is_email, 1e-6, _words("e?_?mails?|courriels?|mel"), 0.02,
-            inside=re.compile(rf"(?<![\w.@/]){_EMAIL}")),
+            inside=re.compile(rf"(?<![\w.@/]){_EMAIL}(?![\w-]|:\S)")),
     PiiKind("iban", re.compile(r"[A-Za-z]{2}\d{2}[ -]?(?:[A-Za-z0-9]{1,4}[ -]?){3,8}"), is_iban, 0.0105,
             _words("iban|bank_?account|compte"), 0.02,
             inside=re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")),

@@ -65,6 +65,18 @@ def test_decimals_and_times_are_text(tmp_path: Path) -> None:
     assert (found.min, found.top[0].value) == ("false", "true")
 
 
+def test_the_ends_of_what_types_hold(tmp_path: Path) -> None:
+    ends = [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)]
+    found = profile_of(tmp_path, pa.array(ends, pa.timestamp("us")), Kind.TIMESTAMP)
+    assert (found.quantiles[0], found.quantiles[-1]) == ("0001-01-01T00:00:00.000000", "9999-12-31T23:59:59.999999")
+    large = pa.array(["6" + "0" * 37] * 3).cast(pa.decimal128(38, 0))
+    path = tmp_path / "large.parquet"
+    pq.write_table(pa.table({"c": large}), path)
+    table = Table("t", "t", "", (Column("c", "c", ColumnType(Kind.DECIMAL, 38, 0)),))
+    [column] = profile([path], table, memory_limit="300MB", threads=2, scratch=tmp_path / "scratch").columns
+    assert column.mean == pytest.approx(6e37)
+
+
 def test_text(tmp_path: Path) -> None:
     found = profile_of(tmp_path, pa.array(["b", "aé", "b", None, ""]), Kind.STRING)
     assert (found.min_length, found.max_length, found.min, found.max) == (0, 2, "", "b")

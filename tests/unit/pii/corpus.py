@@ -461,7 +461,7 @@ def corpus(seed: int = 20261122) -> Iterator[Labelled]:
                 for given in (name, "c7"):
                     yield Labelled(label, given, _column(r, make, size, dirt), kind)
             for label, make in NEGATIVE.items():
-                for given in ("c7", "reference"):
+                for given in ("c7", "reference", "id", "order_id"):
                     yield Labelled(label, given, _column(r, make, size, dirt), None)
 
 

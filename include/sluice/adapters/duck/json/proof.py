@@ -16,11 +16,10 @@ from sluice.adapters.duck.casting.values import Rule, rule
 from sluice.adapters.duck.connection import list_sql, text_sql
 from sluice.adapters.duck.json.records import DOUBT
 from sluice.contract.model import Column, Table
-from sluice.contract.types import INTEGERS, Kind
+from sluice.contract.types import FLOATS, INTEGERS, Kind
 
-_FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
 _MOMENTS = {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
-_KEEPS_JSON = INTEGERS | _FLOATS | {Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON}
+_KEEPS_JSON = INTEGERS | FLOATS | {Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON}
 """Kinds whose values DuckDB hands on as JSON text, which tells a number from a text in quotes."""
 
 _DIGITS = 16

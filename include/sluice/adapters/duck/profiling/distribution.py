@@ -39,6 +39,11 @@ _TEMPORAL = {
     Kind.TIME: "CAST(epoch_us(DATE '1970-01-01' + {}) AS DOUBLE)",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (
+    (end - _EPOCH) // timedelta(microseconds=1)
+    for end in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+)
+"""Microseconds that Python can name; 9999-12-31T23:59:59.999999, as "no end", rounds past it in a double."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ class _Spread:
     def _shown(self, number: float) -> Scalar:
         if self.kind not in _TEMPORAL:
             return float(f"{number:.12g}")
-        moment = _EPOCH + timedelta(microseconds=round(number))
+        moment = _EPOCH + timedelta(microseconds=min(max(round(number), _FIRST), _LAST))
         if self.kind is Kind.DATE:
             return moment.date().isoformat()
         if self.kind is Kind.TIME:

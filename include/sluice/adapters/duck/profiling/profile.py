@@ -16,12 +16,13 @@ import duckdb
 from sluice.adapters.duck.connection import connect, list_sql, name_sql
 from sluice.adapters.duck.profiling.distribution import EXACT_ROWS, Distribution, distributions, number_sql
 from sluice.contract.model import Column, Table
-from sluice.contract.types import INTEGERS, NUMBERS, Kind
+from sluice.contract.types import FLOATS, INTEGERS, NUMBERS, Kind
 from sluice.pii import find
 from sluice.profiles import ColumnProfile, Scalar, TableProfile, TopValue, patterns_of
 
 _OPEN = ("public", "internal")
-_FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
+_SUMMABLE = 27
+"""Decimals of so many digits can be added a hundred billion times before 38 do not hold the sum."""
 _ORDERED = NUMBERS | {Kind.STRING, Kind.BOOLEAN, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 
 _COUNTED = 1_000
@@ -109,9 +110,9 @@ class _Profiler:
         """SQL for how often each value occurs, as a map."""
         column = self.table.columns[i]
         name, kind = name_sql(column.field_name), column.type.kind
-        finite = f" FILTER (isfinite({name}))" if kind in _FLOATS else ""
+        finite = f" FILTER (isfinite({name}))" if kind in FLOATS else ""
         counts = f"histogram({name}){finite}"
-        if kind in INTEGERS | _FLOATS or kind is Kind.STRING:
+        if kind in INTEGERS | FLOATS or kind is Kind.STRING:
             return counts
         return f"map(list_transform(map_keys({counts}), lambda v: {_readable('v', kind)}), map_values({counts}))"
 
@@ -243,7 +244,7 @@ def _groups(columns: Sequence[int]) -> Iterator[Sequence[int]]:
 def _measures(column: Column) -> dict[str, str]:
     name, kind = name_sql(column.field_name), column.type.kind
     measures = {"present": f"count({name})", "about": f"approx_count_distinct({name})"}
-    finite = f" FILTER (isfinite({name}))" if kind in _FLOATS else ""
+    finite = f" FILTER (isfinite({name}))" if kind in FLOATS else ""
     if kind in _ORDERED:
         measures["min"] = _readable(f"min({name}){finite}", kind)
         measures["max"] = _readable(f"max({name}){finite}", kind)
@@ -251,20 +252,21 @@ def _measures(column: Column) -> dict[str, str]:
             measures |= {"low": low, "high": str(number_sql(f"max({name}){finite}", kind))}
     if kind in NUMBERS:
         # favg compensates rounding, so that the order in which threads finish does not show.
-        mean = f"favg(CAST({name} AS DOUBLE)){finite}" if kind in _FLOATS else f"avg({name})"
+        exact = kind not in FLOATS and column.type.precision <= _SUMMABLE
+        mean = f"avg({name})" if exact else f"favg(CAST({name} AS DOUBLE)){finite}"
         measures["mean"] = f"CAST({mean} AS DOUBLE)"
     if kind in (Kind.STRING, Kind.JSON):
         measures["min_length"] = f"min(length({name}))"
         measures["max_length"] = f"max(length({name}))"
         measures["mean_length"] = f"avg(length({name}))"
-    if kind in _FLOATS:
+    if kind in FLOATS:
         measures["not_finite"] = f"count(*) FILTER (NOT isfinite({name}))"
     return measures
 
 
 def _readable(value: str, kind: Kind) -> str:
     """A value as what `_plain` expects: numbers as they are, all else as text (DuckDB would need pytz for zones)."""
-    if kind in INTEGERS | _FLOATS:
+    if kind in INTEGERS | FLOATS:
         return value
     if kind is Kind.TIMESTAMPTZ:
         return f"strftime(({value}) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
