@@ -13,8 +13,9 @@ from sluice.forecast.experience import FLOOR, learn
 from sluice.forecast.request import forecast
 from sluice.stages import Stage, StageEvent
 
-MOMENTS = (0.02, 0.5)
-"""When in its life each finished request is forecast again: at its beginning and half way."""
+MOMENTS = (timedelta(minutes=1), timedelta(days=1), timedelta(days=3))
+"""At which ages each finished request is forecast again, if it was still open: chosen without knowing how it ended, as
+a share of its own lead time would not be."""
 MOST = 80
 
 
@@ -68,7 +69,9 @@ def backtest(
         assert requested is not None  # noqa: S101 - chosen so
         assert ended is not None  # noqa: S101
         for moment in MOMENTS:
-            at = requested + timedelta(seconds=one.flow.lead * moment)
+            at = requested + moment
+            if at >= ended:
+                continue
             known = learn([(p.tier, p.flow) for p in done if p is not one], now=at)
             then = request_flow([e for e in one.events if e.at <= at], at, calendar_of=calendar_of)
             found = forecast(

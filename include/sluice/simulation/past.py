@@ -46,9 +46,14 @@ def load_many(
     tile = simulated_past(scenario, requests=min(TILE, requests), now=now, seed=seed)
     span = timedelta(weeks=int(len(tile) / scenario.per_week) + 1)
     count = 0
-    for number in range(-(-requests // len(tile)) - 1, -1, -1):
-        chosen = tile if number == 0 else [h for h in tile if h.case.state != "open"]
-        moved = [_moved(h, -number * span, f"t{number}-") for h in chosen]
+    left = requests
+    pieces: list[list[History]] = []
+    while left > 0:
+        chosen = (tile if not pieces else [h for h in tile if h.case.state != "open"])[-left:]
+        number = len(pieces)
+        pieces.append([_moved(h, -number * span, f"t{number}-") for h in chosen])
+        left -= len(chosen)
+    for moved in reversed(pieces):
         count += load_past(tx, moved, signatures=signatures)
     return count
 
