@@ -36,6 +36,7 @@ def forecast(
     from sluice.flow.reading import origin_shown
     from sluice.forecast import roadmap
     from sluice.forecast.reading import Forecaster, calibration
+    from sluice.forecast.reading import as_json as outlook_json
     from sluice.stream.tools import connect
 
     tools = connect(load())
@@ -49,7 +50,7 @@ def forecast(
                     "NO_REQUEST", f"there is no request for {name!r}", mend="`sluice status` lists all requests."
                 )
             found = forecaster.outlook(tx, request, calendar_of, now)
-            emit_json(_json(found)) if as_json else _show_one(found)
+            emit_json(outlook_json(found)) if as_json else _show_one(found)
             return
         origin = origin_shown(tx, simulated=simulated)
         mine = [
@@ -68,20 +69,11 @@ def forecast(
     whole = roadmap([o.forecast for o in mine], known, done=done, not_asked=not_asked, now=now, wip_limit=wip)
     if as_json:
         emit_json({
-            "as_of": now.isoformat(), "simulated": origin.value == "simulated", "requests": [_json(o) for o in mine], "roadmap": _roadmap_json(whole),
+            "as_of": now.isoformat(), "simulated": origin.value == "simulated", "requests": [outlook_json(o) for o in mine], "roadmap": _roadmap_json(whole),
             "calibration": {"n": tested.n, "p50": tested.p50, "p85": tested.p85, "good": tested.good, "reason": tested.reason},
         })  # fmt: skip
     else:
         _show_all(mine, whole, tested, simulated=origin.value == "simulated")
-
-
-def _json(found: Outlook) -> dict[str, Any]:
-    f = found.forecast
-    return {
-        "request": found.request.id, "source": found.request.source, "use_case": found.request.use_case, "age_seconds": found.flow.lead,
-        "p50": f.p50.isoformat() if f.p50 else None, "p85": f.p85.isoformat() if f.p85 else None, "samples": f.samples, "reason": f.reason,
-        "assumptions": list(f.assumptions),
-    }  # fmt: skip
 
 
 def _roadmap_json(r: Roadmap) -> dict[str, Any]:

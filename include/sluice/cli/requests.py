@@ -121,7 +121,7 @@ def status(name: str | None, user: str | None, as_json: bool) -> None:
                      for r in lines],
                 )  # fmt: skip
             return
-        overview = api.get(f"/sluice/requests/{resolve(api, name)}")
+        overview = api.get(f"/sluice/requests/{resolve(api, name)}", forecast="true")
         if as_json:
             emit_json(overview)
         else:

@@ -9,7 +9,7 @@ import click
 
 from sluice.cli.console import heading, state, table
 from sluice.cli.contracts import show_checks
-from sluice.words import duration
+from sluice.words import duration, moment
 
 GATES = ("admission", "publication")
 
@@ -26,6 +26,8 @@ def show_request(overview: dict[str, Any]) -> None:
         click.echo(f"  now at: {', '.join(overview['at'])}")
     if overview["waiting_for"]:
         click.echo(f"  waits for: {', '.join(overview['waiting_for'])}")
+    if overview["state"] == "open" and "forecast" in overview:
+        click.echo(f"  should be done: {_expected(overview['forecast'])}")
     show_flow(overview["flow"])
     if overview["tables"]:
         heading("Tables")
@@ -45,6 +47,13 @@ def show_request(overview: dict[str, Any]) -> None:
         heading("Decisions")
         table(["gate", "role", "decision", "by", "comment"],
               [[gate, d["role"], d["verdict"], d["by"], d["comment"]] for gate, d in decisions])  # fmt: skip
+
+
+def _expected(forecast: dict[str, Any]) -> str:
+    if not forecast["p50"] or not forecast["p85"]:
+        return f"no forecast yet: {forecast['reason']}"
+    dates = f"half of such cases by {moment(forecast['p50'])}, 85% by {moment(forecast['p85'])}"
+    return f"{dates} (from {forecast['samples']} before)"
 
 
 def common_folder(locations: list[str]) -> str:

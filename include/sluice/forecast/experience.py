@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sluice.flow.kinds import Kind
 from sluice.flow.request import RequestFlow
-from sluice.flow.statistics import throughput
+from sluice.flow.statistics import percentile, throughput
 from sluice.stages import GATES, Stage
 
 FLOOR = 20
@@ -27,7 +27,7 @@ class Experience:
 
     `stages`: a stage's first pass from ready to its end. `queues`: a gate from ready to asked. `answers`: a role's
     business time from asked to answered. `elapsed`: a stage's whole wall time. `reworks`: per request, what returns
-    added (0 for most). `weekly`: published per week. `tiers`: the same for one tier alone.
+    added (0 for most); `corrections`: how long a requester had it, where one had. `weekly`: published per week. `tiers`: the same for one tier alone.
     """
 
     n: int
@@ -39,6 +39,7 @@ class Experience:
     elapsed: Mapping[Stage, Samples]
     leads: Samples
     reworks: Samples
+    corrections: Samples
     weekly: tuple[int, ...]
     tiers: Mapping[str, Experience] = field(default_factory=dict)
 
@@ -56,11 +57,18 @@ def learn(flows: Iterable[tuple[str, RequestFlow]], *, now: datetime) -> Experie
     """The experience of (tier, flow) pairs published by `now`; the newest RECENT of them."""
     done = [(tier, f) for tier, f in flows if f.outcome == "published" and f.ended is not None and f.ended <= now]
     done.sort(key=lambda pair: pair[1].ended or now)
-    recent = done[-RECENT:]
-    weeks = [w.published for w in throughput([f for _, f in recent], until=now)]
+    recent = _grown(done, now)[-RECENT:]
+    weeks = [w.published for w in throughput([f for _, f in done[-RECENT:]], until=now)]
     whole = weeks[1:-1] if len(weeks) > 2 else ()  # the first and the running week are not whole
     tiers = {tier: _learned([f for t, f in recent if t == tier], ()) for tier in {t for t, _ in recent}}
     return _learned([f for _, f in recent], tuple(whole), tiers)
+
+
+def _grown(done: list[tuple[str, RequestFlow]], now: datetime) -> list[tuple[str, RequestFlow]]:
+    """Those asked for so long ago that nearly all of their time are finished: of the newest only the quick ones are."""
+    slow = percentile([f.lead for _, f in done], 0.95) or 0.0
+    grown = [(t, f) for t, f in done if f.requested and (now - f.requested).total_seconds() > slow]
+    return grown if len(grown) >= FLOOR else done
 
 
 def _learned(
@@ -83,7 +91,8 @@ def _learned(
     starts = [f.requested for f in flows if f.requested]
     return Experience(
         len(flows), min(starts, default=None), max(ends, default=None), _sorted(stages), _sorted(queues), _sorted(answers), _sorted(elapsed),
-        tuple(sorted(f.lead for f in flows)), tuple(sorted(_rework(f) for f in flows)), weekly, tiers or {},
+        tuple(sorted(f.lead for f in flows)), tuple(sorted(_rework(f) for f in flows)),
+        tuple(sorted(f.waits[Kind.REQUESTER] for f in flows if f.waits[Kind.REQUESTER] > 0)), weekly, tiers or {},
     )  # fmt: skip
 
 

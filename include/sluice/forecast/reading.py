@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sluice.flow.reading import flows, histories
 from sluice.flow.request import RequestFlow, request_flow
@@ -63,6 +64,16 @@ class Forecaster:
         known = self.experience(origin, calendar_of, now)
         ids = [r.id for r in tx.requests(state=RequestState.OPEN, origin=origin)]
         return [Outlook(r, f, _forecast(r, f, known, calendar_of, now)) for r, f in flows(tx, ids, now, calendar_of)]
+
+
+def as_json(found: Outlook) -> dict[str, Any]:
+    """An outlook as plain data: dates in ISO 8601 UTC or null with the reason, the age in seconds."""
+    f, r = found.forecast, found.request
+    return {
+        "request": r.id, "source": r.source, "use_case": r.use_case, "age_seconds": found.flow.lead,
+        "p50": f.p50.isoformat() if f.p50 else None, "p85": f.p85.isoformat() if f.p85 else None, "samples": f.samples, "reason": f.reason,
+        "assumptions": list(f.assumptions),
+    }  # fmt: skip
 
 
 def calibration(

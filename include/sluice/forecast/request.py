@@ -17,7 +17,7 @@ from sluice.flow.request import RequestFlow, StageFlow
 from sluice.flow.timeline import CalendarOf
 from sluice.forecast.clock import BusinessClock, instant
 from sluice.forecast.experience import FLOOR, Experience, Samples
-from sluice.stages import GATES, PREDECESSORS, Stage
+from sluice.stages import GATES, PREDECESSORS, Event, Stage
 
 if TYPE_CHECKING:
     from sluice.forecast.clock import Floats
@@ -91,7 +91,7 @@ class _Trials:
     def run(self) -> tuple[Floats, list[Stage]]:
         import numpy as np
 
-        here = np.full(self.size, self.now.timestamp())
+        here = np.full(self.size, self.now.timestamp()) + self._correction()
         ends: dict[Stage, Floats] = {}
         for stage, before in PREDECESSORS.items():
             ready = np.maximum.reduce([ends[b] for b in before]) if before else here
@@ -108,6 +108,26 @@ class _Trials:
         if not self._done(Stage.PUBLICATION):
             done = done + self._draw(self.known.reworks)
         return done, self.old
+
+    def _correction(self) -> Floats:
+        """What is left of the time for which the requester has it; nothing when a stage has it."""
+        import numpy as np
+
+        ended = [p for f in self.flow.stages for p in f.passes if p.ended is not None]
+        last = max(ended, key=lambda p: p.end_seq or 0, default=None)
+        if (
+            any(f.open for f in self.flow.stages)
+            or last is None
+            or last.ended is None
+            or last.outcome is not Event.RETURNED
+        ):
+            return np.zeros(self.size)
+        age = max((self.now - last.ended).total_seconds(), 0.0)
+        return (
+            self._left(self.known.corrections, age, Stage.REQUEST) - age
+            if self.known.corrections
+            else np.zeros(self.size)
+        )
 
     def _done(self, stage: Stage) -> bool:
         own = self.flow.stage(stage)

@@ -47,7 +47,7 @@ def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
 def _make(origin: Origin) -> Outlooks:
     now, calendar_of, predict = tools().now(), calendars(), forecaster()
     with tools().ledger.reading() as tx:
-        alive = [r for r in tx.requests(state=RequestState.OPEN) if r.origin == origin]
+        alive = tx.requests(state=RequestState.OPEN, origin=origin)
         known = predict.experience(origin, calendar_of, now)
         found = {r.id: predict.outlook(tx, r, calendar_of, now).forecast for r in alive[:MOST]}
         tested = calibration(tx, calendar_of, now, origin=origin)

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Query
 from sluice.adapters.ledger import schema_is_current
 from sluice.errors import RefusedError
 from sluice.evidence_changes import evidence_now
+from sluice.forecast.reading import as_json
 from sluice.overview import request_line, request_overview
 from sluice.stages import GATES, Stage
 from sluice_airflow.web.access import Gate, existing, refusals, tools
+from sluice_airflow.web.forecast import outlook_of
 from sluice_airflow.web.people import person
 
 routes = APIRouter()
@@ -33,10 +35,14 @@ def list_requests(
 
 
 @routes.get("/requests/{request_id}")
-def show_request(request_id: str) -> dict[str, Any]:
-    """Where a request stands: stages, gates, tables, checks, durations."""
+def show_request(
+    request_id: str, forecast: Annotated[bool, Query(description="with the dates by which it should be done")] = False
+) -> dict[str, Any]:
+    """Where a request stands: stages, gates, tables, checks, durations; and its forecast when asked."""
     with tools().ledger.reading() as tx:
-        return request_overview(tx, existing(tx, request_id), tools().now())
+        request = existing(tx, request_id)
+        overview = request_overview(tx, request, tools().now())
+        return overview | ({"forecast": as_json(outlook_of(tx, request))} if forecast else {})
 
 
 @routes.get("/requests/{request_id}/evidence", responses=refusals(404))
