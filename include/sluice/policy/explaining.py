@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 from sluice.contract.model import CLASSIFICATIONS
 from sluice.policy.model import Policy
-from sluice.policy.tiers import FACTS, Assessment, Facts
+from sluice.policy.tiers import FACTS, Facts
 from sluice.stages import GATES, Stage
 
-TOGETHER = 3
-"""How many causes are taken away together, at most, in search of what is lighter."""
 _ABOUT = {"size_over": "bytes", "rows_over": "rows", "cost_over": "monthly_usd", "quarantine_over": "quarantined"}
 _WORDS = {"bytes": "the size of the source", "rows": "the number of rows", "monthly_usd": "the cost",
           "quarantined": "the share of rows set aside"}  # fmt: skip
@@ -55,33 +52,36 @@ def gate_terms(policy: Policy, gate: Stage, tier: str) -> dict[str, Any]:
 
 
 def lighter(policy: Policy, facts: Facts) -> Iterator[dict[str, Any]]:
-    """The fewest causes that, taken away together, give a lighter tier: found by assessing again without them."""
-    now = policy.assess(facts)
-    level = policy.tiers.names.index
-    seen: list[tuple[frozenset[str], str]] = []
-    keys = [c.key for c in now.causes]
-    for size in range(1, min(TOGETHER, len(keys)) + 1):
-        for taken in combinations(keys, size):
-            for ways, found in _without(policy, facts, now, taken):
-                known = any(keys <= set(taken) and level(tier) <= level(found.tier) for keys, tier in seen)
-                if level(found.tier) < level(now.tier) and not known:
-                    seen.append((frozenset(taken), found.tier))
-                    yield {"tier": found.tier, "if": ways, "then": _difference(policy, now.tier, found.tier)}
+    """For each lighter tier, the fewest causes that must go for it: the tier is that of the heaviest cause.
+
+    What is said of each way is what assessing again without these causes gave.
+    """
+    tiers = policy.tiers
+    level = tiers.names.index
+    now = tiers.assess(facts).tier
+    told = now
+    for wanted in reversed(tiers.names[: level(now)]):
+        calmer, ways = _declassified(policy, facts, level(wanted))
+        if calmer is None:
+            continue
+        gone = [c for c in tiers.causes(calmer)[1:] if level(c.tier) > level(wanted)]
+        found = tiers.assess(calmer, frozenset(c.key for c in gone)).tier
+        if level(found) < level(told):
+            told = found
+            yield {"tier": found, "if": [*ways, *(c.lighter for c in gone)], "then": _difference(policy, now, found)}
 
 
-def _without(
-    policy: Policy, facts: Facts, now: Assessment, taken: tuple[str, ...]
-) -> Iterator[tuple[list[str], Assessment]]:
-    """What is assessed when these causes are gone; the classification goes step by step."""
-    rules = frozenset(taken) - {"classification"}
-    ways = [c.lighter for c in now.causes if c.key in rules]
-    if "classification" not in taken:
-        yield ways, policy.tiers.assess(facts, rules)
-        return
-    for less in reversed(CLASSIFICATIONS[: CLASSIFICATIONS.index(facts.classification)]):
-        shown = ", ".join(facts.classified[:5]) + (" and others" if len(facts.classified) > 5 else "")
-        above = f"nothing classified above {less} (now {facts.classification}: {shown})"
-        yield [above, *ways], policy.tiers.assess(replace(facts, classification=less, classified=()), rules)
+def _declassified(policy: Policy, facts: Facts, most: int) -> tuple[Facts | None, list[str]]:
+    """The facts with the highest classification whose own tier is light enough, and how to get there; None: none is."""
+    order = CLASSIFICATIONS[: CLASSIFICATIONS.index(facts.classification) + 1]
+    for less in reversed(order):
+        if policy.tiers.names.index(policy.tiers.by_classification[less]) <= most:
+            if less == facts.classification:
+                return facts, []
+            shown = ", ".join(facts.classified[:5]) + (" and others" if len(facts.classified) > 5 else "")
+            above = f"nothing classified above {less} (now {facts.classification}{f': {shown}' if shown else ''})"
+            return replace(facts, classification=less, classified=()), [above]
+    return None, []
 
 
 def _difference(policy: Policy, heavy: str, light: str) -> dict[str, str]:

@@ -257,18 +257,23 @@ class Tiers:
         """The heavier of two tiers."""
         return max(one, other, key=self.names.index)
 
-    def assess(self, facts: Facts, without: frozenset[str] = frozenset()) -> Assessment:
-        """The tier and its causes, as if the causes named in `without` were not there."""
+    def causes(self, facts: Facts, without: frozenset[str] = frozenset()) -> tuple[Cause, ...]:
+        """Everything that puts the request into a tier, the classification first; but for what is named `without`."""
         base = self.by_classification[facts.classification]
         first = Cause("classification", base, f"the most sensitive data is classified {facts.classification!r}: tier {base}",
                       f"no column classified {facts.classification} ({_some(facts.classified)})")  # fmt: skip
         rules = (TierRule("undeclared_pii", self.undeclared_pii, {"pii": ("undeclared",)}), *self.rules)
-        causes = [c for c in (first, *(r.cause(facts) for r in rules)) if c is not None and c.key not in without]
-        # A cause that does not raise the tier above the classification's is no reason.
+        return (first, *(c for r in rules if r.key not in without and (c := r.cause(facts)) is not None))
+
+    def assess(self, facts: Facts, without: frozenset[str] = frozenset()) -> Assessment:
+        """The tier and its causes, as if the rules named in `without` were not there.
+
+        A cause that does not raise the tier above the classification's is no reason, so it is not told.
+        """
+        first, *rules = self.causes(facts, without)
         level = self.names.index
-        kept = [c for c in causes if c is first or "classification" in without or level(c.tier) > level(base)]
-        tier = max((c.tier for c in kept), key=level, default=self.names[0])
-        return Assessment(tier, tuple(kept))
+        kept = (first, *(c for c in rules if level(c.tier) > level(first.tier)))
+        return Assessment(max((c.tier for c in kept), key=level), kept)
 
 
 def _some(names: tuple[str, ...]) -> str:
