@@ -25,7 +25,6 @@ from hypothesis.stateful import (
 
 from sluice.adapters.ledger import PostgresLedger
 from sluice.approval import Absence, Person, delegate, end_delegation, expire_unanswered, require_approvals
-from sluice.chain import broken_record
 from sluice.errors import NotApprovedError, RefusedError
 from sluice.ledger import Decision, RequestState, Verdict
 from sluice.policy import PARTS
@@ -38,7 +37,7 @@ NEEDED = {
     "standard": {"business": 1, "security": 2},
     "high": {"business": 1, "security": 2, "governance": 1, "legal": 1},
 }
-PRE_APPROVED = {"standard": {"governance"}}
+RIGHTLY = (("business", "bea"), ("security", "sara"), ("security", "sam"), ("legal", "lea"), ("governance", "gus"))
 GATE = Stage.PUBLICATION
 
 
@@ -74,20 +73,11 @@ class Approvals(RuleBasedStateMachine):
     def approve(self, actor: str, role: str) -> None:
         self.attempt(actor, role, Verdict.APPROVE)
 
-    @rule(data=st.data())
-    def approve_rightly(self, data: Any) -> None:
-        role, actor = data.draw(
-            st.sampled_from(
-                [
-                    ("business", "bea"),
-                    ("security", "sara"),
-                    ("security", "sam"),
-                    ("legal", "lea"),
-                    ("governance", "gus"),
-                ]
-            )
-        )
-        self.attempt(actor, role, Verdict.APPROVE)
+    @rule(but=st.sampled_from(["", "bea", "sara", "sam", "lea", "gus"]))
+    def nearly_everybody_approves(self, but: str) -> None:
+        for role, actor in RIGHTLY:
+            if actor != but:
+                self.attempt(actor, role, Verdict.APPROVE)
 
     @rule(actor=st.sampled_from(PEOPLE), role=st.sampled_from(ROLES))
     def approve_what_was(self, actor: str, role: str) -> None:
@@ -141,7 +131,6 @@ class Approvals(RuleBasedStateMachine):
             if earlier:
                 tx.decide(self.world.ids[-1], GATE, role, Verdict.CARRY, actor, "forged", self.world.standing().evidence_digest,
                           self.world.now, carries=earlier[-1].seq)  # fmt: skip
-        self.forged = True
 
     @invariant()
     def never_publishable_without_what_is_needed(self) -> None:
@@ -153,7 +142,6 @@ class Approvals(RuleBasedStateMachine):
             except NotApprovedError:
                 return
             type(self).reached += 1
-            assert broken_record(tx) is None or getattr(self, "forged", False)
         good = list(self.standing_by_the_book(decisions))
         for role, needed in NEEDED[self.tier].items():
             signers = {d.actor for d in good if d.role == role}
@@ -187,7 +175,7 @@ def test_nothing_is_publishable_without_its_signatures(ledger_url: str, tmp_path
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Machine,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
     assert Machine.reached
