@@ -85,6 +85,9 @@ class OutboxStore(Protocol):
         Without `lane` it takes the part of `kind` before the first dot.
         """
 
+    def message(self, key: str) -> Message | None:
+        """The message with this key."""
+
     def is_enqueued(self, key: str) -> bool:
         """Whether this key is recorded already."""
 

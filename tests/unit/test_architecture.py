@@ -49,6 +49,7 @@ DOMAIN = [
     "chain",
     "cost",
     "data_docs",
+    "digests",
     "evidence",
     "flow",
     "forecast",

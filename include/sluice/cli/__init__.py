@@ -35,6 +35,7 @@ COMMANDS = {
     "catalog": ("catalog:catalog", "What is published; each source as ODCS with results or DCAT."),
     "access": ("access:access", "Who may read published tables, and where that differs from the contracts."),
     "janitor": ("janitor:janitor", "Remove what abandoned landings left."),
+    "digest": ("digest:digest", "What moved, what is stuck and on whom, what is due."),
     "tick": ("tick:tick", "Remind, expire, restart and deliver now, once."),
     "outbox": ("outbox:outbox", "What is still to be told, and what could not be."),
     "flow": ("flow:flow", "Where the time goes; histories in and out; what-ifs."),

@@ -13,6 +13,8 @@ notifications:
   people: {bea: {mail: b.ea@example.org}}  # a person's own address on a channel
   support: {email: mail, slack: chat}      # the tools of a contract's `support` section
   subscribers: {events: all, chat: [failed, incident]}   # rooms and systems that are told besides
+  digest: {at: "08:00", tell: [owners]}    # every working day of the calendar: what moved, is stuck, is due
+  report: {at: "08:00", day: mon, tell: [owners, governance]}   # the week, to forward
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from sluice.calendars import CONTINUOUS
@@ -35,7 +38,8 @@ TOLD = (
 ALL = "all"
 _SOURCES = re.compile(r"(env:SLUICE_NOTIFY_[A-Z0-9_]{1,60}|connection:[A-Za-z0-9_.-]{1,200})\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
-_KEYS = ("calendar", "channels", "default", "roles", "people", "support", "subscribers")
+_KEYS = ("calendar", "channels", "default", "roles", "people", "support", "subscribers", "digest", "report")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,15 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class LetterTerms:
+    """When a regular letter is written, in the zone of the notifications' calendar, and who gets it."""
+
+    at: time
+    tell: tuple[str, ...]
+    weekday: int = 0
+
+
+@dataclass(frozen=True)
 class Notifications:
     """Who is told through what."""
 
@@ -59,6 +72,8 @@ class Notifications:
     people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     support: Mapping[str, str] = field(default_factory=dict)
     subscribers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    digest: LetterTerms | None = None
+    report: LetterTerms | None = None
 
 
 SILENT = Notifications()
@@ -97,6 +112,8 @@ def read_notifications(read: Reader, roles: Mapping[str, object], calendars: Map
             for tool, name in _mapping(read, section, "support").items()
         },
         _subscribers(read, _mapping(read, section, "subscribers"), channels),
+        _letter(read, section, "digest", roles),
+        _letter(read, section, "report", roles),
     )
 
 
@@ -105,6 +122,21 @@ def _mapping(read: Reader, section: Mapping[str, Any], name: str) -> dict[str, A
     if not isinstance(value, dict):
         raise read.bad(f"`notifications.{name}` must be a mapping", "notifications", name)
     return value
+
+
+def _letter(read: Reader, section: Mapping[str, Any], name: str, roles: Mapping[str, object]) -> LetterTerms | None:
+    value, where = section.get(name), ("notifications", name)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) - {"at", "tell", "day"} or ("day" in value and name == "digest"):
+        raise read.bad("needs `at` and `tell`" + (", and may have `day`" if name == "report" else ""), *where)
+    shape = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", str(value.get("at", "08:00")))
+    if shape is None:
+        raise read.bad(f"{value['at']!r} is no time of day", *where, "at", mend='Such as "08:00", in quotes.')
+    if value.get("day", "mon") not in DAYS:
+        raise read.bad(f"{value['day']!r} is no day of the week", *where, "day", mend=f"One of {', '.join(DAYS)}.")
+    tell = _names(read, value.get("tell") or [], ("owners", *roles), "role", name, "tell")
+    return LetterTerms(time(int(shape[1]), int(shape[2])), tell, DAYS.index(value.get("day", "mon")))
 
 
 def _channel(read: Reader, name: str, value: Any) -> Channel:

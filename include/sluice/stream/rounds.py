@@ -86,6 +86,20 @@ def keep_heads(keeper: Keeper) -> str:
     return ""
 
 
+def warn_of_slips(keeper: Keeper) -> str:
+    """Promises that will probably slip, with the cause, while something can still be done."""
+    from sluice.stream.slips import warn_of_slips as warn
+
+    return ", ".join(warn(keeper.tools))
+
+
+def write_letters(keeper: Keeper) -> str:
+    """The morning digest and the weekly report, when their hour has come."""
+    from sluice.stream.digesting import write_due_letters
+
+    return ", ".join(write_due_letters(keeper.tools))
+
+
 def read_lineage(keeper: Keeper) -> str:
     """What the event log tells of lineage."""
     from sluice.stream.lineage import read_lineage as read
@@ -110,6 +124,8 @@ STEPS = (
     Step("rework", "take up again what was sent back", take_up_again),
     Step("incidents", "tell again of incidents that last", update_incidents),
     Step("anchor", "anchor the record of decisions in the lake", keep_heads),
+    Step("slips", "warn of promises that will slip", warn_of_slips),
+    Step("letters", "write the digest and the report", write_letters),
     Step("lineage", "turn the event log into lineage", read_lineage),
     Step("outbox", "deliver what is due", deliver),
 )

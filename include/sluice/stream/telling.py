@@ -10,6 +10,7 @@ from sluice.notifications.planning import SENDING, plan, still_wanted
 from sluice.outbox import Message, MessageState, Settled
 from sluice.stream.delivery import Handler, deliver
 from sluice.stream.lineage import LANE, send_lineage
+from sluice.stream.slips import PROMISE
 from sluice.stream.tools import Tools
 
 Secrets = Callable[[str], str | None]
@@ -55,6 +56,7 @@ def handlers(tools: Tools, secrets: Secrets) -> dict[str, Handler]:
         "notify": telling.plan,
         "incident": telling.plan,
         SENDING: telling.send,
+        PROMISE: lambda _: Settled(MessageState.DELIVERED, "kept to compare later forecasts with"),
         LANE: lambda message: send_lineage(tools, message),
     }
 

@@ -32,6 +32,10 @@ class OutboxRows:
         written = insert(t.outbox).values(values).on_conflict_do_nothing(index_elements=[o.key]).returning(o.seq)
         return self._connection.execute(written).first() is not None
 
+    def message(self, key: str) -> Message | None:
+        row = self._connection.execute(sa.select(t.outbox).where(o.key == key)).mappings().one_or_none()
+        return _message(row) if row else None
+
     def is_enqueued(self, key: str) -> bool:
         return self._connection.execute(sa.select(o.seq).where(o.key == key)).first() is not None
 
