@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sluice.checks.suite import findings
+from sluice.checks.suite import problems_of
 from sluice.contract import document as yaml_document
 from sluice.contract.model import Contract
 from sluice.contract.reading import PASTED, load_contract, read_contract
@@ -28,14 +28,9 @@ def _with_rules(contract: Contract) -> Contract:
     document = yaml_document.parse(contract.text, contract.file)
     found: list[Finding] = []
     for i, table in enumerate(contract.tables):
-        positions = {c.name: j for j, c in enumerate(table.columns)}
-        for where, message, mend in findings(table):
-            column = where.removeprefix(f"{table.name}.").split(".")[0]
-            path: yaml_document.Path = ("schema", i)
-            if column in positions:
-                path = (*path, "properties", positions[column])
-            line = document.line((*path, "quality"))
-            found.append(Finding("BAD_QUALITY_RULE", message, contract.file, line, where, mend))
+        for problem in problems_of(table):
+            line = document.line(("schema", i, *problem.place))
+            found.append(Finding("BAD_QUALITY_RULE", problem.message, contract.file, line, problem.where, problem.mend))
     if found:
         raise InvalidContractError(found)
     return contract

@@ -10,12 +10,15 @@ from typing import Any
 import yaml
 
 from sluice.checks.metrics import LibraryMetric
-from sluice.checks.rules import BadRuleError, Rule, bind_columns, identifier, make_rule, operator_of
+from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean, identifier, make_rule, operator_of
 from sluice.contract.model import Column, Table
 
 ENGINES = {"greatexpectations", "gx"}
 EXPECTATION_TYPE = re.compile(r"expect_[a-z_]+|unexpected_rows_expectation", re.IGNORECASE)
 GX_SEVERITY = {"critical": "error", "warning": "warning", "info": "info"}
+
+_ITEM_KEYS = {"type", "expectation_type", "kwargs", "meta", "severity", "description", "id", "notes"}
+"""What Great Expectations writes for an expectation, of now and before."""
 
 _PLACEHOLDER = re.compile(r"\$?\{(object|table|property|column)\}")
 _QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|from)\b", re.IGNORECASE | re.DOTALL)
@@ -69,7 +72,7 @@ def _custom_rules(table: Table, column: Column | None, quality: Mapping[str, Any
 
 
 def _implementation(written: Any) -> list[Mapping[str, Any]]:
-    mend = "Write {type: expect_…, kwargs: {…}}, or a list of those."
+    mend = "Write {type: expect_…, kwargs: {…}}; several as one text that is a YAML list of those."
     if isinstance(written, str):
         try:
             written = yaml.safe_load(written)
@@ -84,7 +87,11 @@ def _implementation(written: Any) -> list[Mapping[str, Any]]:
 
 
 def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str, Any], item: Mapping[str, Any]) -> Rule:
+    if strangers := sorted(item.keys() - _ITEM_KEYS):
+        raise BadRuleError(f"has {strangers[0]!r} beside its kwargs", did_you_mean(strangers[0], _ITEM_KEYS))
     kind = item.get("type") or item.get("expectation_type")
+    if item.get("expectation_type") not in (None, kind):
+        raise BadRuleError(f"has the types {kind!r} and {item['expectation_type']!r}", "Keep one of them.")
     written = item.get("kwargs") or {}
     if not isinstance(kind, str) or not EXPECTATION_TYPE.fullmatch(kind) or not isinstance(written, dict):
         raise BadRuleError(
@@ -96,6 +103,8 @@ def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str,
     domain = {"column", "column_A", "column_B", "column_list"}
     if column and kind.startswith("expect_column_") and domain.isdisjoint(kwargs):
         kwargs["column"] = column.field_name
+    if item.get("severity") is not None and item["severity"] not in GX_SEVERITY:
+        raise BadRuleError(f"has the severity {item['severity']!r}", did_you_mean(str(item["severity"]), GX_SEVERITY))
     severity = quality.get("severity") or GX_SEVERITY.get(str(item.get("severity")))
     described = quality.get("description") or item.get("description")
     rule = make_rule(

@@ -12,7 +12,7 @@ from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Literal
 
-from sluice.contract.model import SEVERITIES, Column, Table
+from sluice.contract.model import OPERATORS, SEVERITIES, Column, Table
 
 RuleKind = Literal["expectation", "relationship", "sql", "text"]
 
@@ -37,9 +37,6 @@ _NOTES = ("id", "businessImpact", "method", "tags", "customProperties", "authori
           "schedule")  # fmt: skip
 """What an ODCS quality entry says to people and to other tools; kept with the rule, and not acted upon."""
 
-OPERATORS = (*_COMPARE, "mustBeBetween", "mustNotBeBetween")
-"""ODCS v3.1.0 DataQualityOperators. Both ends of a range belong to it."""
-
 
 class BadRuleError(ValueError):
     """A rule that cannot be understood; caught where all of a table's problems are collected."""
@@ -58,7 +55,8 @@ class Rule:
     sql: query, operator, value, and `broken`, a condition that the rows that count against it meet, where there is
     one; text: nothing, it is listed for people and never evaluated.
 
-    `origin` is where it was written: `contract`, or the suite's file; `meta` what else GX keeps with it.
+    `origin` is where it was written: `contract`, or the suite's file; `place` the path below its table in the contract,
+    such as ("properties", 3, "quality", 0); `meta` what else GX keeps with it.
     """
 
     name: str
@@ -71,6 +69,7 @@ class Rule:
     description: str = ""
     origin: str = "contract"
     meta: Mapping[str, Any] = field(default_factory=dict)
+    place: tuple[str | int, ...] = field(default=(), compare=False)
 
     @property
     def words(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,18 @@ from sluice.checks.rules import BadRuleError, Rule, field_of
 from sluice.contract.model import Relationship, Table
 from sluice.errors import BadInputError
 
-Finding = tuple[str, str, str]
-"""Where (table.column.rule), what is wrong, how to mend it."""
+Place = tuple[str | int, ...]
+"""Where a declaration stands in its table: ("properties", 3, "quality", 0)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A declaration that cannot be understood: where (table.column.rule, and its place), what is wrong, how to mend it."""
+
+    where: str
+    place: Place
+    message: str
+    mend: str
 
 
 def compile_rules(table: Table, tables: Iterable[Table]) -> list[Rule]:
@@ -24,54 +34,52 @@ def compile_rules(table: Table, tables: Iterable[Table]) -> list[Rule]:
     """
     found, problems = _compile(table, {t.name: t for t in tables} | {table.name: table})
     if problems:
-        lines = [f"{where}: {message}. {mend}" for where, message, mend in problems]
+        lines = [f"{p.where}: {p.message}. {p.mend}" for p in problems]
         raise BadInputError(
             "BAD_QUALITY_RULE",
             lines[0]
             if len(lines) == 1
             else f"{len(lines)} rules cannot be understood:\n" + "\n".join(f"  {line}" for line in lines),
-            where=problems[0][0],
+            where=problems[0].where,
             mend="Correct the contract, then run `sluice lint`.",
         )
     return found
 
 
-def findings(table: Table) -> list[Finding]:
+def problems_of(table: Table) -> list[Problem]:
     """Everything in the table's rules that cannot be understood, but not whether an expectation exists."""
     return _compile(replace(table, relationships=()), {table.name: table})[1]
 
 
-def _compile(table: Table, tables: Mapping[str, Table]) -> tuple[list[Rule], list[Finding]]:
+def _compile(table: Table, tables: Mapping[str, Table]) -> tuple[list[Rule], list[Problem]]:
     found: list[Rule] = []
-    problems: list[Finding] = []
-    for where, make in _makers(table, tables):
+    problems: list[Problem] = []
+    for where, place, make in _makers(table, tables):
         try:
-            found += make()
+            found += [replace(rule, place=place) for rule in make()]
         except BadRuleError as error:
-            problems.append((where, error.message, error.mend))
+            problems.append(Problem(where, place, error.message, error.mend))
     return _distinct(found), problems
 
 
-def _makers(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, Callable[[], list[Rule]]]]:
+def _makers(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, Place, Callable[[], list[Rule]]]]:
     """Where each of the table's declarations stands, and what compiles it."""
-    yield table.name, partial(_key, table)
-    for column in table.columns:
-        here = f"{table.name}.{column.name}"
+    yield table.name, (), partial(_key, table)
+    for i, column in enumerate(table.columns):
+        here, place = f"{table.name}.{column.name}", ("properties", i)
         for constraint in CONSTRAINTS:
-            yield here, partial(constraint, table, column)
-        for label, quality in _labelled(column.quality):
-            yield f"{here}.{label}", partial(quality_rules, table, column, quality)
-    for label, quality in _labelled(table.quality):
-        yield f"{table.name}.{label}", partial(quality_rules, table, None, quality)
+            yield here, (*place, "logicalTypeOptions"), partial(constraint, table, column)
+        for j, label, quality in _labelled(column.quality):
+            yield f"{here}.{label}", (*place, "quality", j), partial(quality_rules, table, column, quality)
+    for j, label, quality in _labelled(table.quality):
+        yield f"{table.name}.{label}", ("quality", j), partial(quality_rules, table, None, quality)
     for relationship in table.relationships:
-        yield (
-            f"{table.name}.relationships.{relationship.to_table}",
-            partial(_reference, table, relationship, tables),
-        )
+        where = f"{table.name}.relationships.{relationship.to_table}"
+        yield where, ("relationships",), partial(_reference, table, relationship, tables)
 
 
-def _labelled(quality: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    return ((str(item.get("name") or f"quality[{i}]"), item) for i, item in enumerate(quality))
+def _labelled(quality: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    return ((i, str(item.get("name") or f"quality[{i}]"), item) for i, item in enumerate(quality))
 
 
 def _distinct(found: list[Rule]) -> list[Rule]:

@@ -23,6 +23,12 @@ CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 
 ANY_PII = "any"
 
+OPERATORS = (
+    "mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo",
+    "mustBeBetween", "mustNotBeBetween",
+)  # fmt: skip
+"""ODCS v3.1.0 DataQualityOperators. Both ends of a range belong to it."""
+
 SEVERITIES = ("info", "warning", "error")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from sluice.contract import document as yaml_document
 from sluice.contract.document import Document
-from sluice.contract.model import Contract
+from sluice.contract.model import OPERATORS, Contract
 from sluice.contract.secrets import find_secrets
 from sluice.contract.semantics import build
 from sluice.errors import BadInputError, Finding, InvalidContractError
@@ -86,7 +86,9 @@ def _schema_findings(document: Document) -> Iterator[Finding]:
     named = [e for e in errors if e.validator not in closed]
     for error in named or ([] if unknown else errors):
         path = tuple(error.absolute_path)
-        if error.validator == "required":
+        if problem := _operator_problem(path, error.instance):
+            yield document.finding("BAD_QUALITY_RULE", path, problem, f"Give it exactly one of {', '.join(OPERATORS)}.")
+        elif error.validator == "required":
             key = error.message.split("'")[1]
             yield document.finding("MISSING_KEY", path, f"the key {key!r} is missing", f"Add `{key}:` here.")
         elif error.validator == "enum":
@@ -101,6 +103,18 @@ def _schema_findings(document: Document) -> Iterator[Finding]:
             )
         else:
             yield document.finding("SCHEMA", path, _short(error.message, 200), "See docs/contract.md.")
+
+
+def _operator_problem(path: tuple[str | int, ...], rule: Any) -> str:
+    """What is wrong with the operators of a quality rule; the schema would name every way in which it could be right."""
+    if len(path) < 2 or path[-2] != "quality" or not isinstance(rule, dict):
+        return ""
+    if rule.get("type", "library") not in ("library", "sql"):
+        return ""
+    found = [name for name in OPERATORS if name in rule]
+    if len(found) == 1:
+        return ""
+    return f"the rule has {len(found)} operators ({', '.join(found)})" if found else "the rule has no operator"
 
 
 def _enum_code(path: tuple[str | int, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from sluice.checks.rules import BadRuleError, Rule, identifier
 from sluice.checks.shared import shared_suites
 from sluice.checks.suite import compile_rules
+from sluice.contract import document as yaml_document
 from sluice.contract.model import Contract, Table
 from sluice.errors import BadInputError, Finding, InvalidContractError
 from sluice.settings import Settings
@@ -39,11 +40,21 @@ def suite_findings(contract: Contract, settings: Settings) -> list[Finding]:
     from sluice.adapters.duck.admission import inspection
 
     with inspection({table.name: table.columns for table in contract.tables}) as inspect:
-        return [finding for table in contract.tables for finding in _findings(contract, table, settings, inspect)]
+        document = yaml_document.parse(contract.text, contract.file)
+        return [
+            finding
+            for number, table in enumerate(contract.tables)
+            for finding in _findings(contract, table, settings, inspect, document, number)
+        ]
 
 
 def _findings(
-    contract: Contract, table: Table, settings: Settings, inspect: Callable[[str], None]
+    contract: Contract,
+    table: Table,
+    settings: Settings,
+    inspect: Callable[[str], None],
+    document: yaml_document.Document,
+    number: int,
 ) -> Iterator[Finding]:
     from sluice.adapters import gx
 
@@ -62,8 +73,10 @@ def _findings(
             for sql in _sql(rule, table):
                 inspect(sql)
         except BadInputError as error:
-            where = contract.file if rule.origin in ("contract", WRITTEN) else rule.origin
-            yield Finding(error.code, error.message, where, 0, f"{table.name}.{rule.name}", error.mend)
+            here = rule.origin in ("contract", WRITTEN)
+            line = document.line(("schema", number, *rule.place)) if here else 0
+            file = contract.file if here else rule.origin
+            yield Finding(error.code, error.message, file, line, f"{table.name}.{rule.name}", error.mend)
 
 
 def _sql(rule: Rule, table: Table) -> Iterable[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sluice.checks.rules import Rule
-from sluice.checks.suite import compile_rules, findings
+from sluice.checks.suite import compile_rules, problems_of
 from sluice.contract.model import Column, Relationship, Table
 from sluice.contract.types import resolve
 from sluice.errors import BadInputError
@@ -292,10 +292,10 @@ BAD = [
 class TestMistakes:
     @pytest.mark.parametrize(("entry", "message", "mend"), BAD)
     def test_at_a_column(self, entry, message, mend):
-        [(where, said, hint)] = findings(table(_with(column("s", "string"), entry)))
-        assert where == "orders.s.quality[0]"
-        assert message in said
-        assert mend in hint
+        [problem] = problems_of(table(_with(column("s", "string"), entry)))
+        assert (problem.where, problem.place) == ("orders.s.quality[0]", ("properties", 0, "quality", 0))
+        assert message in problem.message
+        assert mend in problem.mend
 
     @pytest.mark.parametrize(
         ("entry", "message"),
@@ -308,9 +308,9 @@ class TestMistakes:
         ],
     )
     def test_at_a_table(self, entry, message):
-        [(where, said, _)] = findings(table(quality=({**entry, "name": "mine"},)))
-        assert where == "orders.mine"
-        assert message in said
+        [problem] = problems_of(table(quality=({**entry, "name": "mine"},)))
+        assert problem.where == "orders.mine"
+        assert message in problem.message
 
     @pytest.mark.parametrize(
         ("at", "message"),
@@ -327,20 +327,20 @@ class TestMistakes:
         ],
     )
     def test_of_options(self, at, message):
-        [(_, said, _)] = findings(table(at))
-        assert message in said
+        [problem] = problems_of(table(at))
+        assert message in problem.message
 
     def test_all_are_told_at_once(self):
         entries = ({"metric": "a"}, {"metric": "nullValues", "mustBe": 0}, {"metric": "b"})
         bad = Column("s", "s", resolve("string", None), quality=entries)
-        assert len(findings(table(bad))) == 2
+        assert len(problems_of(table(bad))) == 2
         with pytest.raises(BadInputError, match=r"(?s)2 rules.*quality\[0\].*quality\[2\]") as caught:
             compile_rules(table(bad), [])
         assert (caught.value.code, caught.value.where) == ("BAD_QUALITY_RULE", "orders.s.quality[0]")
         assert caught.value.mend
 
     def test_a_sound_table_has_none(self):
-        assert findings(table(column(required=True, options={"minimum": 0}))) == []
+        assert problems_of(table(column(required=True, options={"minimum": 0}))) == []
 
     def test_rules_of_one_name_are_told_apart(self):
         entries = (

@@ -102,7 +102,7 @@ def test_the_digest_ignores_layout_and_sees_meaning() -> None:
         (("order_lines.csv.gz", "/etc/passwd"), "BAD_LOCATION", 25),
         (("path: shop", "path: https://host/x"), "BAD_LOCATION", 9),
         (('value: "NA"', "value: 7"), "BAD_DIALECT", 12),
-        (("primaryKeyPosition: 1", "primaryKeyPosition: 1\n        quality:\n          - type: custom\n            engine: greatExpectations\n            implementation: {type: be_nice}"), "BAD_QUALITY_RULE", 21),
+        (("primaryKeyPosition: 1", "primaryKeyPosition: 1\n        quality:\n          - type: custom\n            engine: greatExpectations\n            implementation: {type: be_nice}"), "BAD_QUALITY_RULE", 22),
     ],
 )  # fmt: skip
 def test_bad_contracts_are_named_by_line(change: tuple[str, str], code: str, line: int) -> None:
@@ -190,3 +190,18 @@ def test_no_is_norway_and_true_is_true() -> None:
     )
     assert contract.server.dialect.null_sequence == ("NO", "off", "y")
     assert contract.tables[0].key
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{metric: rowCount}", "the rule has no operator"),
+        ("{metric: rowCount, mustBe: 1, mustNotBe: 2}", "the rule has 2 operators (mustBe, mustNotBe)"),
+        ('{type: sql, query: "SELECT 1"}', "the rule has no operator"),
+    ],
+)
+def test_a_rule_without_its_one_operator_is_told_in_one_line(rule: str, said: str) -> None:
+    text = GOOD.replace("primaryKeyPosition: 1", f"primaryKeyPosition: 1\n        quality:\n          - {rule}", 1)
+    with pytest.raises(InvalidContractError) as caught:
+        read_contract(text)
+    assert [(f.code, f.message) for f in caught.value.findings] == [("BAD_QUALITY_RULE", said)]
