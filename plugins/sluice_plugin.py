@@ -42,6 +42,7 @@ class SluicePlugin(AirflowPlugin):
             ("inbox", "Inbox"),
             ("requests", "Requests"),
             ("queue", "Ready queue"),
+            ("audit", "Audit"),
         )
     ] + [
         {

@@ -20,6 +20,7 @@ from sluice.insight.store import SummaryStore
 from sluice.outbox import OutboxStore
 from sluice.publications import PublicationJournal
 from sluice.pull.store import PullStore
+from sluice.review.store import ReviewStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
 
@@ -143,6 +144,7 @@ class Transaction(
     GovernanceStore,
     PublicationJournal,
     GrantRecord,
+    ReviewStore,
     Protocol,
 ):
     """Reads and writes that belong together."""

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from sluice.errors import RefusedError, SluiceError, TransientError
 from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
+    audit,
     decisions,
     delegations,
     documents,
@@ -25,6 +26,7 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     forecast,
     inbox,
     lists,
+    policies,
     queue,
     request_page,
     requests,
@@ -50,6 +52,7 @@ app = FastAPI(
     dependencies=[Depends(readers)],
 )
 ROUTES = (
+    audit.routes,
     decisions.routes,
     delegations.routes,
     documents.routes,
@@ -57,6 +60,7 @@ ROUTES = (
     forecast.routes,
     queue.routes,
     request_page.routes,
+    policies.routes,
     requests.routes,
     sources.routes,
     scoreboard.routes,

@@ -23,6 +23,7 @@ from sluice.adapters.ledger.insight import InsightRows
 from sluice.adapters.ledger.outbox import OutboxRows
 from sluice.adapters.ledger.publications import PublicationRows
 from sluice.adapters.ledger.pull import PullRows
+from sluice.adapters.ledger.review import ReviewRows
 from sluice.adapters.ledger.running import RunningRecords
 from sluice.adapters.ledger.telemetry import TelemetryRows
 from sluice.chain import GENESIS, link_hash
@@ -98,6 +99,7 @@ class _Transaction(
     TelemetryRows,
     PublicationRows,
     GrantRows,
+    ReviewRows,
 ):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
