@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
+
+
+TRIES = 4
+"""How often botocore repeats one call to Glue; the stage is repeated by the orchestrator."""
 
 
 def load_glue() -> Catalog:
     """The Glue catalog; nothing is asked of it yet."""
     from pyiceberg.catalog import load_catalog
 
-    properties = {"type": "glue", "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+    properties: dict[str, Any] = {"type": "glue", "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+    # A number, which pyiceberg hands to botocore as it is. Ten tries, its default, take minutes.
+    properties["glue.max-retries"] = TRIES
     # boto3 reads these variables itself; pyarrow's S3 client has to be told.
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:

@@ -81,7 +81,8 @@ class IcebergCatalog:
             if (done := self._landed(prepared)) is not None:
                 return done
             raise CommitConflictError("COMMIT_CONFLICT", "another commit came first", where=identifier) from error
-        except LakeUnavailableError:
+        except SluiceError:
+            # Also a plain refusal may be the answer to a second try, after a first one that was done.
             if (done := self._landed(prepared)) is not None:
                 return done
             raise
