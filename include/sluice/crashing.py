@@ -31,6 +31,11 @@ POINTS = {
     "refresh.begun": "a refresh is checked and about to commit; nothing is visible",
     "refresh.committed": "a table of a refresh is visible, others may follow; the ledger does not know",
     "upkeep.compacting": "a table's small files are put together in a file that nobody sees yet",
+    "offboard.told": "consumers are told; everything else is as it was",
+    "offboard.revoked": "grants are taken away; the ledger does not know that all of them are",
+    "offboard.unpublished": "a table left the catalog, others may follow",
+    "offboard.listed": "what will be destroyed is listed with its digests; nothing is gone",
+    "offboard.deleting": "an object is deleted, others may follow",
     "restore.begun": "the source is blocked; what is visible is still bad",
     "restore.put_back": "a table shows its last good snapshot, others may follow; no incident is open",
 }

@@ -35,6 +35,8 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
     """A signature went unanswered too long."""
     FAILED = "failed"
+    OFFBOARDED = "offboarded"
+    """It was published until its source's life ended."""
     LOST = "lost"
     """It was published, but the lake no longer has it (the embedded lake forgets at a restart)."""
 

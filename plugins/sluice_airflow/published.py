@@ -106,3 +106,60 @@ def maintained() -> Any:
         return final(lambda: maintain(connect(), source)).saved_monthly_usd
 
     return upkeep.expand(source=sources())
+
+
+def offboard_form() -> dict[str, Param]:
+    """What the UI asks before a source ends."""
+    return {
+        "source": Param("", type="string", pattern=_ID, title="Source", description="The source's id, as in its contract."),
+        "what": Param(
+            "ask", type="string", enum=["ask", "agree", "refuse", "go on"], title="What you do",
+            description="Ask for the end; agree to it or refuse it as another person; or go on where it stopped.",
+        ),
+        "reason": Param(
+            None, type=["null", "string"], maxLength=2000, format="multiline", title="Reason",
+            description="Why it ends, or why you refuse. Consumers read it.",
+        ),
+        "destroy": Param(
+            False, type="boolean", title="Destroy the data",
+            description="Unless retention or a legal hold keeps it. Otherwise it stays where it is, unpublished.",
+        ),
+    }  # fmt: skip
+
+
+def offboarded() -> Any:
+    """The decision and what follows from it, as two tasks."""
+
+    @task(task_id="decide", **RETRIES["record"])
+    def decide() -> str:
+        from sluice.running import offboarding
+        from sluice.stream.offboard import ask
+        from sluice.stream.tools import connect
+
+        asked, tools, who = get_current_context()["params"], connect(), person()
+        source, reason = asked["source"], asked["reason"] or ""
+        if asked["what"] == "ask":
+            return final(lambda: ask(tools, source, who, reason, destroy=asked["destroy"])).state
+        with tools.ledger.transaction() as tx:
+            going = offboarding.current(tx, source)
+            if asked["what"] == "go on" or (going and going.state == "agreed"):
+                return going.state if going else "over"
+            return final(
+                lambda: offboarding.decide(
+                    tx, tools.policy(), source, who, asked["what"] == "agree", reason, tools.now()
+                )
+            ).state
+
+    @task(task_id="end", **RETRIES["commit"])
+    def end(state: str) -> str:
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from sluice.stream.offboard import offboard
+        from sluice.stream.tools import connect
+
+        if state != "agreed":
+            raise AirflowSkipException(f"It is {state}: nothing is done until somebody else agrees.")
+        source = get_current_context()["params"]["source"]
+        return final(lambda: offboard(connect(), source)).id
+
+    return end(decide())

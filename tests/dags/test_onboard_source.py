@@ -34,7 +34,7 @@ def groups(dag: Any) -> dict[str, Any]:
 def test_every_dag_file_is_claimed_by_a_test() -> None:
     files = {p.stem for p in (PROJECT / "dags").glob("*.py")}
     assert files == {
-        "keep_access", "keep_flowing", "maintain_tables", "onboard_source", "refresh_sources", "restore_source",
+        "keep_access", "keep_flowing", "maintain_tables", "offboard_source", "onboard_source", "refresh_sources", "restore_source",
         "watch_sources",
     }  # fmt: skip
 

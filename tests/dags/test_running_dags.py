@@ -40,6 +40,12 @@ def test_the_watch_and_the_upkeep_run_by_themselves() -> None:
     assert {t.task_id for t in upkeep.tasks} == {"sources", "upkeep"} and upkeep.get_task("upkeep").is_mapped
 
 
+def test_the_end_of_a_source_takes_two_people() -> None:
+    dag = loaded("offboard_source")["offboard_source"]
+    assert set(dag.params) == {"source", "what", "reason", "destroy"}
+    assert [t.task_id for t in dag.topological_sort()] == ["decide", "end"]
+
+
 def written(home: Path, count: int) -> None:
     """A read model of so many sources, fresh."""
     home.mkdir(parents=True, exist_ok=True)

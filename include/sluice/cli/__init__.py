@@ -30,6 +30,8 @@ COMMANDS = {
     "quarantine": ("quarantine:quarantine", "Rows that do not fit: see, repair, replay."),
     "refresh": ("refresh:refresh", "Bring in what is new at a published source."),
     "cost": ("cost:cost", "What published sources cost, and what was estimated."),
+    "offboard": ("offboard:offboard", "End the life of a source: one asks, another agrees."),
+    "hold": ("offboard:hold", "Keep a source's data from being destroyed."),
     "restore": ("incidents:restore", "Put the last good data of a source back."),
     "incident": ("incidents:incident", "What is wrong with published data, and until when."),
     "catalog": ("catalog:catalog", "What is published; each source as ODCS with results or DCAT."),

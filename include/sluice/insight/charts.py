@@ -102,7 +102,7 @@ def scatter(chosen: Chosen, now: datetime, rows: int | None = ROWS) -> Chart:
     return Chart("cycle-times", table, said, spec if values else None)
 
 
-_DONE = (RequestState.PUBLISHED.value, RequestState.LOST.value)
+_DONE = (RequestState.PUBLISHED.value, RequestState.LOST.value, RequestState.OFFBOARDED.value)
 _FLOW = (
     ("request", (Stage.REQUEST,)), ("admission", (Stage.ADMISSION,)), ("land", (Stage.LAND,)),
     ("profile and check", (Stage.PROFILE, Stage.CHECK)), ("publication", (Stage.PUBLICATION,)),

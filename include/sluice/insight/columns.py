@@ -100,7 +100,9 @@ class Columns:
     @property
     def published(self) -> Mask:
         """Requests that were published, whether or not the lake still has them."""
-        return np.isin(self.state, [RequestState.PUBLISHED.value, RequestState.LOST.value])
+        return np.isin(
+            self.state, [RequestState.PUBLISHED.value, RequestState.LOST.value, RequestState.OFFBOARDED.value]
+        )
 
     @property
     def open(self) -> Mask:

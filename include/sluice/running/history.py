@@ -14,7 +14,6 @@ from sluice.stages import Stage
 
 REFRESHED = "refresh.published"
 RESTORED = "incident.restored"
-OFFBOARDED = "offboard.completed"
 COMPACTED = "upkeep.compacted"
 
 
@@ -36,14 +35,13 @@ class Version:
 def live(tx: Transaction, source: str) -> Request:
     """The request by which the source is published. Raises TerminalError (NOT_PUBLISHED, OFFBOARDED)."""
     published = [r for r in tx.requests(source=source) if r.state is RequestState.PUBLISHED and r.closed_at]
+    ended = [r for r in tx.requests(source=source) if r.state is RequestState.OFFBOARDED]
+    if ended and not published:
+        raise TerminalError("OFFBOARDED", f"{source!r} was offboarded: {ended[-1].state_reason}",
+                            mend="Ask for it anew with `sluice request`.")  # fmt: skip
     if not published:
         raise TerminalError("NOT_PUBLISHED", f"{source!r} is not published", mend="`sluice status` lists the sources.")
-    request = max(published, key=lambda r: (r.closed_at, r.id))
-    ended = tx.records(source=source, kinds=(OFFBOARDED,))
-    if ended and request.closed_at and ended[-1].at >= request.closed_at:
-        raise TerminalError("OFFBOARDED", f"{source!r} was offboarded on {ended[-1].at:%Y-%m-%d}",
-                            mend="Ask for it anew with `sluice request`.")  # fmt: skip
-    return request
+    return max(published, key=lambda r: (r.closed_at, r.id))
 
 
 def versions(tx: Transaction, source: str) -> list[Version]:

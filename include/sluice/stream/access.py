@@ -16,6 +16,7 @@ from sluice.crashing import crash_point
 from sluice.errors import LakeUnavailableError, NotApprovedError, UsageError
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import contract_of
+from sluice.running.offboarding import require_staying
 from sluice.stages import Clock, Event, Stage
 from sluice.stream.tools import Tools
 
@@ -156,6 +157,7 @@ def _approved(tx: Transaction, request_id: str) -> Request:
     ):
         raise NotApprovedError("NOT_PUBLISHED", "nobody is granted access to what is not published", where=request_id,
                                mend="Access follows publication.")  # fmt: skip
+    require_staying(tx, request.source)
     require_approvals(tx, request)
     return request
 

@@ -21,6 +21,7 @@ from sluice.ledger import Artifact, Request, RequestState, Transaction
 from sluice.onboarding import begin, complete, contract_of, found
 from sluice.publications import PublicationStep, Step, commit_order
 from sluice.running.incidents import require_no_incident
+from sluice.running.offboarding import require_staying
 from sluice.running.refreshes import announce
 from sluice.stages import Stage
 from sluice.stream.costing import charge_onboarding
@@ -45,6 +46,7 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
             return dict(found(tx, known, Stage.PUBLISH)[""])
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
         require_no_incident(tx, request.source)
+        require_staying(tx, request.source)
     crash_point("publish.begun")
     publishing = Publishing(tools, request)
     snapshots = {

@@ -15,7 +15,6 @@ from typing import Any
 from sluice.errors import LedgerUnavailableError, SluiceError
 from sluice.ledger import Ledger, Transaction
 from sluice.onboarding import contract_of
-from sluice.running.history import OFFBOARDED
 from sluice.running.refreshes import TERMS, terms_of
 from sluice.settings import Settings
 from sluice.stages import Stage
@@ -56,12 +55,9 @@ def list_published(ledger: Ledger) -> list[dict[str, Any]]:
 
 def in_ledger(tx: Transaction) -> list[dict[str, Any]]:
     """The same, within a transaction."""
-    ended = {r.source: r.at for r in tx.newest_records(OFFBOARDED)}
     terms = {r.source: r for r in tx.newest_records(TERMS)}
     found = []
     for source in tx.published_sources():
-        if source.source in ended and ended[source.source] >= source.closed_at:
-            continue
         record = terms.get(source.source)
         if record is not None and record.content["contract_digest"] == source.contract_digest:
             content = dict(record.content)

@@ -291,6 +291,17 @@ def all_files(source: Catalog, identifier: str) -> set[str]:
     return needed
 
 
+def metadata_location(source: Catalog, identifier: str) -> str | None:
+    """Where the table's metadata lies, None when it is not in the catalog."""
+    from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+
+    with translated(identifier):
+        try:
+            return str(source.load_table(identifier).metadata_location)
+        except (NoSuchTableError, NoSuchNamespaceError):
+            return None
+
+
 def unregister(source: Catalog, identifier: str) -> bool:
     """Take the table out of the catalog, and its database when nothing is left in it; False when it was not there.
 

@@ -17,6 +17,7 @@ from sluice.ledger import Transaction
 from sluice.running import refreshes
 from sluice.running.history import REFRESHED, live
 from sluice.running.incidents import require_no_incident
+from sluice.running.offboarding import require_staying
 from sluice.running.refreshes import CHECKED, LANDED, LATE, UNCHANGED, Asked, Refresh
 from sluice.running.schema_drift import COMPATIBLE, EVOLVE, EVOLVED, FOUND
 from sluice.stages import Stage
@@ -46,6 +47,7 @@ def open_refresh(tools: Tools, source: str, asked: Asked) -> Refresh:
     with tools.ledger.transaction() as tx:
         request = live(tx, source)
         require_no_incident(tx, source)
+        require_staying(tx, source)
         return refreshes.open_refresh(tx, request, asked, tools.now())
 
 
@@ -172,6 +174,7 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
     # The block is asked for after the snapshots were looked at: a restore in between moves them, and the commit fails.
     with tools.ledger.reading() as tx:
         require_no_incident(tx, refresh.source)
+        require_staying(tx, refresh.source)
     grown = _evolved(tools, refresh)
     shape = (
         {t.name: [(c.field_name, c.type, c.description) for c in t.columns] for t in at.contract.tables}

@@ -1,0 +1,199 @@
+"""Offboard: consumers told, grants revoked, tables unpublished, data kept or destroyed with proof.
+
+Every step is recorded when it is done and skipped when it was: a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sluice.contract.model import Contract, digest_of
+from sluice.crashing import crash_point
+from sluice.errors import LakeUnavailableError, TerminalError
+from sluice.ledger import Request
+from sluice.onboarding import contract_of
+from sluice.running import incidents, offboarding, refreshes
+from sluice.running.history import live
+from sluice.running.offboarding import (
+    COMPLETED,
+    DESTROYED,
+    KEPT,
+    LISTED,
+    REVOKED,
+    TOLD,
+    UNPUBLISHED,
+    Offboarding,
+)
+from sluice.stream.access import revoke_access
+from sluice.stream.costing import measure_storage
+from sluice.stream.gate import strict_json
+from sluice.stream.tools import Tools, sha256
+
+FOLDERS = ("landing", "warehouse", "quarantine", "failed_rows", "replay", "manifests")
+"""What is destroyed. Evidence stays: it proves what was agreed and done, and holds no rows."""
+
+
+def ask(tools: Tools, source: str, actor: str, reason: str, *, destroy: bool = False) -> Offboarding:
+    """Ask for the end of a source. Raises TerminalError (NOT_PUBLISHED, OFFBOARDED)."""
+    with tools.ledger.transaction() as tx:
+        return offboarding.ask(tx, live(tx, source), actor, reason, destroy, tools.now())
+
+
+def offboard(tools: Tools, source: str) -> Offboarding:
+    """Do what was agreed, from wherever it stopped. Raises RefusedError (NOT_AGREED) without having touched anything."""
+    with tools.ledger.reading() as tx:
+        going = offboarding.current(tx, source)
+        if going is None:
+            raise TerminalError("NOTHING_ASKED", f"nobody has asked to offboard {source}", where=source,
+                                mend=f"`sluice offboard {source} --reason …` asks.")  # fmt: skip
+        offboarding.require_agreed(tx, tools.policy(), going)
+        request = tx.request(going.request_id)
+    if request is None:
+        raise TerminalError("NO_REQUEST", f"there is no request {going.request_id}", where=going.id)
+    contract = contract_of(request)
+    for kind, step in ((TOLD, _tell), (REVOKED, _revoke), (UNPUBLISHED, _unpublish)):
+        if kind not in going.done:
+            step(tools, going, request, contract)
+    _data(tools, going, request, contract)
+    with tools.ledger.transaction() as tx:
+        offboarding.close_requests(tx, source, f"offboarded as {going.id}: {going.reason}", tools.now())
+        tx.record(source, going.id, COMPLETED, tools.now(), actor=going.agreed_by)
+        return next(o for o in offboarding.offboardings(tx, source) if o.id == going.id)
+
+
+def destroy_due(tools: Tools) -> list[str]:
+    """Destroy the data of offboarded sources whose retention is over and that nobody holds; their names."""
+    with tools.ledger.reading() as tx:
+        due = [(o, tx.request(o.request_id)) for o in offboarding.due_for_destruction(tx, tools.now())]
+    for going, request in due:
+        if request is not None:
+            _destroy(tools, going, "its retention is over")
+    return [going.source for going, _ in due]
+
+
+def _tell(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
+    text = f"{going.source} ends: {going.reason}. Its tables are no longer available: {', '.join(request.tables)}."
+    hurt = [*incidents.consumers(contract), *incidents.use_cases(contract, request)]
+    with tools.ledger.transaction() as tx:
+        refreshes.tell(tx, going.source, "offboarded", f"{going.id}/told", text, tools.now(), contract)
+        tx.record(going.source, going.id, TOLD, tools.now(), content={"consumers": hurt, "text": text})
+    crash_point("offboard.told")
+
+
+def _revoke(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
+    taken = revoke_access(tools, going.source, actor=going.agreed_by, reason=f"offboarded as {going.id}")
+    crash_point("offboard.revoked")
+    with tools.ledger.transaction() as tx:
+        tx.record(going.source, going.id, REVOKED, tools.now(), content={
+            "grants": len(taken), "principals": sorted({g.principal for g in taken}),
+        })  # fmt: skip
+
+
+def _unpublish(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
+    from sluice.adapters.catalogs import snapshots
+
+    catalog = tools.tables()
+    tables: dict[str, Any] = {}
+    for table in contract.tables:
+        identifier = f"{contract.id}.{table.table_name}"
+        where = snapshots.metadata_location(catalog, identifier)
+        if where is not None:  # so that data which is kept can be found and registered again
+            with tools.ledger.transaction() as tx:
+                tx.record(
+                    going.source,
+                    going.id,
+                    "offboard.located",
+                    tools.now(),
+                    table=table.name,
+                    content={"metadata": where},
+                )
+        snapshots.unregister(catalog, identifier)
+        crash_point("offboard.unpublished")
+        tables[table.name] = {"identifier": identifier, "metadata": where}
+    with tools.ledger.transaction() as tx:
+        tx.record(going.source, going.id, UNPUBLISHED, tools.now(), content={"tables": tables})
+
+
+def _data(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
+    with tools.ledger.reading() as tx:
+        known = next(o for o in offboarding.offboardings(tx, going.source) if o.id == going.id)
+        fate = offboarding.fate(tx, contract, going, request.closed_at or request.requested_at, tools.now())
+    if known.data:
+        return
+    if fate.destroy or LISTED in known.done:
+        _destroy(tools, going, fate.reason)
+        return
+    stored = measure_storage(tools, going.source)
+    with tools.ledger.transaction() as tx:
+        tx.record(going.source, going.id, KEPT, tools.now(), content={
+            "reason": fate.reason, "until": fate.until.isoformat() if fate.until else None, "stored": stored,
+        })  # fmt: skip
+
+
+def _destroy(tools: Tools, going: Offboarding, reason: str) -> None:
+    """List every object with its digest first, delete, look that each is gone, and keep the list as the proof."""
+    with tools.ledger.reading() as tx:
+        listed = tx.records(run=going.id, kinds=(LISTED,))
+        if offboarding.hold(tx, going.source) is not None:
+            raise TerminalError("HELD", f"{going.source} is under a legal hold", where=going.id, mend="Lift it first: `sluice hold SOURCE --lift`.")  # fmt: skip
+    if listed:
+        uri = listed[-1].content["uri"]
+        objects = json.loads(tools.store.read(uri))["objects"]
+    else:
+        objects = _objects(tools, going.source)
+        document = {"offboarding": going.id, "source": going.source, "reason": reason, "objects": objects}
+        digest = digest_of(document)
+        uri = tools.layout.evidence(going.source, digest, "to_be_destroyed.json")
+        tools.store.write(uri, strict_json(document), content_type="application/json", only_if_absent=True)
+        with tools.ledger.transaction() as tx:
+            tx.record(
+                going.source,
+                going.id,
+                LISTED,
+                tools.now(),
+                digest=digest,
+                content={"uri": uri, "objects": len(objects)},
+            )
+    crash_point("offboard.listed")
+    for thing in objects:
+        tools.store.delete(thing["uri"])
+        crash_point("offboard.deleting")
+    left = [o.uri for folder in FOLDERS for o in tools.store.list(f"{tools.layout.root}/{folder}/{going.source}/")]
+    left += [t["uri"] for t in objects if tools.store.head(t["uri"]) is not None]
+    if left:
+        raise LakeUnavailableError(
+            "STILL_THERE", f"{len(left)} objects are still there", where=left[0], mend="Run it again."
+        )
+    proof = {
+        "offboarding": going.id, "source": going.source, "reason": reason, "asked_by": going.asked_by, "agreed_by": going.agreed_by,
+        "destroyed_at": tools.now().isoformat(), "verified_gone": len(objects), "objects": objects,
+    }  # fmt: skip
+    digest = digest_of(proof)
+    where = tools.layout.evidence(going.source, digest, "proof_of_destruction.json")
+    tools.store.write(where, strict_json(proof), content_type="application/json", only_if_absent=True)
+    with tools.ledger.transaction() as tx:
+        tx.record(going.source, going.id, DESTROYED, tools.now(), digest=digest, content={
+            "reason": reason, "objects": len(objects), "bytes": sum(t["bytes"] for t in objects), "proof": where,
+        })  # fmt: skip
+
+
+def _objects(tools: Tools, source: str) -> list[dict[str, Any]]:
+    """Every object of the source with the SHA-256 of its content, read here where the store does not know it."""
+    found = []
+    with tempfile.TemporaryDirectory(dir=tools.scratch("offboard")) as folder:
+        for name in FOLDERS:
+            for info in tools.store.list(f"{tools.layout.root}/{name}/{source}/"):
+                known = tools.store.head(info.uri)
+                digest = known.sha256 if known is not None else None
+                if digest is None:
+                    path = Path(folder) / "object"
+                    path.unlink(missing_ok=True)
+                    tools.store.get(info.uri, path)
+                    digest = sha256(path)
+                found.append(
+                    {"uri": info.uri, "bytes": info.size, "sha256": digest, "modified": info.modified.isoformat()}
+                )
+    return found
