@@ -10,6 +10,8 @@ from sluice.errors import RefusedError, StackError, TransientError
 
 DAG = "onboard_source"
 TIMEOUT = 30.0
+PAGE = 100
+"""Rows of one answer: Airflow gives no more at once."""
 
 
 class AirflowApi:
@@ -69,6 +71,18 @@ class AirflowApi:
         """The DAG run, or None when there is none."""
         answer = self._send("GET", f"/api/v2/dags/{DAG}/dagRuns/{run_id}")
         return None if answer.status_code == 404 else dict(self._answer(answer))
+
+    def living_runs(self) -> set[str]:
+        """The ids of all runs of the DAG that are queued or running, a hundred at a call."""
+        found: set[str] = set()
+        for state in ("queued", "running"):
+            for offset in range(0, 100_000, PAGE):
+                path = f"/api/v2/dags/{DAG}/dagRuns"
+                page = self.get(path, state=state, limit=str(PAGE), offset=str(offset), order_by="id")["dag_runs"]
+                found |= {run["dag_run_id"] for run in page}
+                if len(page) < PAGE:
+                    break
+        return found
 
     def task_error(self, run_id: str, task_id: str) -> str:
         """Why the newest try of an unmapped task failed, in the words of its exception; empty when unknown."""

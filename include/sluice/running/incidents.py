@@ -245,7 +245,7 @@ def notify(tx: Transaction, current: Incident, kind: str, text: str, now: dateti
         "incident": current.id, "source": current.source, "severity": current.severity, "owner": current.owner,
         "text": text, "reason": current.reason, "eta": current.eta.isoformat() if current.eta else None,
         "consumers": list(current.consumers), "use_cases": list(current.use_cases),
-        "channels": [dict(c) for c in current.channels], "link": f"/sluice/pages/incidents/{current.id}",
+        "channels": [dict(c) for c in current.channels], "link": f"/sluice/pages/sources/{current.source}",
     }  # fmt: skip
     tx.enqueue(kind, f"{current.id}/{number}", payload, now)
     tx.record(

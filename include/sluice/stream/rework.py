@@ -69,8 +69,11 @@ def restart_what_stands_still(tools: Tools, api: AirflowApi) -> list[str]:
     """Clear, or start again, what nothing moves any more; what was done, in words."""
     with tools.ledger.reading() as tx:
         wanted = wanting_restart(tx)
+    alive = api.living_runs()
     done = []
     for restart in wanted:
+        if restart.run_id in alive and restart.attempt == 1:
+            continue  # on its first way, and a run moves it: nothing to ask Airflow about
         run = api.run(restart.run_id)
         if run is None:
             if restart.run_id.startswith("onb-") and api.trigger(restart.run_id, dict(restart.conf)):
