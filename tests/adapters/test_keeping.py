@@ -22,8 +22,8 @@ def no_airflow() -> Any:
 
 
 @pytest.fixture
-def keeper(services: Settings, ledger_url: str) -> Keeper:
-    return Keeper(connect(dataclasses.replace(services, ledger_url=ledger_url)), lambda _: None, no_airflow)
+def keeper(services: Settings, ledger_url: str, lake: str) -> Keeper:
+    return Keeper(connect(dataclasses.replace(services, ledger_url=ledger_url, lake=lake)), lambda _: None, no_airflow)
 
 
 def test_a_step_that_fails_stops_no_other_and_is_named(keeper: Keeper) -> None:
@@ -56,11 +56,17 @@ def test_a_round_with_nothing_to_do_does_nothing_and_is_cheap(keeper: Keeper) ->
     assert time.process_time() - began < 0.5
 
 
-def test_the_command_does_the_same_round(services: Settings, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_does_the_same_round(
+    services: Settings, ledger_url: str, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sluice.cli import cli
 
     monkeypatch.setenv("SLUICE_LEDGER_URL", ledger_url)
     monkeypatch.setenv("SLUICE_HOME", str(services.home))
+    monkeypatch.setenv("SLUICE_LAKE", lake)
+    for name, value in services.aws_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SLUICE_AWS_PORT", str(services.aws_port))
     shown = CliRunner().invoke(cli, ["tick"], catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
     assert "deliver what is due" in shown.output
