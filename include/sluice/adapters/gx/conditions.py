@@ -7,11 +7,10 @@ nothing, is less or greater than nothing, and is unequal to everything. GX's own
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sluice.adapters.gx.admission import parse_query
 from sluice.adapters.gx.fields import (
     FALSE,
     MOMENTS,
@@ -95,24 +94,7 @@ def _member(field: Field, values: list[Any], *, negated: bool) -> str:
 def pandas_query(query: str, fields: Fields) -> str:
     """A `DataFrame.query` text as SQL. Raises NotCompiledError for what is beyond comparisons and nullity."""
     names: dict[str, str] = {}
-    try:
-        tree = ast.parse(_python(query, names), mode="eval")
-    except (SyntaxError, tokenize.TokenError, ValueError) as error:
-        raise NotCompiledError(f"row_condition: {error}") from error
-    return _Query(fields, names).boolean(tree.body)
-
-
-def _python(query: str, names: dict[str, str]) -> str:
-    """The query as plain Python: backticked names stood in for, `&`, `|` and `=` as pandas reads them."""
-    parts = query.strip().split("`")
-    if len(parts) % 2 == 0:
-        raise ValueError("an odd number of backticks")
-    for i in range(1, len(parts), 2):
-        names[f"__column_{i}"] = parts[i]
-        parts[i] = f" __column_{i} "
-    words = {"&": "and", "|": "or", "=": "=="}
-    tokens = tokenize.generate_tokens(io.StringIO("".join(parts)).readline)
-    return tokenize.untokenize((t.type, words.get(t.string, t.string)) for t in tokens).strip()
+    return _Query(fields, names).boolean(parse_query(query, names))
 
 
 class _Query:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,28 @@ _loaded: dict[Path, bytes] = {}
 
 class UnusableError(Exception):
     """GX does not take an expectation as it is; the message is for the rule's author."""
+
+
+class EscapeError(Exception):
+    """A custom expectation tried to leave the process."""
+
+
+class _Nowhere(io.TextIOBase):
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """For code that custom expectations take part in: what it prints, which may be values, goes nowhere, and
+    `sys.exit` is an EscapeError."""
+    try:
+        with redirect_stdout(_Nowhere()), redirect_stderr(_Nowhere()):
+            yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise EscapeError(f"it tried to end the process ({type(error).__name__})") from error
 
 
 _QUIET = logging.NullHandler()
@@ -52,7 +76,7 @@ def expectation_of(rule: Rule, kwargs: Mapping[str, Any] | None = None) -> Any:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contained():
             warnings.simplefilter("ignore")
             configuration = ExpectationConfiguration(
                 str(rule.expectation_type), dict(rule.kwargs if kwargs is None else kwargs)
@@ -60,7 +84,7 @@ def expectation_of(rule: Rule, kwargs: Mapping[str, Any] | None = None) -> Any:
             return configuration.to_domain_obj()
     except ValidationError as error:
         raise UnusableError(f"bad kwargs: {readable(error.errors())}") from error
-    except (GreatExpectationsError, TypeError, ValueError, AttributeError) as error:
+    except (GreatExpectationsError, TypeError, ValueError, AttributeError, RecursionError, EscapeError) as error:
         raise UnusableError(f"bad kwargs: {error}") from error
 
 
@@ -91,22 +115,37 @@ def load_custom(folder: Path) -> None:
         content = hashlib.sha256(path.read_bytes()).digest()
         if path.name.startswith("_") or _loaded.get(path) == content:
             continue
-        name = f"sluice_expectations_{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            continue
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                spec.loader.exec_module(module)
+            _import(path)
         except Exception as error:
             raise BadInputError(
                 "CUSTOM_EXPECTATION", f"it cannot be imported: {type(error).__name__}: {error}", where=str(path),
                 mend="Correct the module, or take it out of the folder.",
             ) from error  # fmt: skip
         _loaded[path] = content
+
+
+def loaded_modules() -> list[Path]:
+    """The modules that `load_custom` imported, in their order."""
+    return list(_loaded)
+
+
+def load_modules(paths: Sequence[Path]) -> None:
+    """Import these modules, as `load_custom` does."""
+    for path in paths:
+        _import(path)
+
+
+def _import(path: Path) -> None:
+    name = f"sluice_expectations_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    with warnings.catch_warnings(), contained():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
 
 
 def readable(errors: Iterable[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
+from sluice.adapters.gx.admission import check_schema
 from sluice.adapters.gx.aggregates import linear_quantiles, mean, standard_deviation
 from sluice.adapters.gx.conditions import comparable
 from sluice.adapters.gx.fields import (
@@ -190,16 +191,10 @@ def _json_parseable(_: Kwargs) -> Callable[[str], bool]:
 
 
 def _json_schema(table: Table, field: Field, kwargs: Kwargs) -> str:
-    import jsonschema
-
     field.need({Family.TEXT})
-    schema = kwargs["json_schema"]
-    kind = jsonschema.validators.validator_for(schema)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise BadArgumentError(f"json_schema: {error.message}") from error
-    return f"{table.python(Search({'json_schema': schema}, 'the JSON schema', table.seconds))}({field.sql})"
+    check_schema(kwargs["json_schema"])
+    search = Search({"json_schema": kwargs["json_schema"]}, "the JSON schema", table.seconds)
+    return f"{table.python(search)}({field.sql})"
 
 
 def _dateutil(_: Kwargs) -> Callable[[str], bool]:

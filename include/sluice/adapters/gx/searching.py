@@ -31,9 +31,9 @@ if "regex" in given:
     search = re.compile(given["regex"]).search
     test = lambda text: search(text) is not None
 else:
-    import jsonschema
+    import jsonschema, referencing
     schema = given["json_schema"]
-    validator = jsonschema.validators.validator_for(schema)(schema)
+    validator = jsonschema.validators.validator_for(schema)(schema, registry=referencing.Registry())
     test = lambda text: bool(validator.is_valid(json.loads(text)))
 for line in sys.stdin:
     try:

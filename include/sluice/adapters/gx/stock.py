@@ -6,12 +6,15 @@ No data context is built and nothing is written or sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sluice.adapters.gx.admission import admit
 from sluice.adapters.gx.arguments import typed_kwargs
 from sluice.adapters.gx.expectations import UnusableError, expectation_of
+from sluice.adapters.gx.fields import BadArgumentError
 from sluice.adapters.gx.frames import View, frame, schema_of, wide_decimal
 from sluice.checks.rules import Rule, columns_of
 
@@ -37,6 +40,10 @@ def evaluate(rule: Rule, files: Sequence[Path], *, memory: int | None = None, re
     Raises UnusableError (GX does not take the rule, or it would not fit) and StockError.
     """
     schema = schema_of(files)
+    try:
+        rule = replace(rule, kwargs=admit(rule.kwargs, schema.names))
+    except BadArgumentError as error:
+        raise UnusableError(f"bad kwargs: {error}") from error
     columns = needed(rule, schema.names)
     if memory is not None:
         _within(memory, rule, files, columns)

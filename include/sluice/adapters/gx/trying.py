@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from sluice.adapters.gx.admission import admit
 from sluice.adapters.gx.compiled import Compiler
-from sluice.adapters.gx.expectations import expectation_of
+from sluice.adapters.gx.expectations import contained, expectation_of
 from sluice.adapters.gx.fields import BadArgumentError, Family, Field, NotCompiledError
 from sluice.adapters.gx.requests import Table as StagedTable
 from sluice.checks.rules import BadRuleError, Rule
@@ -27,6 +28,10 @@ def try_out(rule: Rule, table: Table) -> None:
         c.field_name: Field(c.field_name, _FAMILIES.get(c.type.kind, Family.OTHER), c.type.precision, c.type.scale)
         for c in table.columns
     }
+    try:
+        admit(rule.kwargs, fields)
+    except BadArgumentError as error:
+        raise BadRuleError(f"({rule.expectation_type}) has bad kwargs: {error}", "Correct the kwargs.") from error
     compiler = Compiler(StagedTable(table.name, fields, python=lambda _: "sluice_python"))
     for name, domain, values in _metrics(rule):
         try:
@@ -40,7 +45,7 @@ def try_out(rule: Rule, table: Table) -> None:
 def _metrics(rule: Rule) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """The metrics over columns that the expectation asks for, with the rule's own arguments."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contained():
             warnings.simplefilter("ignore")
             asked = expectation_of(rule).get_validation_dependencies(None, {"result_format": "BASIC"})
     except Exception:  # some ask an engine, and a custom class may do anything: the check stage tells what is wrong

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sluice.adapters.gx import comparisons, stock, typing_expectations
+from sluice.adapters.gx import apart, comparisons, stock, typing_expectations
+from sluice.adapters.gx.admission import admit
 from sluice.adapters.gx.arguments import typed_kwargs
 from sluice.adapters.gx.compiled import Breaking, Compiler
 from sluice.adapters.gx.exact import exact
-from sluice.adapters.gx.expectations import UnusableError, expectation_of
+from sluice.adapters.gx.expectations import UnusableError, contained, expectation_of
 from sluice.adapters.gx.fields import BadArgumentError, NotCompiledError, field_of
 from sluice.adapters.gx.requests import Metric
 from sluice.adapters.gx.requests import Table as StagedTable
@@ -130,6 +131,7 @@ class _Validation:
         return [self.results[i] for i in range(len(rules))]
 
     def ask(self, rule: Rule) -> _Asked:
+        admit(rule.kwargs, self.types)
         try:
             kwargs = typed_kwargs(rule, self.types, lambda _: False)
         except ValueError as error:
@@ -137,7 +139,8 @@ class _Validation:
         expectation = expectation_of(rule, kwargs)
         engine = typing_expectations.engine_for(rule, self.staged, self.data)
         try:
-            dependencies = expectation.get_validation_dependencies(engine, {"result_format": dict(RESULT_FORMAT)})
+            with contained():
+                dependencies = expectation.get_validation_dependencies(engine, {"result_format": dict(RESULT_FORMAT)})
         except Exception as error:  # GX computes some metrics here already, and asserts that it has an engine
             raise NotCompiledError(str(error)) from error
         configurations = dict(dependencies.metric_configurations)
@@ -178,7 +181,9 @@ class _Validation:
             for n, c in asked.configurations.items()
         }
         try:
-            found = asked.expectation.metrics_validate(metrics, {"result_format": dict(RESULT_FORMAT)}, asked.engine)
+            with contained():
+                runtime = {"result_format": dict(RESULT_FORMAT)}
+                found = asked.expectation.metrics_validate(metrics, runtime, asked.engine)
         except Exception as error:  # a verdict that raises is this rule's result
             self.results[i] = errored(asked.rule, _first_line(error), self.table, DUCKDB, quotes_data=True)
             return
@@ -224,11 +229,15 @@ class _Validation:
 
     def stock(self, i: int, rule: Rule) -> None:
         try:
-            found = stock.evaluate(rule, self.files, memory=self.memory, result_format=STOCK_FORMAT)
+            found = apart.evaluate(
+                rule, self.files, memory=self.memory, result_format=STOCK_FORMAT, seconds=self.data.seconds
+            )
         except UnusableError as error:
             self.results[i] = errored(rule, str(error), self.table, None, quotes_data=False)
         except stock.StockError as error:
             self.results[i] = errored(rule, str(error), self.table, PANDAS, quotes_data=True)
+        except SluiceError as error:
+            self.results[i] = errored(rule, error.message, self.table, PANDAS, quotes_data=False)
         else:
             places = (found.result or {}).get("unexpected_index_list") or []
             kept = None
