@@ -37,6 +37,8 @@ class RequestState(StrEnum):
     FAILED = "failed"
     OFFBOARDED = "offboarded"
     """It was published until its source's life ended."""
+    CANCELLED = "cancelled"
+    """Its requester did not want it any more."""
     LOST = "lost"
     """It was published, but the lake no longer has it (the embedded lake forgets at a restart)."""
 

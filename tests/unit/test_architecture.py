@@ -54,6 +54,7 @@ DOMAIN = [
     "flow",
     "forecast",
     "histories",
+    "holding",
     "insight",
     "lake",
     "ledger",

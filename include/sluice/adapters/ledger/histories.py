@@ -18,6 +18,8 @@ from sluice.ledger import Request, RequestState
 from sluice.stages import Event, Stage, StageEvent
 
 BATCH = 5000
+_WERE_PUBLISHED = (RequestState.PUBLISHED, RequestState.LOST, RequestState.OFFBOARDED)
+"""What happened to a published table later changes nothing about how long it took to publish it."""
 
 
 class Histories:
@@ -59,7 +61,7 @@ class Histories:
         if origin is not None:
             query = query.where(r.origin == origin)
         if published:
-            query = query.where(r.state == RequestState.PUBLISHED)
+            query = query.where(r.state.in_(_WERE_PUBLISHED))
         if newest is not None:
             query = query.order_by(r.closed_at.desc().nulls_last(), r.id).limit(newest)
         rows = self._connection.execute(query).all()
