@@ -12,7 +12,7 @@ from sluice.approval.delegating import (
     in_force,
     roles_now,
 )
-from sluice.approval.expiry import Expiry, asked_at, expire, expire_unanswered, expiries
+from sluice.approval.expiry import Expiry, asked_at, expire, expire_unanswered, expiries, overdue
 from sluice.approval.opening import open_gate
 from sluice.approval.standing import Group, Signature, Standing, gate_standing, promised, require_approvals
 
@@ -38,6 +38,7 @@ __all__ = [
     "gate_standing",
     "in_force",
     "open_gate",
+    "overdue",
     "promised",
     "require_approvals",
     "roles_now",

@@ -10,6 +10,7 @@ from sluice.approval.expiry import expiries
 from sluice.approval.standing import Group, Standing, gate_standing, people, promised, standing_approvals
 from sluice.errors import RefusedError
 from sluice.evidence_changes import changed_words
+from sluice.histories import Origin
 from sluice.ledger import Decision, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import finish_stage
 from sluice.policy import POLICY_ACTOR, Policy
@@ -50,6 +51,8 @@ def decide(tx: Transaction, policy: Policy, choice: Choice, now: datetime) -> De
     request = tx.request(choice.request_id)
     if request is None:
         raise RefusedError("NO_REQUEST", f"there is no request {choice.request_id!r}", status=404)
+    if request.origin != Origin.LIVE:
+        raise RefusedError("SIMULATED", f"{request.id} is simulated: there is nothing to decide", status=409)
     if choice.gate not in GATES:
         raise RefusedError("NO_GATE", f"{choice.gate!r} is not a gate", status=404, mend=f"Gates: {', '.join(GATES)}.")
     authority = _authority(tx, policy, request, choice, now)

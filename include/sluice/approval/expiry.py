@@ -45,25 +45,35 @@ def expiries(policy: Policy, clock: Clock, standing: Standing) -> list[Expiry]:
 
 def expire(tx: Transaction, request: Request, now: datetime) -> bool:
     """End the request if a signature went unanswered too long; whether it did. Harmless to repeat."""
-    if request.state is not RequestState.OPEN:
-        return False
-    policy, clock = promised(tx, request), Clock(tx.events(request.id))
-    for gate in GATES:
-        if not clock.is_open(gate):
-            continue
-        over = [e for e in expiries(policy, clock, gate_standing(tx, request, gate)) if e.at <= now]
-        if over:
-            roles = ", ".join(e.role for e in over)
-            reason = f"expired at {gate}: no answer of {roles} within {policy.gates[gate].expires_after}"
-            attempt = clock.attempt(gate)
-            for e in over:
-                tx.append(request.id, gate, attempt, Event.EXPIRED, now, role=e.role, reason=reason)
-            tx.append(request.id, gate, attempt, Event.EXPIRED, now, reason=reason)
-            tx.close_request(request.id, RequestState.EXPIRED, reason, now)
-            return True
+    for gate, over in _over(tx, request, now):
+        roles = ", ".join(e.role for e in over)
+        reason = f"expired at {gate}: no answer of {roles} within {promised(tx, request).gates[gate].expires_after}"
+        attempt = Clock(tx.events(request.id)).attempt(gate)
+        for e in over:
+            tx.append(request.id, gate, attempt, Event.EXPIRED, now, role=e.role, reason=reason)
+        tx.append(request.id, gate, attempt, Event.EXPIRED, now, reason=reason)
+        tx.close_request(request.id, RequestState.EXPIRED, reason, now)
+        return True
     return False
+
+
+def overdue(tx: Transaction, now: datetime) -> list[str]:
+    """Open requests that went unanswered too long. Only reads, so nobody waits for it."""
+    return [r.id for r in tx.requests(state=RequestState.OPEN) if _over(tx, r, now)]
 
 
 def expire_unanswered(tx: Transaction, now: datetime) -> list[str]:
     """End every request that went unanswered too long; their ids."""
     return [r.id for r in tx.requests(state=RequestState.OPEN) if expire(tx, r, now)]
+
+
+def _over(tx: Transaction, request: Request, now: datetime) -> list[tuple[Stage, list[Expiry]]]:
+    if request.state is not RequestState.OPEN:
+        return []
+    policy, clock = promised(tx, request), Clock(tx.events(request.id))
+    found = []
+    for gate in GATES:
+        if clock.is_open(gate) and policy.gates[gate].expires_after:
+            over = [e for e in expiries(policy, clock, gate_standing(tx, request, gate)) if e.at <= now]
+            found += [(gate, over)] if over else []
+    return found

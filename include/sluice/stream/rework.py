@@ -6,7 +6,7 @@ run's tasks are cleared from that stage on; a run that somebody deleted is start
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from sluice.ledger import Request, RequestState, Transaction
 from sluice.stages import GATES, Clock, Event, Stage
 from sluice.stream.tools import Tools
 
+PAGE = 100
+"""Airflow's own limit for a page of its lists."""
 FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -69,27 +71,40 @@ def restart_what_stands_still(tools: Tools, api: AirflowApi) -> list[str]:
     """Clear, or start again, what nothing moves any more; what was done, in words."""
     with tools.ledger.reading() as tx:
         wanted = wanting_restart(tx)
-    alive = api.living_runs()
+    live = api.living_runs() if wanted else set()
     done = []
     for restart in wanted:
-        if restart.run_id in alive and restart.attempt == 1:
-            continue  # on its first way, and a run moves it: nothing to ask Airflow about
-        run = api.run(restart.run_id)
-        if run is None:
+        if restart.run_id in live:
+            if _stands_still(api, restart):
+                done.append(_cleared(api, restart))
+        elif (run := api.run(restart.run_id)) is None:
             if restart.run_id.startswith("onb-") and api.trigger(restart.run_id, dict(restart.conf)):
                 done.append(f"started {restart.run_id} again: its run was gone")
-        elif _stands_still(api, restart, str(run["state"])):
-            api.clear(restart.run_id, list(restart.task_ids))
-            done.append(f"cleared {restart.stage} of {restart.run_id}{f': {restart.why}' if restart.why else ''}")
+        elif run["state"] in ("success", "failed"):
+            done.append(_cleared(api, restart))
     return done
 
 
-def _stands_still(api: AirflowApi, restart: Restart, run_state: str) -> bool:
-    if run_state in ("success", "failed"):
-        return True
-    if restart.started:
-        return False  # Airflow retries it, or ends it
+def _cleared(api: AirflowApi, restart: Restart) -> str:
+    api.clear(restart.run_id, list(restart.task_ids))
+    return f"cleared {restart.stage} of {restart.run_id}{f': {restart.why}' if restart.why else ''}"
+
+
+def _stands_still(api: AirflowApi, restart: Restart) -> bool:
+    """Whether a stage that was sent back has nothing but finished tasks. What is done for the first time, or is under
+    way, Airflow moves or ends by itself.
+    """
+    if restart.attempt == 1 or restart.started:
+        return False
     path = f"/api/v2/dags/{DAG}/dagRuns/{restart.run_id}/taskInstances"
-    listed = api.get(path, limit="1000")["task_instances"]
+    listed = _pages(api, path, "task_instances", task_display_name_pattern=f"{restart.stage}.%")
     own = [t for t in listed if str(t["task_id"]).startswith(f"{restart.stage}.")]
     return bool(own) and all(t["state"] in FINISHED for t in own)
+
+
+def _pages(api: AirflowApi, path: str, key: str, **query: str) -> Iterator[dict[str, Any]]:
+    offset, total = 0, 1
+    while offset < total:
+        page = api.get(path, limit=str(PAGE), offset=str(offset), **query)
+        yield from page[key]
+        offset, total = offset + PAGE, int(page["total_entries"])

@@ -59,11 +59,16 @@ def let_in(keeper: Keeper) -> str:
 
 def expire(keeper: Keeper) -> str:
     """Requests end whose signatures went unanswered too long."""
-    from sluice.approval import expire_unanswered
+    from sluice.approval import expire, overdue
 
-    tools = keeper.tools
-    with tools.ledger.transaction() as tx:
-        ended = expire_unanswered(tx, tools.now())
+    tools, ended = keeper.tools, []
+    with tools.ledger.reading() as tx:
+        late = overdue(tx, tools.now())
+    for request_id in late:  # one at a time: writers wait for one another
+        with tools.ledger.transaction() as tx:
+            request = tx.request(request_id)
+            if request is not None and expire(tx, request, tools.now()):
+                ended.append(request_id)
     return f"expired: {', '.join(ended)}" if ended else ""
 
 

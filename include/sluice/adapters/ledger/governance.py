@@ -93,7 +93,7 @@ class GovernanceRows:
         query = (
             sa.select(t.stage_event.c.seq)
             .join(t.request, t.request.c.id == t.stage_event.c.request_id)
-            .where(t.request.c.owner == owner, t.stage_event.c.stage == Stage.PUBLISH)
+            .where(t.request.c.owner == owner, t.request.c.origin == "live", t.stage_event.c.stage == Stage.PUBLISH)
             .where(t.stage_event.c.event == "completed", t.stage_event.c.table_name.is_(None))
             .limit(1)
         )
