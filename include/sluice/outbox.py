@@ -88,6 +88,9 @@ class OutboxStore(Protocol):
     def message(self, key: str) -> Message | None:
         """The message with this key."""
 
+    def enqueued(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are recorded already."""
+
     def is_enqueued(self, key: str) -> bool:
         """Whether this key is recorded already."""
 

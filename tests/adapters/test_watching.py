@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sluice.approval import Absence, Person, delegate
 from sluice.ledger import RequestState
@@ -35,13 +36,11 @@ service_levels:
 
 @pytest.fixture
 def world(services: Settings, ledger_url: str, tmp_path: Path) -> Iterator[World]:
-    with a_world(services, ledger_url, tmp_path, LADDERS) as made:
-        text = made.policy_file.read_text()
-        made.policy_file.write_text(
-            text.replace(
-                "  admission:\n", "  admission:\n    ladder: standard\n    expires_after: 5 business days\n", 1
-            )
-        )
+    with a_world(services, ledger_url, tmp_path) as made:
+        policy = yaml.safe_load(made.policy_file.read_text()) | yaml.safe_load(LADDERS)
+        for gate in policy["gates"].values():
+            gate |= {"ladder": "standard", "expires_after": "5 business days"}
+        made.policy_file.write_text(yaml.safe_dump(policy, sort_keys=False))
         yield made
 
 

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sluice.ledger import Transaction
+from sluice.notifications.watching import Candidate
 from sluice.outbox import Draft
 from sluice.policy import Policy
 from sluice.stream.keeping import Keeper, Step
+
+PIECE = 50
+"""Messages written in one transaction."""
 
 
 def update_incidents(keeper: Keeper) -> str:
@@ -35,17 +39,18 @@ def watch_deadlines(keeper: Keeper) -> str:
     return _told(keeper, due_warnings)
 
 
-def _told(keeper: Keeper, look: Callable[[Transaction, Policy, datetime], list[Draft]]) -> str:
-    """Record what a look finds and nobody was told yet. Looking takes no lock; most rounds find nothing new."""
+def _told(keeper: Keeper, look: Callable[[Transaction, Policy, datetime], list[Candidate]]) -> str:
+    """Record what a look finds and nobody was told yet. Looking takes no lock, and most rounds find nothing new."""
     tools = keeper.tools
     with tools.ledger.reading() as tx:
-        known = [d for d in look(tx, tools.policy(), tools.now()) if not tx.is_enqueued(d.key)]
-    if not known:
-        return ""
-    with tools.ledger.transaction() as tx:
-        new = [
-            d for d in look(tx, tools.policy(), tools.now()) if tx.enqueue(d.kind, d.key, d.payload, d.due, lane=d.lane)
-        ]
+        found = look(tx, tools.policy(), tools.now())
+        known = tx.enqueued([c.key for c in found])
+    new: list[Draft] = []
+    fresh = [c for c in found if c.key not in known]
+    for begin in range(0, len(fresh), PIECE):  # so that nobody who decides waits long for the writers' lock
+        with tools.ledger.transaction() as tx:
+            drafts = [d for c in fresh[begin : begin + PIECE] if (d := c.draft(tx))]
+            new += [d for d in drafts if tx.enqueue(d.kind, d.key, d.payload, d.due, lane=d.lane)]
     return ", ".join(f"{d.kind.partition('.')[2]} of {d.payload['request_id']}" for d in new)
 
 

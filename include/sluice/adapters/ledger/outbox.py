@@ -36,6 +36,10 @@ class OutboxRows:
         row = self._connection.execute(sa.select(t.outbox).where(o.key == key)).mappings().one_or_none()
         return _message(row) if row else None
 
+    def enqueued(self, keys: Sequence[str]) -> set[str]:
+        wanted = sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text)))
+        return set(self._connection.execute(sa.select(o.key).where(o.key == wanted)).scalars())
+
     def is_enqueued(self, key: str) -> bool:
         return self._connection.execute(sa.select(o.seq).where(o.key == key)).first() is not None
 
