@@ -33,8 +33,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.flow_pages", description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--home", type=Path, help="keep the database in this folder, to measure again without loading")
     given = parser.parse_args()
-    with ledger() as settings, tempfile.TemporaryDirectory():
+    with ledger(given.home) as settings:
         from sluice.stream.tools import connect
 
         tools = connect(settings)
@@ -56,7 +57,7 @@ def main() -> int:
 
 
 @contextmanager
-def ledger() -> Iterator[Any]:
+def ledger(kept: Path | None) -> Iterator[Any]:
     """Settings of a PostgreSQL of its own with a migrated ledger."""
     from free_ports import free_ports
     from sluice.adapters.ledger import forget_connections, migrate
@@ -65,7 +66,7 @@ def ledger() -> Iterator[Any]:
 
     (port,) = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as home:
-        settings = settings_of({"SLUICE_HOME": home, "SLUICE_POSTGRES_PORT": str(port)})
+        settings = settings_of({"SLUICE_HOME": str(kept or home), "SLUICE_POSTGRES_PORT": str(port)})
         postgres.start(settings)
         postgres.wait(settings)
         try:
@@ -82,6 +83,9 @@ def load(tools: Any, requests: int) -> int:
     from sluice.simulation.scenarios import SLUICE
 
     begun = time.monotonic()
+    with tools.ledger.reading() as tx:
+        if tx.newest_event():
+            return int(tx.newest_event())
     # A company's worth of approvers, so that the history ends as it goes instead of queueing for ever.
     roles = {name: replace(role, people=1000) for name, role in SLUICE.roles.items()}
     scenario = replace(SLUICE, per_week=500.0, roles=roles)
