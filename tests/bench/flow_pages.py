@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-PAGES = ("scoreboard", "board", "board?lanes=use_case", "stream", "flow")
+PAGES = ("scoreboard", "board", "board?lanes=use_case", "stream", "flow", "forecast", "what-if", "requests")
 ROUTES = ("flow", "board")
 FILTERS = ("", "tier=low", "days=365", "days=30", "use_case=use+case+7", "days=0", "tier=high&days=180")
 LIMIT = 0.300
@@ -139,11 +139,13 @@ def measure(tools: Any, address: str, rounds: int) -> dict[str, list[float]]:
     """Seconds of every answer, by page."""
     import httpx
 
+    from sluice.histories import Origin
+    from sluice.ledger import RequestState
     from sluice.stages import Event, Stage
 
     dice = random.Random(1)
     with tools.ledger.reading() as tx:
-        alive = [r.id for r in tx.requests(state="open")] or [r.id for r in tx.requests()[-50:]]  # type: ignore[arg-type]
+        alive = [r.id for r in tx.requests(state=RequestState.OPEN, origin=Origin.SIMULATED)]
     addresses = {p: f"{address}/pages/{p}" for p in PAGES} | {f"GET /sluice/{r}": f"{address}/{r}" for r in ROUTES}
     addresses["request"] = f"{address}/pages/requests/{alive[0]}"
     found: dict[str, list[float]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
 from pathlib import Path
@@ -15,8 +16,12 @@ from shots import shoot
 
 import made_up
 from sluice.flow.baseline import claim, claimed_duration
+from sluice.histories import Origin
+from sluice.insight.reading import catch_up
+from sluice.stages import Event, Stage
 
 pytestmark = pytest.mark.browser
+get = functools.partial(httpx.get, timeout=60)
 PAGES = ("scoreboard", "board", "stream", "flow", "forecast", "what-if")
 
 
@@ -36,6 +41,7 @@ def history(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
             )
         )
     at_that_time(site)
+    catch_up(site.ledger, lambda: True)
     return site
 
 
@@ -96,9 +102,112 @@ def test_every_chart_has_its_table_and_its_csv(history: Site, browser: Any, page
     for figure in tab.locator("figure.chart").all():
         assert figure.locator("table").count() == 1
         link = figure.locator("a[download]").evaluate("a => a.href")
-        answer = httpx.get(link, timeout=60)
+        answer = get(link)
         assert answer.headers["content-type"] == "text/csv; charset=utf-8", link
         rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
         assert len(rows) > 1 and {len(r) for r in rows} == {len(rows[0])}, link
     tab.close()
-    assert httpx.get(f"{history.url}/flow/tables/nothing.csv").status_code == 404
+    assert get(f"{history.url}/flow/tables/nothing.csv").status_code == 404
+
+
+def test_filters_choose_and_stay_chosen(history: Site, browser: Any) -> None:
+    tab = browser.new_page()
+    tab.goto(f"{history.url}/pages/board")
+    everything = tab.locator(".work-card").count()
+    tab.get_by_label("Use case").select_option("Use case 5")
+    tab.wait_for_url("**use_case=Use+case+5**")
+    chosen = tab.locator(".work-card")
+    assert 0 < chosen.count() < everything
+    assert {c.strip() for c in tab.locator(".work-card .clip").all_inner_texts()} == {"Use case 5"}
+    assert tab.get_by_label("Use case").input_value() == "Use case 5"
+    tab.close()
+    whole, low = (get(f"{history.url}/flow{q}").json() for q in ("?days=0", "?days=0&tier=low"))
+    assert 0 < low["requests"] < whole["requests"] == 200
+    assert get(f"{history.url}/flow?days=1").json()["requests"] < whole["requests"]
+    assert get(f"{history.url}/flow?days=nonsense").status_code == 422
+
+
+def test_one_request_and_too_few_to_say_anything(site: Site, browser: Any) -> None:
+    at_that_time(site)
+    (made,) = made_up.histories(1, days=2)
+    made_up.load(site.ledger, [made])
+    tab = browser.new_page()
+    for page in (*PAGES, f"requests/{made.request.id}"):
+        tab.goto(f"{site.url}/pages/{page}")
+        tab.wait_for_selector("meta[http-equiv=refresh]", state="detached", timeout=60_000)
+        text = tab.inner_text("main")
+        assert "nan" not in text.lower().split() and "None" not in text.replace("None yet", ""), page
+    tab.goto(f"{site.url}/pages/requests/{made.request.id}")
+    assert "No forecast" in tab.inner_text("main")
+    tab.close()
+
+
+def test_simulated_requests_are_labelled_on_every_page_and_never_mixed_with_real_ones(site: Site, browser: Any) -> None:
+    at_that_time(site)
+    made_up.load(site.ledger, list(made_up.histories(30, days=20, origin=Origin.SIMULATED)))
+    for page in PAGES:
+        assert "Simulated." in get(f"{site.url}/pages/{page}").text, page
+    real = made_up.request(900, made_up.NOW)
+    with site.ledger.transaction() as tx:
+        tx.add_request(real)
+        tx.append(real.id, Stage.REQUEST, 1, Event.REQUESTED, made_up.NOW)
+        tx.append(real.id, Stage.REQUEST, 1, Event.READY, made_up.NOW)
+    found = get(f"{site.url}/board").json()
+    assert found["under_way"] == 1 and not found["simulated"]
+    assert "Simulated." not in get(f"{site.url}/pages/board").text
+    assert get(f"{site.url}/board?data=simulated").json()["simulated"]
+    assert "Simulated." in get(f"{site.url}/pages/board?data=simulated").text
+
+
+def test_a_formula_in_a_name_reaches_no_spreadsheet(site: Site) -> None:
+    at_that_time(site)
+    evil = made_up.request(1, made_up.NOW, source='=HYPERLINK("http://x","y")', use_case="@SUM(A1)")
+    with site.ledger.transaction() as tx:
+        tx.add_request(evil)
+        tx.append(evil.id, Stage.REQUEST, 1, Event.REQUESTED, made_up.NOW)
+        tx.append(evil.id, Stage.REQUEST, 1, Event.READY, made_up.NOW)
+    rows = list(csv.DictReader(io.StringIO(get(f"{site.url}/flow/tables/ageing.csv").text.removeprefix("\ufeff"))))
+    assert rows[0]["Source"] == '\'=HYPERLINK("http://x","y")'
+    assert rows[0]["Use case"] == "'@SUM(A1)"
+
+
+def test_the_keyboard_reaches_filters_table_and_csv(history: Site, browser: Any) -> None:
+    tab = browser.new_page()
+    tab.goto(f"{history.url}/pages/stream")
+    tab.wait_for_selector("html[data-charts=drawn]")
+    tab.locator("#stages details summary").focus()
+    tab.keyboard.press("Enter")
+    assert tab.locator("#stages table").is_visible()
+    reached = set()
+    for _ in range(30):
+        tab.keyboard.press("Tab")
+        reached.add(
+            tab.evaluate(
+                "document.activeElement.tagName + ':' + (document.activeElement.textContent || '').trim().slice(0, 3)"
+            )
+        )
+    assert "A:CSV" in reached and any(r.startswith("SUMMARY") for r in reached)
+    tab.close()
+
+
+@pytest.mark.parametrize("page", [*PAGES, "request", "lanes"])
+def test_a_phone_reads_every_page_without_scrolling_sideways(history: Site, browser: Any, page: str) -> None:
+    tab = browser.new_page(viewport={"width": 360, "height": 740})
+    tab.goto(f"{history.url}/pages/{paths(history)[page]}")
+    tab.wait_for_selector("meta[http-equiv=refresh]", state="detached", timeout=60_000)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    tab.close()
+
+
+def test_a_run_leads_to_its_request_and_a_strange_one_says_so(history: Site) -> None:
+    with history.ledger.transaction() as tx:
+        tx.add_request(made_up.request(901, made_up.NOW, run_id="manual__2026-11-20T15:00:00+00:00"))
+    answer = get(f"{history.url}/pages/requests/manual__2026-11-20T15:00:00+00:00")
+    assert answer.status_code == 200 and "source_00901" in answer.text
+    strange = get(f"{history.url}/pages/requests/manual__1999")
+    assert strange.status_code == 404 and "not an onboarding request" in strange.text
+
+
+def test_the_routes_are_described(site: Site) -> None:
+    described = get(f"{site.url}/openapi.json").json()["paths"]
+    assert {"/flow", "/board", "/forecast"} <= set(described)

@@ -28,6 +28,9 @@ def add_history(ledger: Ledger, policy: Policy, now: datetime, *, requests: int 
     }
     with ledger.transaction() as tx:
         events = load_past(tx, past, signatures=signatures, policy_digest=policy.digest)
+    from sluice.insight.reading import catch_up
+
+    catch_up(ledger, lambda: True, policy.calendar_of)
     return (
         f"{len(past)} simulated requests with {events:,} events; they are labelled as simulated wherever they are shown"
     )

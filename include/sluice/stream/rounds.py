@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -126,6 +127,18 @@ def deliver(keeper: Keeper) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(done.items()))
 
 
+READING_SECONDS = 20.0
+
+
+def renew_lines(keeper: Keeper) -> str:
+    """The flow pages read ahead, so that whoever opens one does not wait for it."""
+    from sluice.insight.reading import catch_up
+
+    until = time.monotonic() + READING_SECONDS
+    left = catch_up(keeper.tools.ledger, lambda: time.monotonic() < until, keeper.tools.policy().calendar_of)
+    return f"{left:,} events are still to be read" if left else ""
+
+
 STEPS = (
     Step("turns", "let in whose turn it is", let_in),
     Step("reminders", "remind and escalate", remind),
@@ -136,6 +149,7 @@ STEPS = (
     Step("anchor", "anchor the record of decisions in the lake", keep_heads),
     Step("slips", "warn of promises that will slip", warn_of_slips),
     Step("letters", "write the digest and the report", write_letters),
+    Step("lines", "read new events for the flow pages", renew_lines),
     Step("lineage", "turn the event log into lineage", read_lineage),
     Step("outbox", "deliver what is due", deliver),
 )

@@ -31,7 +31,7 @@ from sluice_airflow.web.vega import VERSION
 
 routes = APIRouter()
 
-READING_SECONDS = 0.15
+READING_SECONDS = 1.0
 """How long a page may spend on reading new history; what is left is read by the next one."""
 _HELD: WeakKeyDictionary[Any, Lines] = WeakKeyDictionary()
 

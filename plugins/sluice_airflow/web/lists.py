@@ -2,21 +2,41 @@
 
 from typing import Annotated
 
+import numpy as np
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
 from sluice.overview import request_line
 from sluice_airflow.web.access import tools
+from sluice_airflow.web.flow import Chosen_
 from sluice_airflow.web.pages import NAVIGATION, pages, show
 
 NAVIGATION.append(("requests", "Requests"))
+SHOWN = 300
+"""Requests on the page, the newest first; the filters find the others."""
 
 
 @pages.get("/requests")
-def requests_page(request: Request, state: Annotated[str, Query()] = "") -> HTMLResponse:
-    """Every request, newest first; of one state if asked."""
+def requests_page(
+    request: Request,
+    sight: Chosen_,
+    state: Annotated[str, Query(max_length=32)] = "",
+    source: Annotated[str, Query(max_length=63)] = "",
+) -> HTMLResponse:
+    """Requests, newest first; of one state, or whose source's name contains some letters."""
+    known = sight.chosen.all
+    which = np.ones(len(known), dtype=np.bool_)
+    if state:
+        which &= known.state == state
+    if source:
+        which &= np.array([source.lower() in name for name in known.source], dtype=np.bool_)
+    found = known.ids[which][::-1]
+    newest = [str(i) for i in found[:SHOWN]]
     with tools().ledger.reading() as tx:
-        lines = [request_line(r) for r in reversed(tx.requests())]
-    states = sorted({line["state"] for line in lines})
-    chosen = [line for line in lines if state in ("", line["state"])]
-    return show(request, "requests.html.jinja", lines=chosen, states=states, state=state)
+        by_id = {r.id: r for r in tx.requests_of(newest)}
+    lines = [request_line(by_id[i]) for i in newest]
+    states = sorted(set(known.state))
+    return show(
+        request, "requests.html.jinja", lines=lines, states=states, state=state, source=source, count=len(found),
+        simulated=sight.chosen.simulated, both=sight.chosen.both, data=sight.chosen.choice.data,
+    )  # fmt: skip

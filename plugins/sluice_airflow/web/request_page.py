@@ -22,7 +22,7 @@ from sluice.onboarding import found
 from sluice.stages import GATES, Stage
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import calendars, csv_answer
-from sluice_airflow.web.forecast import outlook_of
+from sluice_airflow.web.forecast import forecast_of
 from sluice_airflow.web.pages import pages, show
 from sluice_airflow.web.vega import VERSION
 
@@ -46,12 +46,12 @@ def request_page(request: Request, name: str) -> HTMLResponse:
     now = tools().now()
     with tools().ledger.reading() as tx:
         asked = _known(tx, name)
-        ahead = outlook_of(tx, asked).forecast if asked.state is RequestState.OPEN else None
         events, decisions = tx.events(asked.id), tx.decisions(asked.id)
         packed = {a.stage for a in tx.artifacts(asked.id) if a.stage in GATES}
         docs = data_docs.kept(found(tx, asked, Stage.CHECK))
     flow = request_flow(events, now, calendar_of=calendars(), request=asked)
     alive = asked.state is RequestState.OPEN
+    ahead = forecast_of(asked) if alive else None
     return show(
         request, "request.html.jinja", asked=asked, flow=flow, now=now, decisions=decisions,
         evidence=[g.value for g in GATES if g in packed], docs=bool(docs),
