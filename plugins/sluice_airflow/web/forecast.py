@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sluice.errors import RefusedError
 from sluice.forecast import Forecast, Roadmap
-from sluice.forecast.reading import Forecaster, calibration
+from sluice.forecast.reading import Forecaster, Outlook, calibration
 from sluice.histories import Origin
 from sluice.insight.outlook import Outlooks, assumptions, forecasts_chart, roadmap_of, roadmaps_table
 from sluice.ledger import Request as Onboarding
@@ -54,13 +54,18 @@ def _make(origin: Origin) -> Outlooks:
     return Outlooks(now, found, known, tested, max(len(alive) - MOST, 0))
 
 
+def outlook_of(tx: Any, asked: Onboarding) -> Outlook:
+    """One request's forecast, fresh."""
+    return forecaster().outlook(tx, asked, calendars(), tools().now())
+
+
 def forecast_of(asked: Onboarding) -> Forecast | None:
     """An open request's forecast; None while the first one is made. What a role answered since counts at once."""
     ledger = tools().ledger
 
     def make() -> Forecast:
         with ledger.reading() as tx:
-            return forecaster().outlook(tx, asked, calendars(), tools().now()).forecast
+            return outlook_of(tx, asked).forecast
 
     with ledger.reading() as tx:
         newest = max((e.seq for e in tx.events(asked.id)), default=0)
