@@ -28,6 +28,8 @@ POLICY = (
 
 NAVIGATION: list[tuple[str, str]] = []
 """The pages' own navigation: (address below /sluice/pages/, words). Each module of pages adds its own."""
+FIRST, LAST = ("inbox",), ("audit",)
+"""What most people come for stands first, what few do last; the rest in the order of the modules."""
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -63,11 +65,21 @@ def show(request: Request, template: str, *, status: int = 200, **content: Any) 
     html = (
         _templates()
         .get_template(template)
-        .render(root="../" * (below.count("/") + 1), here=below, navigation=NAVIGATION, version=_version(), **content)
+        .render(
+            root="../" * (below.count("/") + 1),
+            here=below,
+            navigation=sorted(NAVIGATION, key=_place),
+            version=_version(),
+            **content,
+        )
     )
     return HTMLResponse(
         html, status_code=status, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
     )
+
+
+def _place(entry: tuple[str, str]) -> int:
+    return -1 if entry[0] in FIRST else int(entry[0] in LAST)
 
 
 def error_page(request: Request, status: int, error: dict[str, str]) -> HTMLResponse:
