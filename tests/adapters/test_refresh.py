@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from shop import FULL, Shop
+from sluice.crashing import POINTS
 from sluice.errors import ChecksFailedError, RefusedError, SourceError, TerminalError
 from sluice.running import incidents, refreshes
 from sluice.running.history import versions
@@ -19,6 +23,7 @@ from sluice.running.refreshes import Asked, Refresh
 from sluice.stream.refreshing.run import run
 from sluice.stream.restore import restore
 
+PROJECT = Path(__file__).parents[2]
 APPEND = "{property: refresh, value: append}, {property: location, value: 'orders/*.csv'}"
 MERGE = (
     "{property: refresh, value: {mode: merge, operation: op, order: at}}, {property: location, value: 'orders/*.csv'}"
@@ -214,3 +219,21 @@ def test_the_sources_that_are_not_published_cannot_be_refreshed(full: Shop) -> N
     with pytest.raises(TerminalError, match="NOT_PUBLISHED"):
         run(full.tools, "never_heard_of", Asked("run-x", "olga"))
     assert FULL in full.text
+
+
+@pytest.mark.parametrize("point", [*(p for p in POINTS if p.startswith("refresh.")), "refresh.committed:2"])
+def test_killed_at_any_step_readers_see_the_old_or_the_new_and_the_next_refresh_goes_on(full: Shop, point: str) -> None:
+    full.deliver([(2, "bob", "2.00"), (3, "cid", "3.00")], [(2, "milk"), (3, "tea")])
+    environment = os.environ | full.environment | {
+        "PYTHONPATH": f"{PROJECT / 'include'}:{PROJECT / 'plugins'}", "SLUICE_CRASH_AT": point, "SLUICE_USER": "olga",
+    }  # fmt: skip
+    program = ["-c", "from sluice.cli import main; main()", "refresh", full.source]
+    killed = subprocess.run([sys.executable, *program], env=environment, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert ids(full) in ([1, 2], [2, 3]), "the whole old or the whole new snapshot"
+    done = refreshed(full)
+    assert done.state == "published" and ids(full) == [2, 3] and len(full.rows("items")) == 2
+    with full.tools.ledger.reading() as tx:
+        known = refreshes.refreshes(tx, full.source)
+        assert [r.state for r in known] == ["failed", "published"] and len(versions(tx, full.source)) == 2
+    assert list(full.tools.store.uploads(f"{full.tools.layout.root}/")) == []

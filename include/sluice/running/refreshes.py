@@ -135,7 +135,7 @@ def tell(
     """A message to the contract's support channels and its owner, once for this key. `what` is a word or two."""
     payload = {
         "source": source, "title": f"{source}: {what.replace('_', ' ')}", "sentences": [text, *([mend] if mend else [])],
-        "people": [contract.owner] if contract.owner else [], "link": link or f"/sluice/pages/running/{source}",
+        "people": [contract.owner] if contract.owner else [], "link": link or f"/sluice/pages/sources/{source}",
         "channels": [dict(c) for c in contract.document.get("support") or ()],
     }  # fmt: skip
     tx.enqueue(f"notify.incident.{what}", key, payload, now)

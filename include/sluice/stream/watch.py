@@ -60,7 +60,7 @@ def notice_late(tools: Tools) -> list[str]:
             payload = {
                 "source": terms["source"], "title": f"{terms['source']}: late", "sentences": [text],
                 "people": [terms["owner"]] if terms["owner"] else [], "channels": terms["channels"],
-                "link": f"/sluice/pages/running/{terms['source']}",
+                "link": f"/sluice/pages/sources/{terms['source']}",
             }  # fmt: skip
             if tx.enqueue("notify.incident.late", f"late/{terms['source']}/{since.isoformat()}", payload, now):
                 late.append(terms["source"])

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sluice.errors import RefusedError, SluiceError, TransientError
 from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     audit,
+    costs,
     decisions,
     delegations,
     documents,
@@ -26,6 +27,7 @@ from sluice_airflow.web import (  # noqa: F401 - pages enter themselves
     forecast,
     holding,
     inbox,
+    incidents,
     lists,
     policies,
     queue,
@@ -54,12 +56,14 @@ app = FastAPI(
 )
 ROUTES = (
     audit.routes,
+    costs.routes,
     decisions.routes,
     delegations.routes,
     documents.routes,
     flow.routes,
     forecast.routes,
     holding.routes,
+    incidents.routes,
     queue.routes,
     request_page.routes,
     policies.routes,
