@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from sluice.errors import UsageError
+from sluice.errors import StackError, UsageError
 from sluice.limits import DEFAULT_LIMITS, Limits
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -123,7 +123,12 @@ class Settings:
 
     def database_url(self, database: str) -> str:
         """SQLAlchemy URL of a database in the embedded PostgreSQL."""
-        password = (self.home / "postgres.password").read_text().strip()
+        try:
+            password = (self.home / "postgres.password").read_text().strip()
+        except FileNotFoundError as error:
+            raise StackError(
+                "NOT_RUNNING", "the local stack was never started", mend="Start it with `sluice up`."
+            ) from error
         return f"postgresql+psycopg://sluice:{password}@127.0.0.1:{self.postgres_port}/{database}"
 
     @property

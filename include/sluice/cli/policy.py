@@ -73,7 +73,7 @@ def _facts(settings: Settings, contract: Contract, path: Path, evidence: Path | 
     known, assumed = _ask_ledger(settings, contract)
     if evidence is not None:
         known |= _found(evidence, contract)
-    elif (size := _size(settings, contract, path)) is not None:
+    if (size := _size(settings, contract, path)) is not None:
         known["bytes"] = size
     return facts_of(contract, **known), assumed
 

@@ -268,11 +268,11 @@ class Tiers:
     def assess(self, facts: Facts, without: frozenset[str] = frozenset()) -> Assessment:
         """The tier and its causes, as if the rules named in `without` were not there.
 
-        A cause that does not raise the tier above the classification's is no reason, so it is not told.
+        What would put it into a lighter tier than the classification does is no reason, so it is not told.
         """
         first, *rules = self.causes(facts, without)
         level = self.names.index
-        kept = (first, *(c for c in rules if level(c.tier) > level(first.tier)))
+        kept = (first, *(c for c in rules if level(c.tier) >= max(level(first.tier), 1)))
         return Assessment(max((c.tier for c in kept), key=level), kept)
 
 
