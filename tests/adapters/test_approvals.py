@@ -247,6 +247,13 @@ class TestReturn:
         world.work()
         assert world.ask(Stage.PUBLICATION, classification="now confidential").missing == ("security",)
 
+    def test_whoever_asked_first_does_not_decide_when_somebody_else_asks_again(self, world: Governed) -> None:
+        world.request(requester="ben")
+        world.decide("bea", "business", Verdict.RETURN, gate=Stage.ADMISSION)
+        world.request(requester="remy")
+        assert refused(world, "ben", "business", gate=Stage.ADMISSION) == ("OWN_REQUEST", 403)
+        assert refused(world, "remy", "business", gate=Stage.ADMISSION) == ("OWN_REQUEST", 403)
+
     def test_a_rejected_request_leaves_nothing_behind(self, world: Governed) -> None:
         world.to_publication()
         world.decide("bea", "business")

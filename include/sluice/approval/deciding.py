@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sluice.approval.delegating import Authority, Person, authorities
 from sluice.approval.expiry import expiries
-from sluice.approval.standing import Group, Standing, gate_standing, people, promised, standing_approvals
+from sluice.approval.standing import Group, Standing, asked_by, gate_standing, people, promised, standing_approvals
 from sluice.errors import RefusedError
 from sluice.evidence_changes import changed_words
 from sluice.histories import Origin
@@ -83,7 +83,8 @@ def decide(tx: Transaction, policy: Policy, choice: Choice, now: datetime) -> De
 
 
 def _authority(tx: Transaction, policy: Policy, request: Request, choice: Choice, now: datetime) -> Authority:
-    if choice.actor == request.requester:
+    askers = asked_by(tx, request)
+    if choice.actor in askers:
         raise RefusedError("OWN_REQUEST", f"{choice.actor} asked for {request.id} and cannot decide on it", status=403)
     person = Person(choice.actor, choice.groups)
     known = tx.delegations()
@@ -92,10 +93,12 @@ def _authority(tx: Transaction, policy: Policy, request: Request, choice: Choice
         held = [r for r in policy.roles if authorities(policy, known, person, r, now)]
         raise RefusedError("NOT_YOUR_ROLE", f"{choice.actor} may not sign as {choice.role!r} (holds {', '.join(held) or 'no role'})",
                            status=403)  # fmt: skip
-    usable = [r for r in rights if r.on_behalf_of != request.requester]
+    usable = [r for r in rights if r.on_behalf_of not in askers]
     if not usable:
         raise RefusedError(
-            "OWN_REQUEST", f"{choice.actor} would sign for {request.requester}, who asked for {request.id}", status=403
+            "OWN_REQUEST",
+            f"{choice.actor} would sign for {rights[0].on_behalf_of}, who asked for {request.id}",
+            status=403,
         )
     return usable[0]
 
@@ -167,7 +170,7 @@ def _refuse_same_person(
     for right in _rights(tx, policy, request, choice, now):
         own = {p for p in (choice.actor, right.on_behalf_of) if p}
         other = next((d for d in taken if own & people(d)), None)
-        if other is None and request.requester not in own:
+        if other is None and not own & asked_by(tx, request):
             return right
         clash = clash or other
     who = clash.actor if clash else choice.actor

@@ -6,8 +6,10 @@ from datetime import datetime
 
 from sluice.approval.standing import (
     Standing,
+    asked_by,
     ends_request,
     gate_standing,
+    people,
     promised,
     standing_approvals,
     unchanged,
@@ -50,11 +52,12 @@ def carry_over(tx: Transaction, request: Request, gate: Stage, attempt: int, now
     """Record which earlier signatures stay good on the newest evidence, and the policy's own."""
     policy, standing = promised(tx, request), gate_standing(tx, request, gate)
     current = tx.packs(request.id, gate)[-1]
+    askers = asked_by(tx, request)
     for original in _originals(tx, request, gate):
         group = standing.group(original.role)
         if group is None or not group.missing or original.actor == POLICY_ACTOR:
             continue
-        if request.requester in (original.actor, original.on_behalf_of) or original in standing.signed:
+        if askers & people(original) or original in standing.signed:
             continue
         seen = next((p for p in tx.packs(original.request_id, gate) if p.digest == original.evidence_digest), None)
         if seen is None or not unchanged(policy, original.role, seen.parts, current.parts):

@@ -158,7 +158,8 @@ def _approvals(
 ) -> list[Signature]:
     """Approvals of the current evidence that nobody took back, in the order in which they were given."""
     given = [d for d in standing_approvals(decisions) if d.evidence_digest == current.digest]
-    given = [d for d in given if request.requester not in (d.actor, d.on_behalf_of)]
+    askers = asked_by(tx, request)
+    given = [d for d in given if not askers & people(d)]
     originals = {d.seq: d for d in tx.decisions_numbered([d.carries for d in given if d.carries is not None])}
     signatures = []
     for d in given:
@@ -167,6 +168,15 @@ def _approvals(
             continue
         signatures.append(Signature(d, original))
     return signatures
+
+
+def asked_by(tx: Transaction, request: Request) -> frozenset[str]:
+    """Whoever asked for this, also for the earlier requests that it continues: none of them decides on it."""
+    found = {request.requester}
+    while request.continues and (before := tx.request(request.continues)) is not None:
+        request = before
+        found.add(request.requester)
+    return frozenset(found)
 
 
 def standing_approvals(decisions: Iterable[Decision]) -> list[Decision]:
