@@ -6,29 +6,54 @@ columns in which personal data was found although the contract does not say so.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from sluice.checks.report import RuleResult
-from sluice.checks.rules import SENSITIVE, Rule, columns_of, withheld
+from sluice.checks.rules import SENSITIVE, SQL_KWARGS, Rule, brings_sql, columns_of, withheld
 from sluice.contract.model import Table
 
-REVEALING = (
-    "_max_", "_min_", "_median_", "_quantile_", "_most_common_", "_distinct_values_", "_sum_", "_mean_",
-    "_kl_divergence_",
+_COUNTING = frozenset(
+    {
+        "expect_column_proportion_of_non_null_values_to_be_between",
+        "expect_column_proportion_of_unique_values_to_be_between",
+        "expect_column_to_exist",
+        "expect_column_unique_value_count_to_be_between",
+        "expect_compound_columns_to_be_unique",
+        "expect_multicolumn_sum_to_equal",
+        "expect_select_column_values_to_be_unique_within_record",
+    }
+)
+_COUNTING_PREFIXES = (
+    "expect_table_", "expect_column_values_to_", "expect_column_value_lengths_", "expect_column_value_z_scores_",
+    "expect_column_pair_values_", "expect_column_type_to_be",
 )  # fmt: skip
-"""Parts of the names of expectations whose observed value is made of the column's values."""
+"""Expectations that observe counts, names and types. What any other observes, a custom one too, is made of values."""
 
+ASKED_OF_VALUES = ("pandas", "gx")
+"""Engines whose errors may quote the data."""
+_UNSAID = "it could not be evaluated; the reason is withheld"
 _ABOUT_COLUMNS = {
     "expect_column_to_exist", "expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list",
 }  # fmt: skip
-_COUNTS = re.compile(r"\s*select\s+count\s*\([^()]*\)\s+from\b", re.IGNORECASE)
-_COUNT_OF_ALL = re.compile(r"count\s*\(\s*\*\s*\)", re.IGNORECASE)
-_ANY_COLUMN = re.compile(r"\*|#\d|\bcolumns\s*\(", re.IGNORECASE)
-"""SQL that may read a column without naming it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a query tells. `counts`: nothing but counted rows; `columns`: those that it reads, in lower case, None when
+    it may read any; `tables`: in lower case, None when they are not known."""
+
+    counts: bool = False
+    columns: frozenset[str] | None = None
+    tables: frozenset[str] | None = None
+
+
+def observes_values(expectation_type: str | None) -> bool:
+    """Whether what the expectation observes, or the details of it, are made of values and not of counting them."""
+    kind = expectation_type or ""
+    return not (kind in _COUNTING or kind.startswith(_COUNTING_PREFIXES))
 
 
 @dataclass(frozen=True)
@@ -36,12 +61,13 @@ class Discretion:
     """What is private of a table: what it classifies, and the columns `private` (lake names) beside these.
 
     `tables` are the names of its contract's tables: SQL may read the others too, and what is private there is not
-    known here.
+    known here. `reading` says what a query reads.
     """
 
     table: Table
     private: frozenset[str] = frozenset()
     tables: Collection[str] = ()
+    reading: Callable[[str], Reading] = lambda _: Reading()
 
     @cached_property
     def secret(self) -> frozenset[str]:
@@ -53,6 +79,8 @@ class Discretion:
         if withheld(self.table, rule):
             return True
         named = columns_of(rule)
+        if rule.kind == "expectation" and brings_sql(rule):
+            return bool(self.secret) or self._reads_others(rule)
         return bool(self.private if not named or rule.kwargs.get("row_condition") else self.private & set(named))
 
     def reveals(self, rule: Rule) -> bool:
@@ -65,13 +93,21 @@ class Discretion:
         """The result without what nobody may read."""
         keys = {name for example in result.examples if isinstance(example, Mapping) for name in example}
         examples = () if self.hides(rule) or keys & self.secret else result.examples
-        hidden = self.reveals(rule) or (_is_value(rule, result.observed) and self.hides(rule))
-        return replace(result, examples=examples, observed=None if hidden else result.observed)
+        counted = rule.kind == "sql" and not self.made_of_values(rule)
+        hidden = self.reveals(rule) or (not counted and _is_value(rule, result.observed) and self.hides(rule))
+        quoted = result.error is not None and result.engine in ASKED_OF_VALUES and self.hides(rule)
+        return replace(
+            result,
+            examples=examples,
+            observed=None if hidden else result.observed,
+            error=_UNSAID if quoted else result.error,
+        )
 
     def shown(self, rule: Rule, result: RuleResult) -> frozenset[str]:
         """Lake names of the columns of which this result tells values, at most."""
         if result.error is not None:
-            return frozenset()
+            quotes = result.engine in ASKED_OF_VALUES and result.error != _UNSAID
+            return self._read_by(rule) if quotes else frozenset()
         observed = self.made_of_values(rule) and not self.reveals(rule)
         tells = result.examples or observed or _is_value(rule, result.observed)
         return self._read_by(rule) if tells else frozenset()
@@ -79,21 +115,27 @@ class Discretion:
     def made_of_values(self, rule: Rule) -> bool:
         """Whether what is observed, or the details of it, come from the values and not from counting them."""
         if rule.kind == "sql":
-            return not (rule.kwargs.get("broken") or _COUNTS.match(str(rule.kwargs["query"])))
-        return any(part in str(rule.expectation_type) for part in REVEALING)
+            return not (rule.kwargs.get("broken") or self.reading(str(rule.kwargs["query"])).counts)
+        return rule.kind == "expectation" and observes_values(rule.expectation_type)
 
     def _read_by(self, rule: Rule) -> frozenset[str]:
         """The columns that the rule may read: all, unless it says which."""
         every = frozenset(c.field_name for c in self.table.columns)
         named = frozenset(columns_of(rule))
         if rule.kind == "sql":
-            query = _COUNT_OF_ALL.sub("count", str(rule.kwargs["query"]))
-            return every if _ANY_COLUMN.search(query) else named | {name for name in every if _names(query, name)}
-        return named if named and not rule.kwargs.get("row_condition") else every
+            read = self.reading(str(rule.kwargs["query"])).columns
+            return every if read is None else named | {name for name in every if name.lower() in read}
+        return named if named and not rule.kwargs.get("row_condition") and not brings_sql(rule) else every
 
     def _reads_others(self, rule: Rule) -> bool:
-        query = str(rule.kwargs["query"])
-        return any(_names(query, name) for name in self.tables if name != self.table.name)
+        others = {name.lower() for name in self.tables} - {self.table.name.lower()}
+        for key in SQL_KWARGS:
+            if isinstance(rule.kwargs.get(key), str):
+                # GX's {batch} is this table.
+                tables = self.reading(str(rule.kwargs[key]).replace("{batch}", '"' + self.table.name + '"')).tables
+                if others if tables is None else others & tables:
+                    return True
+        return False
 
 
 def _is_value(rule: Rule, observed: Any) -> bool:
@@ -104,7 +146,3 @@ def _harmless(rule: Rule) -> bool:
     """Whether what is observed are names, types and numbers of columns or rows."""
     kind = rule.expectation_type or ""
     return rule.kind == "relationship" or kind.startswith("expect_table_") or kind in _ABOUT_COLUMNS
-
-
-def _names(query: str, name: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", query, re.IGNORECASE) is not None

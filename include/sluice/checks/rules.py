@@ -38,6 +38,10 @@ _NOTES = ("id", "businessImpact", "method", "tags", "customProperties", "authori
 """What an ODCS quality entry says to people and to other tools; kept with the rule, and not acted upon."""
 
 
+SQL_KWARGS = ("query", "unexpected_rows_query", "base_query", "comparison_query")
+"""Arguments of rules that are SQL."""
+
+
 class BadRuleError(ValueError):
     """A rule that cannot be understood; caught where all of a table's problems are collected."""
 
@@ -191,12 +195,17 @@ def columns_of(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in [*named, rule.column] if isinstance(name, str)))
 
 
+def brings_sql(rule: Rule) -> bool:
+    """Whether the rule is, or brings, SQL that somebody wrote."""
+    return any(isinstance(rule.kwargs.get(key), str) for key in SQL_KWARGS)
+
+
 def withheld(table: Table, rule: Rule) -> bool:
     """Whether values that this rule meets must stay out of the report."""
     classes = {c.field_name: c.classification for c in table.columns}
     named = columns_of(rule)
     looked_at = [classes.get(name, table.classification) for name in named] or [table.classification]
-    if named and rule.kwargs.get("row_condition"):
+    if named and (rule.kwargs.get("row_condition") or (rule.kind == "expectation" and brings_sql(rule))):
         looked_at.append(table.classification)
     return not SENSITIVE.isdisjoint(looked_at)
 
@@ -212,7 +221,7 @@ def check_pattern(pattern: str) -> None:
 def field_of(table: Table, name: Any) -> str:
     """The lake's name of a column given by that name or by its name in the source. Raises BadRuleError."""
     by_name = {c.name: c.field_name for c in table.columns} | {c.field_name: c.field_name for c in table.columns}
-    if name not in by_name:
+    if not isinstance(name, str) or name not in by_name:
         raise BadRuleError(
             f"names the column {name!r}, which {table.name!r} does not have", did_you_mean(str(name), by_name)
         )

@@ -100,6 +100,7 @@ def check_table(
     """
     from sluice.adapters import gx
     from sluice.adapters.duck import Staged
+    from sluice.adapters.duck.reading import reading
     from sluice.adapters.gx.data_docs import suite_result
 
     rules = rules_of(contract, table, settings)
@@ -112,7 +113,7 @@ def check_table(
         keep = Keeper(scratch / FAILED, queries, settings.failed_rows)
         engine = partial(gx.validate, data=queries, memory=settings.memory_bytes, keep=keep, seen=seen)
         report = run_checks(table, rules, files, queries, engine, keep)
-    discretion = Discretion(table, tables=[t.name for t in contract.tables])
+    discretion = Discretion(table, tables=[t.name for t in contract.tables], reading=reading)
     report, shown = _discreet(discretion, rules, report)
     if shown and (personal := frozenset(private(shown)) & shown):
         discretion = replace(discretion, private=personal)

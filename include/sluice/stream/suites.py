@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from sluice.checks.rules import BadRuleError, Rule, identifier
+from sluice.checks.rules import SQL_KWARGS, BadRuleError, Rule, identifier
 from sluice.checks.shared import shared_suites
 from sluice.checks.suite import compile_rules
 from sluice.contract import document as yaml_document
@@ -12,7 +12,6 @@ from sluice.contract.model import Contract, Table
 from sluice.errors import BadInputError, Finding, InvalidContractError
 from sluice.settings import Settings
 
-SQL_KWARGS = ("query", "unexpected_rows_query", "base_query", "comparison_query")
 WRITTEN = "custom"
 """Origin of an expectation that somebody wrote in the contract; those that Sluice derives are right as they are."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from threading import Timer
+from typing import Any, Self
 
 import duckdb
 
@@ -45,24 +46,58 @@ def admit(connection: duckdb.DuckDBPyConnection, sql: str, tables: Iterable[str]
     return str(statements[0].query).strip().rstrip(";")
 
 
+_PROBE_MEMORY = "256MB"
+PROBE_SECONDS = 10.0
+
+
+class Probe:
+    """Empty tables on which SQL is tried: what DuckDB says of it there quotes nobody's data.
+
+    `tables`: name → (column, DuckDB's type). A context; it reaches no file and no network.
+    """
+
+    def __init__(self, tables: Mapping[str, Iterable[tuple[str, str]]], seconds: float = PROBE_SECONDS) -> None:
+        self._tables, self._seconds = tables, seconds
+
+    def __enter__(self) -> Self:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "enable_external_access": "false",
+            "memory_limit": _PROBE_MEMORY,
+            "threads": "1",
+        }
+        self.connection = duckdb.connect(":memory:", config=config)
+        for name, columns in self._tables.items():
+            declared = ", ".join(f"{name_sql(column)} {kind}" for column, kind in columns)
+            self.connection.execute(f"CREATE TABLE {name_sql(name)} ({declared})")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def fits(self, statement: str) -> None:
+        """Raises BadInputError (SQL_INVALID) for names that do not exist and types that do not fit."""
+        timer = Timer(self._seconds, self.connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            self.connection.execute(f"EXPLAIN {statement}")
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException) as e:
+            raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
+        except duckdb.Error:
+            return  # what fails otherwise fails when it is run, and says so
+        finally:
+            timer.cancel()
+
+
 @contextmanager
 def inspection(tables: Mapping[str, Iterable[Column]]) -> Iterator[Callable[[str], None]]:
     """A function that says whether SQL of a contract can run on its tables, before any data is there.
 
     It raises what `admit` raises; SQL_INVALID also for columns and functions that do not exist, types that do not fit.
     """
-    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as connection:
-        for name, columns in tables.items():
-            declared = ", ".join(f"{name_sql(c.field_name)} {duck_type(c.type)}" for c in columns)
-            connection.execute(f"CREATE TABLE {name_sql(name)} ({declared})")
-
-        def inspect(sql: str) -> None:
-            try:
-                connection.execute(f"EXPLAIN {admit(connection, sql, tables)}")
-            except duckdb.Error as e:
-                raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
-
-        yield inspect
+    shapes = {name: [(c.field_name, duck_type(c.type)) for c in columns] for name, columns in tables.items()}
+    with Probe(shapes) as probe:
+        yield lambda sql: probe.fits(admit(probe.connection, sql, tables))
 
 
 def _check(tree: Any, allowed: set[str]) -> None:

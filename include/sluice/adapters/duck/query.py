@@ -12,9 +12,9 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from sluice.adapters.duck.admission import admit, refusal
-from sluice.adapters.duck.connection import connect, first_line, list_sql, name_sql, text_sql
-from sluice.errors import BadInputError, SluiceError
+from sluice.adapters.duck.admission import Probe, admit, refusal
+from sluice.adapters.duck.connection import connect, list_sql, name_sql, text_sql
+from sluice.errors import BadInputError, SluiceError, TerminalError
 
 DEFAULT_SECONDS = 60.0
 _SAVED = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
@@ -43,6 +43,7 @@ class Staged:
         self._seconds = seconds
         self._functions = 0
         self._raised: SluiceError | None = None
+        self._probe: Probe | None = None
         self._stack = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -64,7 +65,7 @@ class Staged:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection = None
+        self._connection, self._probe = None, None
         self._stack.__exit__(kind, error, trace)
 
     @property
@@ -85,16 +86,31 @@ class Staged:
                 "SQL_RESULT", f"the query returns {many} of {rows.num_columns} columns, not one value",
                 mend="Aggregate to one value, for example with count(*).",
             )  # fmt: skip
-        return rows.column(0)[0].as_py()
+        with _readable():
+            return rows.column(0)[0].as_py()
 
     def admitted(self, sql: str) -> str:
-        """Somebody's SQL, if it is one SELECT over the tables alone. Raises BadInputError."""
-        return admit(self._open, sql, self._tables)
+        """Somebody's SQL, if it is one SELECT over the tables alone. Raises BadInputError.
+
+        What does not fit the tables is told here, by DuckDB's words about tables without rows: what it says about
+        these later may quote a value.
+        """
+        statement = admit(self._open, sql, self._tables)
+        if self._probe is None:
+            shapes = {name: self._shape(name) for name in self._tables}
+            self._probe = self._stack.enter_context(Probe(shapes, self._seconds))
+        self._probe.fits(statement)
+        return statement
+
+    def _shape(self, table: str) -> list[tuple[str, str]]:
+        found = self._open.execute(f"DESCRIBE {name_sql(table)}").fetchall()
+        return [(str(row[0]), str(row[1])) for row in found]
 
     def rows(self, sql: str, *, limited: bool = False) -> list[tuple[Any, ...]]:
         """All rows of a query of Sluice's own, or of an admitted one: then within the time `limited` gives it."""
         found = self._arrow(sql, self._seconds if limited else None)
-        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        with _readable():
+            return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
     def columns(self, sql: str) -> list[str]:
         """The column names of an admitted query."""
@@ -186,23 +202,39 @@ class Staged:
         try:
             yield
         except duckdb.PermissionException as e:
-            raise refusal(first_line(e)) from e
+            raise refusal("it reaches beyond the tables") from e
         except duckdb.InterruptException as e:
             raise BadInputError(
                 "SQL_TIMEOUT", f"the query ran longer than {self._seconds:g} seconds",
                 mend="Make it cheaper, or raise SLUICE_SQL_SECONDS.",
             ) from e  # fmt: skip
-        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as e:
+        except (duckdb.OutOfMemoryException, MemoryError) as e:
+            raise TerminalError(
+                "OUT_OF_MEMORY", f"the query does not fit into the memory limit of {self._memory_limit}",
+                mend="Make it smaller, or raise SLUICE_MEMORY_LIMIT.",
+            ) from e  # fmt: skip
+        except duckdb.IOException:
+            raise  # the disk's failure, and no rule's
+        except (duckdb.Error, pa.ArrowException) as e:
             if self._raised:  # by a predicate in Python, which DuckDB tells in its own words
                 raised, self._raised = self._raised, None
                 raise raised from e
             # DuckDB quotes the value it choked on, and a value may be somebody's name.
             what = f"the query fails on the data ({type(e).__name__})"
             raise BadInputError("SQL_FAILED", what, mend="Use TRY_CAST, or try the query on your own copy.") from e
-        except (
-            duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.NotImplementedException,
-        ) as e:  # fmt: skip
-            raise BadInputError("SQL_INVALID", first_line(e), mend="Correct the query.") from e
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """For values that Python has no room for, such as a moment in the year 290,000."""
+    try:
+        yield
+    except (ValueError, OverflowError, pa.ArrowException) as e:
+        raise BadInputError(
+            "SQL_RESULT",
+            f"the query's answer cannot be read ({type(e).__name__})",
+            mend="Cast it to a number or a text.",
+        ) from e
 
 
 def _first(sql: str, limit: int) -> str:

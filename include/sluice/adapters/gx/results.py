@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sluice.adapters.gx.exact import Exact
-from sluice.checks.discreet import REVEALING
+from sluice.checks.discreet import observes_values
 from sluice.checks.report import MAX_EXAMPLES, RuleResult, jsonable
 from sluice.checks.rules import Rule, columns_of, withheld
 from sluice.contract.model import Table
@@ -21,8 +21,7 @@ def result_of(rule: Rule, found: Any, table: Table, types: Mapping[str, pa.DataT
     hidden = withheld(table, rule)
     detail: Mapping[str, Any] = found.result or {}
     observed = detail.get("observed_value")
-    revealing = any(word in str(rule.expectation_type) for word in REVEALING)
-    if hidden and revealing:
+    if hidden and observes_values(rule.expectation_type):
         observed = None
     examples = [] if hidden else _examples(_unexpected(detail), columns_of(rule), types)
     return RuleResult.of(

@@ -24,7 +24,6 @@ from sluice.adapters.gx.requests import Metric
 from sluice.adapters.gx.requests import Table as StagedTable
 from sluice.adapters.gx.results import errored, result_of
 from sluice.adapters.gx.rounds import compute
-from sluice.adapters.gx.searching import TIMEOUT
 from sluice.checks.failing import FailingRows, Keep
 from sluice.checks.report import MAX_EXAMPLES, RuleResult
 from sluice.checks.rules import Rule, columns_of, identifier, withheld
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": MAX_EXAMPLES}
 STOCK_FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": MAX_EXAMPLES}
-DUCKDB, PANDAS = "duckdb", "pandas"
+DUCKDB, PANDAS, VERDICT = "duckdb", "pandas", "gx"
 MAX_PLACES = 1_000_000
 MAX_SHOWN = 200
 """Of how many rules of a table the breaking rows are fetched; the others are only counted."""
@@ -185,7 +184,7 @@ class _Validation:
                 runtime = {"result_format": dict(RESULT_FORMAT)}
                 found = asked.expectation.metrics_validate(metrics, runtime, asked.engine)
         except Exception as error:  # a verdict that raises is this rule's result
-            self.results[i] = errored(asked.rule, _first_line(error), self.table, DUCKDB, quotes_data=True)
+            self.results[i] = errored(asked.rule, _first_line(error), self.table, VERDICT, quotes_data=True)
             return
         self.done(i, asked.rule, found, DUCKDB, kept)
 
@@ -220,9 +219,7 @@ class _Validation:
         if isinstance(error, (BadArgumentError, UnusableError)):
             why = str(error) if str(error).startswith("bad kwargs") else f"bad kwargs: {error}"
             self.results[i] = errored(rule, why, self.table, None, quotes_data=False)
-        elif isinstance(error, SluiceError) and (
-            error.code == TIMEOUT or error.code.startswith("SQL_") is comparisons.has_sql(rule)
-        ):
+        elif isinstance(error, SluiceError) and (not error.code.startswith("SQL_") or comparisons.has_sql(rule)):
             self.results[i] = errored(rule, error.message, self.table, DUCKDB, quotes_data=False)
         else:
             self.stock(i, rule)
@@ -237,7 +234,7 @@ class _Validation:
         except stock.StockError as error:
             self.results[i] = errored(rule, str(error), self.table, PANDAS, quotes_data=True)
         except SluiceError as error:
-            self.results[i] = errored(rule, error.message, self.table, PANDAS, quotes_data=False)
+            self.results[i] = errored(rule, error.message, self.table, None, quotes_data=False)
         else:
             places = (found.result or {}).get("unexpected_index_list") or []
             kept = None

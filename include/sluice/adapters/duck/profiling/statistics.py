@@ -11,15 +11,20 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from sluice.contract.model import Table
-from sluice.contract.types import Kind
+from sluice.contract.types import INTEGERS, Kind
 
 _OPEN = ("public", "internal")
+_COUNTED = {*INTEGERS, Kind.DECIMAL, Kind.FLOAT32, Kind.FLOAT64, Kind.BOOLEAN}
+_IDENTIFYING = 10**8
+"""Numbers from here on may be somebody's: a telephone, a card, a social security number."""
 
 
 def column_statistics(path: Path, table: Table) -> dict[str, dict[str, Any]]:
     """Lake name → `nulls` (a count), `min` and `max` (JSON values; exact numbers as text), of all row groups.
 
-    None where a row group does not tell. Of confidential and restricted columns only `nulls` and `withheld`.
+    None where a row group does not tell. Of confidential and restricted columns only `nulls` and `withheld`; also of
+    texts, dates and long numbers that are not declared public: a bound is somebody's value, and what personal data
+    nobody declared is only found after landing, in the profile.
     """
     with pq.ParquetFile(path) as file:
         footer = file.metadata
@@ -37,12 +42,20 @@ def column_statistics(path: Path, table: Table) -> dict[str, dict[str, Any]]:
             known = column.type.kind not in (Kind.BINARY, Kind.JSON) and all(
                 s is not None and s.has_min_max for s in bounded
             )
-            entry["min"] = _plain(min(s.min for s in bounded)) if known and bounded else None
-            entry["max"] = _plain(max(s.max for s in bounded)) if known and bounded else None
+            low = min(s.min for s in bounded) if known and bounded else None
+            high = max(s.max for s in bounded) if known and bounded else None
+            if column.classification != "public" and _may_be_personal(column.type.kind, low, high):
+                entry["withheld"] = True
+            else:
+                entry |= {"min": _plain(low), "max": _plain(high)}
         else:
             entry["withheld"] = True
         found[column.field_name] = entry
     return found
+
+
+def _may_be_personal(kind: Kind, *bounds: Any) -> bool:
+    return kind not in _COUNTED or any(b is not None and not abs(b) < _IDENTIFYING for b in bounds)
 
 
 def _plain(value: Any) -> Any:
