@@ -323,6 +323,9 @@ def test_bytes_that_are_not_text_and_a_file_too_large_are_refused(tmp_path: Path
         read_log(huge, "csv")
     with pytest.raises(BadInputError, match="cannot be read"):
         read_log(tmp_path / "none.csv", "csv")
+    for endless in (Path("/dev/zero"), tmp_path):
+        with pytest.raises(BadInputError, match="is no file"):
+            read_log(endless, "csv")
 
 
 @pytest.mark.parametrize("pair", ["case", "case=", "colour=red", "status:Open=party"])

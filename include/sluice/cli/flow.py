@@ -87,7 +87,7 @@ def flow(
     chosen = [f for _, f in kept]
     summary = summarise(chosen)
     cases = [c for r, f in kept if (c := past_flow(r.id, f, r.tier, r.use_case))]
-    found = [compare(frozen, cases, tier=tier)] if frozen and cases else []
+    found = [compare(frozen, cases, tier=tier, simulated=origin is Origin.SIMULATED)] if frozen and cases else []
     level = service_level((f.lead for f in chosen if f.outcome == "published"), expect_days * DAY)
     weeks = throughput(chosen, until=now)
     if as_json:
@@ -293,7 +293,7 @@ def simulate(
     """What if: approvals at once or one by one, tiers approved beforehand, a faster role, a limit of work in progress."""
     from sluice.simulation.model import faster, limited, parallel, pre_approved, serial
     from sluice.simulation.scenarios import STEPWISE
-    from sluice.simulation.whatif import outcomes
+    from sluice.simulation.whatif import outcomes, overloaded
 
     begin = datetime(2026, 1, 5, tzinfo=UTC)
     scenarios: list[Scenario] = [_fitted(simulated)] if fitted else list(STEPWISE[:3])
@@ -308,7 +308,8 @@ def simulate(
     scenarios += [faster(last, faster_role)] if faster_role else []
     scenarios += [limited(last, wip)] if wip else []
     found = outcomes(scenarios, begin=begin, seed=seed, requests=requests)
-    assumptions = (*last.assumptions, f"{requests:,} requests each, seed {seed}")
+    crowded = tuple(filter(None, (overloaded(s, o) for s, o in zip(scenarios, found, strict=True))))
+    assumptions = (*last.assumptions, f"{requests:,} requests each, seed {seed}", *crowded)
     if as_json:
         emit_json({
             "simulation": True, "assumptions": list(assumptions),

@@ -65,7 +65,7 @@ def show_flow(
 
 def _headline(summary: StreamSummary, level: ServiceLevel) -> None:
     said = ", ".join(f"{n} {name}" for name, n in sorted(summary.outcomes.items(), key=lambda pair: -pair[1]))
-    heading(f"{summary.requests} requests: {said}")
+    heading(f"{summary.requests} {'request' if summary.requests == 1 else 'requests'}: {said}")
     click.echo(f"  Lead time (published): {_spread(summary.lead)}")
     click.echo(f"  Cycle time:            {_spread(summary.cycle)}")
     if summary.efficiency is not None:

@@ -39,11 +39,13 @@ class Comparison:
     high: float | None
     reason: str
     notes: tuple[str, ...]
+    simulated: bool = False
+    """Our side is simulated: a picture of what it could look like, and no result."""
 
     @property
     def proven(self) -> bool:
-        """Whether the interval lies on one side of zero, on a measured baseline with enough cases."""
-        return self.measured and self.low is not None and self.low > 0
+        """Whether real requests are faster: the interval above zero, on a measured baseline, with enough cases."""
+        return self.measured and not self.simulated and self.low is not None and self.low > 0
 
     @property
     def said(self) -> str:
@@ -51,7 +53,8 @@ class Comparison:
         if self.saved is None or self.before.p50 is None or self.now.p50 is None:
             return f"No comparison with {self.baseline!r}: {self.reason}."
         kind = "measured" if self.measured else "claimed, not measured"
-        text = f"Half take {duration(self.now.p50)} or less now; {self.baseline!r} ({kind}) says {duration(self.before.p50)}"
+        ours = "Simulated, which proves nothing: half" if self.simulated else "Half"
+        text = f"{ours} take {duration(self.now.p50)} or less now; {self.baseline!r} ({kind}) says {duration(self.before.p50)}"
         if self.low is None or self.high is None:
             return f"{text}. No confidence interval: {self.reason}."
         return f"{text}. {_saved(self.saved)} (95% confidence: {_saved(self.low)} to {_saved(self.high)})."
@@ -68,6 +71,7 @@ def compare(
     tier: str | None = None,
     outcome: str = "published",
     clock: str = "wall",
+    simulated: bool = False,
     seed: int = SEED,
 ) -> Comparison:
     """Set finished cases beside a baseline, with the same tier (None: all), outcome and clock ("wall", "business")."""
@@ -98,6 +102,7 @@ def compare(
         high,
         reason,
         notes,
+        simulated,
     )
 
 

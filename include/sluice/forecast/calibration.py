@@ -31,19 +31,24 @@ class PastRequest:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of `n` forecasts of the past, the share that ended by their P50 and P85. None with the reason when too few."""
+    """Of `n` forecasts of the past, the share that ended by their P50 and P85. None with the reason when too few.
+
+    They are of `requests` requests; several forecasts of one request are no independent trials.
+    """
 
     n: int
     p50: float | None
     p85: float | None
     reason: str
+    requests: int = 0
 
     @property
     def good(self) -> bool | None:
         """Whether both shares lie where chance puts them (95% Wilson interval); None when too few."""
         if self.p50 is None or self.p85 is None:
             return None
-        return _around(self.p50, self.n, 0.5) and _around(self.p85, self.n, 0.85)
+        trials = self.requests or self.n
+        return _around(self.p50, trials, 0.5) and _around(self.p85, trials, 0.85)
 
     @property
     def said(self) -> str:
@@ -64,6 +69,7 @@ def backtest(
     )
     hits = {0.5: 0, 0.85: 0}
     n = 0
+    tested: set[int] = set()
     for number, one in enumerate(done[-(most // len(MOMENTS)) :]):
         requested, ended = one.flow.requested, one.flow.ended
         assert requested is not None  # noqa: S101 - chosen so
@@ -80,11 +86,12 @@ def backtest(
             if found.p50 is None or found.p85 is None:
                 continue
             n += 1
+            tested.add(number)
             hits[0.5] += ended <= found.p50
             hits[0.85] += ended <= found.p85
     if n < FLOOR:
         return Calibration(n, None, None, f"{n} past forecasts could be made, and it takes {FLOOR}")
-    return Calibration(n, hits[0.5] / n, hits[0.85] / n, "")
+    return Calibration(n, hits[0.5] / n, hits[0.85] / n, "", len(tested))
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

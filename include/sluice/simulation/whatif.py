@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sluice.flow.kinds import Kind
 from sluice.flow.request import request_flow
 from sluice.flow.statistics import Spread
 from sluice.flow.summary import StreamSummary, summarise
@@ -13,6 +14,18 @@ from sluice.simulation.engine import simulate
 from sluice.simulation.model import Scenario
 
 REQUESTS = 600
+WEEK = 604800.0
+
+
+def overloaded(scenario: Scenario, found: Outcome) -> str:
+    """Whether the limit of work in progress is too low for what is asked for, in words; "" when it is not."""
+    waited = found.summary.waits[Kind.QUEUE] / max(found.summary.requests, 1)
+    if scenario.wip_limit is None or waited < WEEK:
+        return ""
+    return (
+        f"{found.name}: too low for {scenario.per_week:g} requests a week, so the queue grows as long as it runs; "
+        "the dates say how long this simulation ran, and nothing else"
+    )
 
 
 @dataclass(frozen=True)

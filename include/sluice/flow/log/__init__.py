@@ -51,6 +51,10 @@ def read_log(
     given = mapping or Columns()
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise BadInputError(
+                "FLOW_FILE", "is no file", where=str(path), mend="Save what it gives into a file first."
+            )
         if size > MAX_BYTES:
             raise BadInputError("FLOW_TOO_LARGE", f"is {size:,} bytes; at most {MAX_BYTES:,} are read", where=str(path),
                                 mend="Export fewer columns or a shorter period: a ticket needs a few dozen bytes.")  # fmt: skip
