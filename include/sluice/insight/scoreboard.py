@@ -58,7 +58,9 @@ def score(chosen: Chosen, baseline: Baseline | None, now: datetime, tier: str = 
         published = published.take(published.tier == tier)
     against = None
     if baseline is not None:
-        against = compare(baseline, past_cases(published, now), tier=tier or chosen.choice.tier or None)
+        against = compare(
+            baseline, past_cases(published, now), tier=tier or chosen.choice.tier or None, simulated=chosen.simulated
+        )
     ended = published.ended
     return Score(
         tier, spread_of(published.lead(now)), instant(float(ended.min())) if len(ended) else None,
