@@ -39,11 +39,12 @@ class Restart:
 
 def wanting_restart(tx: Transaction) -> list[Restart]:
     """The stages at which open requests stand, from the ledger alone; whether something moves them Airflow knows."""
-    return [r for request in tx.requests(state=RequestState.OPEN) for r in _of_request(tx, request)]
+    requests = tx.requests(state=RequestState.OPEN)
+    events = tx.events_of([r.id for r in requests])
+    return [r for request in requests for r in _of_request(request, Clock(events[request.id]))]
 
 
-def _of_request(tx: Transaction, request: Request) -> list[Restart]:
-    clock = Clock(tx.events(request.id))
+def _of_request(request: Request, clock: Clock) -> list[Restart]:
     conf = {"contract_yaml": request.contract_text, "base": request.base or None, "use_case": request.use_case or None,
             "class_of_service": request.priority, "due_date": request.due.isoformat() if request.due else None,
             "accept_delay": True, "comment": request.comment or None}  # fmt: skip
