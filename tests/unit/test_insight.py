@@ -12,10 +12,13 @@ import pytest
 
 import made_up
 from sluice.flow import Kind, request_flow
+from sluice.flow import summary as flow_summary
 from sluice.histories import Origin
 from sluice.insight.columns import columns_of, joined
 from sluice.insight.packing import pack
+from sluice.insight.stream import stream_summary
 from sluice.insight.summary import Summary, Ticking, summarise
+from sluice.insight.tables import harmless
 from sluice.ledger import RequestState
 from sluice.stages import Event, Stage, StageEvent
 
@@ -124,3 +127,40 @@ def test_nothing_asked_for_is_an_answer_too() -> None:
     empty = columns_of([])
     assert len(empty) == 0
     assert empty.lead(T0).size == empty.ticked(T0).stage("work").size == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_columns_say_what_the_flow_says_of_the_events(seed: int) -> None:
+    made = [(m.request, numbered(m.events)) for m in made_up.histories(60, days=30, seed=seed)]
+    flows = [request_flow(events, made_up.NOW, request=request) for request, events in made]
+    truth = flow_summary.summarise(flows)
+    found = stream_summary(columns_of([row(summarise(r, e)) for r, e in made]), made_up.NOW)
+    assert found.requests == truth.requests and found.outcomes == truth.outcomes
+    assert found.bottleneck == truth.bottleneck
+    for mine, theirs in ((found.lead, truth.lead), (found.cycle, truth.cycle)):
+        assert vars(mine) == pytest.approx(vars(theirs))
+    assert found.efficiency == pytest.approx(truth.efficiency)
+    assert found.waits == pytest.approx(truth.waits)
+    assert [s.stage for s in found.stages] == [s.stage for s in truth.stages]
+    for mine, theirs in zip(found.stages, truth.stages, strict=True):
+        assert (mine.requests, mine.open, mine.attempts) == (theirs.requests, theirs.open, theirs.attempts)
+        assert vars(mine.elapsed) == pytest.approx(vars(theirs.elapsed))
+        assert mine.waits == pytest.approx(theirs.waits)
+        assert (mine.total, mine.work, mine.critical_share) == pytest.approx(
+            (theirs.total, theirs.work, theirs.critical_share)
+        )
+        assert mine.complete_accurate == pytest.approx(theirs.complete_accurate)
+    for mine, theirs in zip(found.roles, truth.roles, strict=True):
+        assert (mine.role, mine.asked, mine.answered, mine.oldest) == (
+            theirs.role,
+            theirs.asked,
+            theirs.answered,
+            theirs.oldest,
+        )
+        assert vars(mine.wall) == pytest.approx(vars(theirs.wall))
+
+
+def test_no_cell_is_taken_for_a_formula() -> None:
+    for evil in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "|calc", "%0A=1"):
+        assert harmless(evil) == f"'{evil}"
+    assert harmless("source_1") == "source_1" and harmless("a=b") == "a=b" and harmless("") == ""

@@ -114,6 +114,8 @@ class Board:
     """Use case → cards by stage, and how many there are."""
     finished: Spread
     count: int
+    late: int
+    """Requests that are older than 85% of what was published."""
 
     @property
     def sentence(self) -> str:
@@ -122,13 +124,13 @@ class Board:
 
         if not self.count:
             return "Nothing is under way."
-        late = sum(c.band in ("95", "beyond") for lane in self.lanes for c in (*lane.cards, *lane.ready))
         said = f"{self.count:,} under way"
         if self.waiting:
             first = self.waiting[0]
             said += f"; {first.count:,} wait for {first.role}, the longest ({first.longest.source}) for {duration(first.longest.waited)}"
         if self.finished.p85 is not None:
-            said += f"; {late:,} {'is' if late == 1 else 'are'} older than 85% of what was published"
+            older = "none is" if not self.late else "1 is" if self.late == 1 else f"{self.late:,} are"
+            said += f"; {older} older than 85% of what was published"
         return said + "."
 
 
@@ -163,7 +165,8 @@ def board(chosen: Chosen, now: datetime, limits: Mapping[Stage, int] | None = No
     for card in cards:
         by_stage.setdefault(card.stage, []).append(card)
     lanes = tuple(_lane(name, own, (limits or {}).get(Stage(name))) for name, own in by_stage.items())
-    return Board(lanes, _waiting(cards), _swimlanes(cards), finished, len(chosen.open))
+    late = len({c.id for c in cards if c.band in ("95", "beyond")})
+    return Board(lanes, _waiting(cards), _swimlanes(cards), finished, len(chosen.open), late)
 
 
 def _lane(name: str, own: Sequence[Card], limit: int | None) -> Lane:

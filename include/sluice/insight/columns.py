@@ -116,15 +116,23 @@ class Columns:
 
     def ticked(self, now: datetime) -> Columns:
         """The same requests with what is open brought up to `now`."""
-        ticking = self.stage("ticking")
-        extra = np.maximum(now.timestamp() - self.as_of, 0.0)[:, None] * (ticking > 0)
+        ticking, between = self.stage("ticking"), self.whole[:, WHOLE_NUMBERS.index("between")]
+        since = np.maximum(now.timestamp() - self.as_of, 0.0)
+        extra = since[:, None] * (ticking > 0)
         staged, whole = self.staged.copy(), self.whole.copy()
         staged[:, :, _STAGE_FIELD["elapsed"]] += extra
-        staged[:, :, _STAGE_FIELD["critical"]] += extra / np.maximum((ticking > 0).sum(axis=1), 1)[:, None]
         for tick, kind in _TICKS.items():
             here = np.where(ticking == tick, extra, 0.0)
             staged[:, :, _STAGE_FIELD[kind.value]] += here
-            whole[:, WHOLE_NUMBERS.index(kind.value)] += here.max(axis=1, initial=0.0)
+            whole[:, WHOLE_NUMBERS.index(kind.value)] += here.max(axis=1, initial=0.0) + np.where(
+                between == tick, since, 0.0
+            )
+        if len(self):
+            # The chain of last-finishing stages grows at its end: at the last stage that is open, or ended last.
+            reached = np.where(ticking > 0, np.inf, np.nan_to_num(self.stage("ended"), nan=-np.inf))
+            last = reached.shape[1] - 1 - np.argmax(reached[:, ::-1], axis=1)
+            alive = (ticking > 0).any(axis=1) | (between > 0)
+            staged[np.arange(len(self)), last, _STAGE_FIELD["critical"]] += np.where(alive, since, 0.0)
         return replace(self, staged=staged, whole=whole)
 
 

@@ -26,13 +26,13 @@ KINDS = tuple(Kind)
 STAGE_NUMBERS = (
     "ready", "ended", "elapsed", *(kind.value for kind in KINDS), "critical", "rework", "attempts", "judged", "accepted", "ticking",
 )  # fmt: skip
-WHOLE_NUMBERS = tuple(kind.value for kind in KINDS)
+WHOLE_NUMBERS = (*(kind.value for kind in KINDS), "between")
 ASK_NUMBERS = ("asked", "answered", "wall", "business", "answer")
 ANSWERS = tuple(Event)
 """An ask's `answer` is the place of its event here; NaN while it is open."""
 _STAGED = len(STAGES) * len(STAGE_NUMBERS)
 _HEAD = _STAGED + len(WHOLE_NUMBERS)
-FORM = "2"
+FORM = "3"
 """Goes up when the order changes: lines of another form are made again."""
 
 
@@ -49,7 +49,7 @@ def pack(line: Summary) -> bytes:
             _at(f.ready), _at(f.ended), f.elapsed, f.work, *(f.waits[k] for k in KINDS if k is not Kind.WORK),
             f.critical, f.rework, f.attempts, f.judged, f.accepted, own.ticking,
         ]  # fmt: skip
-    values += [line.spent[k] for k in KINDS]
+    values += [*(line.spent[k] for k in KINDS), line.between]
     for ask in line.asks:
         answer = float("nan") if ask.answer is None else ANSWERS.index(ask.answer)
         values += [_at(ask.asked), _at(ask.answered), ask.wall, ask.business, answer]

@@ -77,6 +77,8 @@ class Summary:
     causes: Mapping[str, float] = field(default_factory=dict)
     """Cause of waiting → seconds; each instant of waiting counts once, shared by the roles that were missing then."""
     places: tuple[Place, ...] = ()
+    between: Ticking = Ticking.NOTHING
+    """What an open request waits for while no stage has it."""
     due: date | None = None
     """The day by which it is worth less, where its class of service has one."""
 
@@ -94,7 +96,7 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
         request.priority, request.requester, request.origin == Origin.SIMULATED, request.state,
         request.requested_at, flow.started, None if alive else flow.ended or request.closed_at,
         {Kind.WORK: flow.work, **flow.waits}, lines, tuple(a for s in flow.stages for a in s.asks),
-        causes(flow, ordered), places if alive else (), request.due,
+        causes(flow, ordered), places if alive else (), _holder(flow, places) if alive else Ticking.NOTHING, request.due,
     )  # fmt: skip
 
 
@@ -179,6 +181,13 @@ def _between(ordered: list[StageEvent]) -> tuple[Place, ...]:
     words = f"{last.event}: {last.reason or 'no reason was given'}" if last.event is not Event.COMPLETED else ""
     waiting = {REQUESTER: last.at} if sent_back else {}
     return (Place(last.stage, last.at, last.at if sent_back else None, waiting, words, last.at if words else None),)
+
+
+def _holder(flow: RequestFlow, places: tuple[Place, ...]) -> Ticking:
+    """Who has an open request that is at no stage."""
+    if any(s.open for s in flow.stages):
+        return Ticking.NOTHING
+    return Ticking.REQUESTER if any(REQUESTER in p.waiting for p in places) else Ticking.SYSTEM
 
 
 def _reason(e: StageEvent) -> str:

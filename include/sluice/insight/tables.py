@@ -80,7 +80,7 @@ def harmless(text: str) -> str:
     """Text that no spreadsheet takes for a formula: what could begin one gets an apostrophe before it (OWASP, "CSV
     Injection"). Blanks before it do not hide it, and neither do full-width forms of the signs."""
     begins = text.lstrip(" \u00a0\u200b\ufeff")
-    return f"'{text}" if begins[:1] in _FORMULA or text[:1] in "\t\r\n" else text
+    return f"'{text}" if begins[:1] in _FORMULA or text.startswith(("\t", "\r", "\n")) else text
 
 
 _FORMULA = set("=+-@\t\r\n|%＝＋－＠")

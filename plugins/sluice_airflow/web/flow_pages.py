@@ -10,7 +10,7 @@ from sluice.insight.board import board
 from sluice.insight.stream import roles_chart, stages_chart, stream_summary
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_
-from sluice_airflow.web.forecast import outlooks
+from sluice_airflow.web.forecast import outlooks_if_any
 from sluice_airflow.web.pages import NAVIGATION, pages, show
 
 NAVIGATION += [
@@ -30,7 +30,7 @@ def board_page(request: Request, sight: Chosen_, lanes: Annotated[str, Query(max
     return show(
         request,
         "board.html.jinja",
-        **sight.content(board=found, by_use_case=lanes == "use_case", found=outlooks(sight)),
+        **sight.content(board=found, by_use_case=lanes == "use_case", found=outlooks_if_any(sight)),
     )
 
 

@@ -1,6 +1,7 @@
 """When will it be done: every open request, every use case, and a whole roadmap; REST and page."""
 
 # No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
+import logging
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,7 @@ from sluice_airflow.web.kept import Kept
 from sluice_airflow.web.pages import pages, show
 
 routes = APIRouter()
+log = logging.getLogger(__name__)
 
 MOST = 1000
 """Open requests that are forecast at once, the oldest first."""
@@ -42,6 +44,17 @@ def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
     key = (tools().settings.ledger, origin)
     found: Outlooks | None = _KEPT.ask(key, lambda: _make(origin), fresh=FRESH, wait=wait)
     return found
+
+
+def outlooks_if_any(sight: Sight) -> Outlooks | None:
+    """For pages to which a forecast is an extra: they are shown without one, whatever keeps it from being made."""
+    if not len(sight.chosen.open):
+        return None
+    try:
+        return outlooks(sight)
+    except Exception:  # the page's own question is answered all the same
+        log.warning("no forecast could be made", exc_info=True)
+        return None
 
 
 def _make(origin: Origin) -> Outlooks:
@@ -69,7 +82,12 @@ def forecast_of(asked: Onboarding) -> Forecast | None:
 
     with ledger.reading() as tx:
         newest = max((e.seq for e in tx.events(asked.id)), default=0)
-    found: Forecast | None = _KEPT.ask((tools().settings.ledger, asked.id, newest), make, fresh=FRESH, wait=PAGE_WAIT)
+    key = (tools().settings.ledger, asked.id, newest)
+    try:
+        found: Forecast | None = _KEPT.ask(key, make, fresh=FRESH, wait=PAGE_WAIT)
+    except Exception:  # the page says where the request stands all the same
+        log.warning("no forecast of %s could be made", asked.id, exc_info=True)
+        return Forecast(None, None, 0, "it could not be made; the server's log says why")
     return found
 
 

@@ -12,7 +12,7 @@ from sluice.insight.scoreboard import Score, score, scores_table, trend
 from sluice.policy import TIERS
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_, Sight, csv_answer
-from sluice_airflow.web.forecast import outlooks
+from sluice_airflow.web.forecast import outlooks_if_any
 from sluice_airflow.web.pages import pages, show
 
 routes = APIRouter()
@@ -33,7 +33,7 @@ def scoreboard_page(request: Request, sight: Chosen_, baseline: BaselineName = "
         request, "scoreboard.html.jinja",
         **sight.content(
             trend(sight.chosen, against, sight.now), by_tier, score=whole, baseline=against, baselines=known,
-            board=board(sight.chosen, sight.now, tools().policy().wip.stages), found=outlooks(sight),
+            board=board(sight.chosen, sight.now, tools().policy().wip.stages), found=outlooks_if_any(sight),
         ),
     )  # fmt: skip
 
