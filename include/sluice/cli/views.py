@@ -39,7 +39,7 @@ def show_request(overview: dict[str, Any]) -> None:
             right=(1, 2, 3, 4),
         )  # fmt: skip
     if locations := [t["location"] for t in overview["tables"] if "location" in t]:
-        click.echo(f"  Iceberg tables in the Glue catalog, files below {common_folder(locations)}/")
+        click.echo(f"  Iceberg tables, files below {common_folder(locations)}/")
     if overview["checks"]:
         show_checks(overview["checks"])
     decisions = [(gate, d) for gate in GATES for d in overview["gates"][gate]["decisions"]]

@@ -12,6 +12,8 @@ from typing import Any
 
 from sluice.contract.model import Contract, Table
 from sluice.lake import Manifest
+from sluice.stream.arranging import placed
+from sluice.stream.disk import Disk
 from sluice.stream.refreshing.look import Basis
 from sluice.stream.tools import Tools, sha256
 
@@ -72,10 +74,13 @@ def _merged(tools: Tools, at: Basis, table: Table, units: Sequence[Manifest], fo
     )  # fmt: skip
     add = []
     attempt = f"{at.contract.digest[:12]}-{secrets.token_hex(4)}"
+    disk = Disk(scratch, settings.disk_limit)
     for path in made.written:
-        uri = tools.layout.staged(at.contract.id, table.table_name, attempt, path.name)
-        tools.store.put(path, uri, sha256=sha256(path))
-        add.append(uri)
+        # A merged file may hold rows of several partitions; the table takes files of one each.
+        for file in placed(path, made.rows, table, settings, scratch / f"arranged-{path.stem}", disk):
+            uri = tools.layout.staged(at.contract.id, table.table_name, attempt, file.path.name)
+            tools.store.put(file.path, uri, sha256=sha256(file.path))
+            add.append(uri)
     remove = [current[p].uri for p in made.touched]
     files = [p for p in current if p not in made.touched] + list(made.written)
     rows = sum(f.rows for p, f in current.items() if p not in made.touched) + made.rows
