@@ -344,3 +344,18 @@ def test_a_zone_and_a_claim_must_be_known() -> None:
     for text in ("some weeks", "", "-2 d", "3 fortnights", "0 d"):
         with pytest.raises(BadInputError, match="length of time"):
             claimed_duration(text)
+
+
+@pytest.mark.parametrize("form", ["csv", "xes", "ocel"])
+@pytest.mark.parametrize(
+    ("was", "becomes"), [("paused", "napping"), ("2026-03-02T09:00:02", "two o'clock"), ("land", "landed")]
+)
+def test_our_own_export_edited_by_hand_is_refused(tmp_path: Path, form: str, was: str, becomes: str) -> None:
+    path = written([history("onb-one", PLAIN)], form, tmp_path)
+    text = path.read_text("utf-8")
+    assert was in text
+    path.write_text(text.replace(was, becomes), "utf-8", newline="")
+    with pytest.raises(BadInputError) as caught:
+        read_log(path, form)
+    assert caught.value.code in ("FLOW_VALUE", "FLOW_TIME")
+    assert str(path) in caught.value.where
