@@ -153,6 +153,19 @@ def test_a_paused_gate_does_not_charge_the_approver() -> None:
     assert (admission.waits[Kind.APPROVER], admission.waits[Kind.REQUESTER]) == (2 * H, 5 * H)
 
 
+def test_a_role_that_must_sign_twice_is_waited_for_until_the_second_signature() -> None:
+    flow = request_flow(
+        log(
+            (at(0, 9), "admission", "ready"), (at(0, 9), "admission", "started"), (at(0, 9), "admission", "submitted", {"role": "security"}),
+            (at(0, 10), "admission", "approved", {"role": "security", "actor": "sara"}),
+            (at(0, 14), "admission", "approved", {"role": "security", "actor": "sam"}), (at(0, 14), "admission", "completed"),
+        ), LATER,
+    )  # fmt: skip
+    (admission,) = flow.stages
+    assert [(a.role, a.wall) for a in admission.asks] == [("security", 5 * H)]
+    assert (admission.waits[Kind.APPROVER], admission.waits[Kind.SYSTEM]) == (5 * H, 0)
+
+
 def test_a_clock_that_was_behind_or_changed_to_summer_time_makes_nothing_negative() -> None:
     behind = [
         replace(e, at=e.at - timedelta(hours=3)) if e.event is Event.COMPLETED and e.stage is Stage.LAND else e

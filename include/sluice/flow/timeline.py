@@ -119,6 +119,7 @@ class _Reader:
         self.stretches: list[Stretch] = []
         self._by_table = any(e.table is not None for e in events)
         self._dead = _dead_starts(events)
+        self._first = _first_signatures(events)
         self._last = {e.attempt: e.seq for e in events}
         self._passes: list[_Pass] = []
         self._asked: list[tuple[str, datetime, datetime | None, Event | None]] = []
@@ -160,8 +161,8 @@ class _Reader:
             return self._paused
         if self._open is None or self._open.started is None:
             return Kind.QUEUE
-        if self.stage in GATES:  # once everybody has answered, Sluice is awaited
-            return Kind.SYSTEM if self._asked and not self._roles else Kind.APPROVER
+        if self.stage in GATES:  # also once everybody has answered: then a role must sign a second time
+            return Kind.APPROVER
         if self._broken:
             return Kind.SYSTEM
         return Kind.WORK if self._tables or not self._by_table else Kind.SYSTEM
@@ -207,7 +208,7 @@ class _Reader:
             if self._open is not None and self._open.started is None:
                 self._open.started = event.at
             self._roles.setdefault(role, event.at)
-        elif event.event in _ANSWERS and role in self._roles:
+        elif event.event in _ANSWERS and role in self._roles and event.seq not in self._first:
             self._asked.append((role, self._roles.pop(role), event.at, event.event))
 
     def attempts_made(self, now: datetime) -> Iterator[Attempt]:
@@ -228,6 +229,19 @@ class _Reader:
             calendar = calendar_of(role)
             wall = sum((stop - begin).total_seconds() for begin, stop in spans)
             yield Ask(role, since, until, answer, wall, sum(calendar.seconds_between(*span) for span in spans))
+
+
+def _first_signatures(events: Sequence[StageEvent]) -> set[int]:
+    """Approvals after which the same role approved again without being asked again: more people of it had to sign."""
+    first: set[int] = set()
+    newest: dict[tuple[int, str], StageEvent] = {}
+    for event in events:
+        if event.role is not None:
+            before = newest.get((event.attempt, event.role))
+            if before is not None and before.event is event.event is Event.APPROVED:
+                first.add(before.seq)
+            newest[event.attempt, event.role] = event
+    return first
 
 
 def _dead_starts(events: Sequence[StageEvent]) -> set[int]:

@@ -113,7 +113,7 @@ def _ticking(s: StageFlow, ordered: list[StageEvent]) -> Ticking:
     if place.blocked:
         return Ticking.SYSTEM
     if s.stage in GATES:
-        return Ticking.SYSTEM if s.asks else Ticking.APPROVER
+        return Ticking.APPROVER
     tables = {
         e.table: e.event for e in ordered if e.stage is s.stage and e.table is not None and e.attempt == attempt.number
     }
