@@ -159,7 +159,7 @@ def _first_events(
 
 def _weighed(tx: Transaction, policy: Policy, ask: Ask, now: datetime) -> str:
     """What expediting delays, in words that stay on record. Raises BadInputError (EXPEDITE_NOT_ACCEPTED)."""
-    cost = cost_of_expediting(tx, policy.wip, now)
+    cost = cost_of_expediting(tx, policy, now)
     if cost.delays and not ask.accepts_delay:
         raise BadInputError("EXPEDITE_NOT_ACCEPTED", f"an expedited request is weighed first. {cost.words}",
                             mend="Accept that (`--yes`, or the box in the form), or choose the class standard.")  # fmt: skip

@@ -18,6 +18,7 @@ from sluice.flow.kinds import Kind
 from sluice.ledger import Artifact, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import Ask, begin, complete, open_request
 from sluice.policy import Policy, load_policy
+from sluice.policy.service_levels import NONE
 from sluice.policy.wip import WipLimits
 from sluice.pull import ServiceClass
 from sluice.pull.expediting import cost_of_expediting
@@ -206,7 +207,7 @@ def test_what_an_expedite_delays_is_named_in_days_and_must_be_accepted(ledger: P
         for name in ("inside", "crm", "hr"):
             ask(tx, policy, name, now - timedelta(hours=1), use_case=f"use of {name}")
         let_in(tx, tight.wip, now)
-        cost = cost_of_expediting(tx, tight.wip, now)
+        cost = cost_of_expediting(tx, tight, now)
         assert [(d.source, d.at, d.days) for d in cost.delays] == [
             ("hr", Stage.ADMISSION, 7.0),
             ("inside", Stage.ADMISSION, 7.0),
@@ -224,14 +225,20 @@ def test_what_an_expedite_delays_is_named_in_days_and_must_be_accepted(ledger: P
         assert first.reason == f"expedited by remy. {cost.words}", "what was accepted stays on record"
 
 
-def test_without_a_pace_it_says_so(ledger: PostgresLedger, policy: Policy) -> None:
+def test_without_a_measured_pace_the_service_levels_stand_in_and_without_those_it_says_so(
+    ledger: PostgresLedger, policy: Policy
+) -> None:
+    tight = dataclasses.replace(policy, wip=WipLimits(stages={Stage.ADMISSION: 1}))
     with ledger.transaction() as tx:
         for name in ("one", "two", "three"):
             ask(tx, policy, name)
-        let_in(tx, WipLimits(stages={Stage.ADMISSION: 1}), MONDAY)
-        cost = cost_of_expediting(tx, WipLimits(stages={Stage.ADMISSION: 1}), MONDAY)
-    assert cost.days is None
-    assert "by an unknown time: fewer than 5 were finished in 8 weeks" in cost.words
+        let_in(tx, tight.wip, MONDAY)
+        cost = cost_of_expediting(tx, tight, MONDAY)
+        silent = cost_of_expediting(tx, dataclasses.replace(tight, service_levels=NONE), MONDAY)
+    assert [d.days for d in cost.delays] == [2.0, 2.0], "two business days at admission, one at a time"
+    assert "4.0 days together (assumed from the service levels: fewer than 5 were finished in 8 weeks)" in cost.words
+    assert silent.days is None
+    assert "by an unknown time: fewer than 5 were finished in 8 weeks" in silent.words
 
 
 def test_with_room_it_delays_nobody_and_needs_no_acceptance(ledger: PostgresLedger, policy: Policy) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.ledger import Transaction
-from sluice.policy.wip import WipLimits
+from sluice.policy import Policy
 from sluice.pull.classes import ServiceClass
 from sluice.pull.floor import STRETCHES, Floor
 from sluice.stages import GATES, Stage
@@ -21,7 +21,7 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Delay:
-    """A request that goes behind the expedited one at an entry. `days`: None while the pace is not known."""
+    """A request that goes behind the expedited one at an entry. `days`: None while nothing says how fast it goes."""
 
     request_id: str
     source: str
@@ -39,6 +39,8 @@ class Cost:
     delays: tuple[Delay, ...]
     overtaken_at_gates: int
     pace: Mapping[Stage, float] = field(default_factory=dict)
+    assumed: bool = False
+    """Whether a pace was taken from the service levels, because too few have been finished."""
     refused: str = ""
 
     @property
@@ -55,8 +57,13 @@ class Cost:
             said.append("It delays nobody who waits to start: nobody is held back now.")
         else:
             each = sorted({d.days for d in self.delays if d.days is not None})
-            amount = f"by about {_span(each)} days each, {self.days:.1f} days together" if self.days is not None else (
-                f"by an unknown time: fewer than {FEWEST} were finished in {WEEKS} weeks")  # fmt: skip
+            few = f"fewer than {FEWEST} were finished in {WEEKS} weeks"
+            amount = (
+                f"by about {_span(each)} days each, {self.days:.1f} days together"
+                if self.days is not None
+                else f"by an unknown time: {few}"
+            )
+            amount += f" (assumed from the service levels: {few})" if self.assumed and self.days is not None else ""
             names = ", ".join(d.source for d in self.delays[:5]) + (" and more" if len(self.delays) > 5 else "")
             said.append(f"It delays {len(self.delays)} that wait to start ({names}) {amount}.")
         if self.overtaken_at_gates:
@@ -68,6 +75,7 @@ class Cost:
         return {
             "words": self.words,
             "days": None if self.days is None else round(self.days, 2),
+            "assumed": self.assumed,
             "refused": self.refused,
             "overtaken_at_gates": self.overtaken_at_gates,
             "delays": [
@@ -78,19 +86,23 @@ class Cost:
         }  # fmt: skip
 
 
-def cost_of_expediting(tx: Transaction, limits: WipLimits, now: datetime) -> Cost:
+def cost_of_expediting(tx: Transaction, policy: Policy, now: datetime) -> Cost:
     """What an expedited request that is asked for now would delay.
 
     At an entry where requests are held back it takes the next place that comes free, so each of them comes in one
-    place later: by the mean time between two completions there, measured over the last weeks (Little's law).
+    place later: by the mean time between two completions there, measured over the last weeks. While too few have been
+    finished, by what the service levels of those stages and the limit imply (Little's law: time / work in progress).
     """
+    limits = policy.wip
     floor = Floor.now(tx, limits)
     pace: dict[Stage, float] = {}
     delays: list[Delay] = []
+    assumed = False
     for entry, stages in STRETCHES.items():
         behind = [h for h in floor.turn(entry)[1] if ServiceClass.of(h.request.priority) is not ServiceClass.EXPEDITE]
         done = tx.completions(stages[-1], now - timedelta(weeks=WEEKS)) if behind else 0
-        days = WEEKS * 7 / done if done >= FEWEST else None
+        days = WEEKS * 7 / done if done >= FEWEST else _promised(policy, floor, entry)
+        assumed |= bool(behind) and done < FEWEST and days is not None
         if days is not None:
             pace[entry] = days
         delays += [Delay(h.request.id, h.request.source, h.request.use_case, entry, days) for h in behind]
@@ -103,7 +115,15 @@ def cost_of_expediting(tx: Transaction, limits: WipLimits, now: datetime) -> Cos
     if len(floor.expedited) >= limits.expedite:
         others = ", ".join(c.request.source for c in floor.expedited)
         refused = f"It would wait itself: at most {limits.expedite} expedited at a time, and {others} is on its way."
-    return Cost(tuple(delays), waiting, pace, refused)
+    return Cost(tuple(delays), waiting, pace, assumed, refused)
+
+
+def _promised(policy: Policy, floor: Floor, entry: Stage) -> float | None:
+    """Days between two completions if the stages take as long as the service levels allow and the room is full."""
+    spans = [span for stage in STRETCHES[entry] if (span := policy.service_levels.stages.get(stage))]
+    inside = [limit for stage in STRETCHES[entry] if (limit := policy.wip.stages.get(stage))]
+    inside += [policy.wip.total] if entry is Stage.ADMISSION and policy.wip.total else []
+    return sum(s.days for s in spans) / min(inside) if spans and inside else None
 
 
 def _span(days: list[float]) -> str:

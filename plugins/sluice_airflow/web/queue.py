@@ -28,17 +28,18 @@ def ready_queue() -> list[dict[str, Any]]:
 def expedite() -> dict[str, Any]:
     """What an expedited request would delay if it were asked for now, in days and in words."""
     with tools().ledger.reading() as tx:
-        return cost_of_expediting(tx, tools().policy().wip, tools().now()).as_dict()
+        return cost_of_expediting(tx, tools().policy(), tools().now()).as_dict()
 
 
 @pages.get("/queue")
 def queue_page(request: Request) -> HTMLResponse:
     """What waits to start."""
-    limits, now = tools().policy().wip, tools().now()
+    policy, now = tools().policy(), tools().now()
+    limits = policy.wip
     with tools().ledger.reading() as tx:
         floor = Floor.now(tx, limits)
         found = entries(floor, now)
-        cost = cost_of_expediting(tx, limits, now).as_dict()
+        cost = cost_of_expediting(tx, policy, now).as_dict()
     held = sum(len(e["queue"]) for e in found)
     return show(request, "queue.html.jinja", entries=found, cost=cost, held=held, started=floor.started,
                 total=limits.total, known=len(STRETCHES))  # fmt: skip
