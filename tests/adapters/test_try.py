@@ -30,6 +30,13 @@ def test_try_shows_what_approvers_would_see(shop: Path) -> None:
     assert (table["rows_read"], table["rows_staged"], table["rows_quarantined"]) == (2, 1, 1)
     assert {c["name"] for c in table["columns"]} == {"id", "amount"}
     assert {"source", "contract_digest", "evidence_digest", "tier", "tier_reasons", "quality", "cost"} <= set(evidence)
+    asked = evidence["catalog"]["tables"]["orders"]
+    assert (asked["identifier"], asked["parameters"]["sluice.contract-digest"]) == (
+        "shop.orders",
+        evidence["contract_digest"],
+    )
+    assert asked["location"].endswith("/warehouse/shop/orders")
+    assert "nothing is created by a trial" in done.stdout
     assert (shop / "out" / "shop" / "quarantine" / "orders" / "part-0.parquet").exists()
 
 

@@ -179,6 +179,7 @@ def show_trial(trial: Trial) -> None:
         kinds = ", ".join(f"{found['kind']} in {found['share']:.0%}" for found in column["pii"])
         click.echo(f"  {name}.{column['name']}: {kinds} (classified {column['classification']})")
     show_detected(evidence["tables"])
+    show_catalog(evidence["catalog"])
     click.echo(f"\n  Cost: about {evidence['cost']['monthly_usd']:.4f} USD a month")
     click.echo(f"  Report: {trial.folder / 'report.html'}")
     if any("page" in docs for docs in evidence["quality"]["data_docs"].values()):
@@ -198,6 +199,25 @@ def show_detected(tables: Sequence[Mapping[str, Any]]) -> None:
         heading("Detected, not declared")
     for words, names in alike.items():
         click.echo(f"  {', '.join(names)}: {words}")
+
+
+def show_catalog(asked: Mapping[str, Any]) -> None:
+    """What registering would ask of the catalog; evidence.json and the report have all of it."""
+    heading(
+        f"Catalog ({'AWS Glue' if asked['kind'] == 'glue' else 'Iceberg SQL catalog'}; nothing is created by a trial)"
+    )
+    table(
+        ["table", "columns", "key", "partitions", "sorted by", "classification"],
+        [[w["identifier"], len(w["columns"]), ", ".join(w["key"]), ", ".join(w["partition"]), ", ".join(w["sort"]), w["tags"]["table"]]
+         for w in asked["tables"].values()],
+        right=(1,),
+    )  # fmt: skip
+    if asked["access"]:
+        roles = ", ".join(dict.fromkeys(g["role"] for g in asked["access"]))
+        click.echo(
+            f"  After publication these roles get access: {roles}"
+            + ("" if asked["access_enforced"] else " (not enforced: a lake of files knows no grants)")
+        )
 
 
 def _landed(found: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from sluice.crashing import crash_point
 from sluice.errors import LakeUnavailableError, NotApprovedError, UsageError
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import contract_of
-from sluice.running.offboarding import require_staying
+from sluice.running.offboarding import current, require_staying
 from sluice.stages import Clock, Event, Stage
 from sluice.stream.tools import Tools
 
@@ -127,6 +127,9 @@ def review_access(tools: Tools, source: str) -> Review:
     granted = [g for identifier in _identifiers(contract) for g in tools.access.granted(identifier)]
     with tools.ledger.reading() as tx:
         ours = in_hand(tx.grant_events(source))
+        going = current(tx, source)
+    if going is not None and going.state == "agreed":
+        wanted = []  # its end is agreed: nobody is to have access any more
     found = differences(wanted, granted, ours, tools.now()) if tools.access.enforced else []
     return Review(
         source, request.id, tools.access.enforced, tools.access.note, tuple(wanted), tuple(granted), tuple(found)
@@ -159,6 +162,7 @@ def _approved(tx: Transaction, request_id: str) -> Request:
                                mend="Access follows publication.")  # fmt: skip
     require_staying(tx, request.source)
     require_approvals(tx, request)
+    require_staying(tx, request.source)
     return request
 
 
