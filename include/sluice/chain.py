@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from sluice.ledger import Decision, Request, Transaction, Verdict
 from sluice.stages import Event, Stage, StageEvent
 
 GENESIS = "0" * 64
+AT_ONCE = 10_000
 _LATER = ("carries", "back_to", "on_behalf_of", "delegation", "policy_digest")
 """Fields that decisions did not have at first: left out of the hash where they are empty."""
 TOLD = {
@@ -70,10 +71,27 @@ def broken_near(tx: Transaction, decisions: Sequence[Decision]) -> str | None:
     return None
 
 
+def broken_part(tx: Transaction, requests: Iterable[Request]) -> str | None:
+    """What is wrong with what these requests rest on: their decisions, the stage clock, their policies."""
+    for request in requests:
+        version = tx.policy_version(request.policy_digest)
+        wrong = _wrong_policy(version) if version else None
+        if problem := broken_near(tx, tx.decisions(request.id)) or _disagreement(tx, request) or wrong:
+            return problem
+    return None
+
+
+def _every_decision(tx: Transaction) -> Iterator[Decision]:
+    """All decisions in order, some at a time: a long record need not fit into memory."""
+    last, _ = tx.heads()["decisions"]
+    for first in range(1, last + 1, AT_ONCE):
+        yield from tx.decisions_numbered(range(first, min(first + AT_ONCE, last + 1)))
+
+
 def broken_record(tx: Transaction) -> str | None:
     """What is wrong with the record: a chain, or where decisions, stage clock, requests and policies disagree."""
     chains = (
-        broken_link(tx.decisions()),
+        broken_link(_every_decision(tx)),
         broken_link(tx.delegations(), "delegation"),
         broken_link(tx.policy_versions(), "policy version"),
     )

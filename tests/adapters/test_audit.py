@@ -153,3 +153,6 @@ class TestAnchors:
             )
         with world.ledger.reading() as tx:
             assert f"decision {given.seq} is another one" in str(against_anchors(tools, tx).problem)
+        anchor(tools)  # a new anchor does not hide the old one
+        with world.ledger.reading() as tx:
+            assert f"decision {given.seq} is another one" in str(against_anchors(tools, tx).problem)

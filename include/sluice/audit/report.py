@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice.approval import Standing, gate_standing, promised
-from sluice.chain import broken_record
+from sluice.chain import broken_part
 from sluice.errors import BadInputError
 from sluice.governance import Delegation, Pack
 from sluice.ledger import Decision, Request, Transaction, Verdict
@@ -19,6 +19,8 @@ from sluice.stages import GATES, Clock, Event, Stage
 def source_audit(tx: Transaction, source: str, now: datetime) -> dict[str, Any]:
     """Everything that was decided about a source, oldest first; times in ISO 8601 UTC.
 
+    `record` tells whether what this source's decisions rest on is untouched; `sluice ledger verify` looks at all of it.
+
     Keys: source, at, record (whole, problem, heads), requests[] (with gates[] of evidence[], asked[] and decisions[]),
     delegations[], policies[]. Raises BadInputError (NO_REQUEST) when nobody ever asked for it.
     """
@@ -27,7 +29,7 @@ def source_audit(tx: Transaction, source: str, now: datetime) -> dict[str, Any]:
         raise BadInputError(
             "NO_REQUEST", f"nobody ever asked for {source!r}", mend="`sluice status` lists all requests."
         )
-    problem = broken_record(tx)
+    problem = broken_part(tx, requests)
     told = [_request(tx, r) for r in requests]
     decisions = [d for r in requests for d in tx.decisions(r.id)]
     return {

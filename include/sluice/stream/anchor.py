@@ -42,21 +42,21 @@ def anchor(tools: Tools) -> str:
 
 def against_anchors(tools: Tools, tx: Transaction) -> Anchors:
     """Whether every anchored entry is still there, and still the same."""
-    chains: dict[str, Mapping[int, str]] = {
-        "decisions": _hashes(tx.decisions()), "delegations": _hashes(tx.delegations()), "policies": _hashes(tx.policy_versions()),
-    }  # fmt: skip
-    found, problem = 0, None
+    anchored: dict[str, set[tuple[int, str, str]]] = {chain: set() for chain in CHAINS}
+    found = 0
     for info in tools.store.list(tools.layout.anchor("")):
         found += 1
         for chain, number, digest in _PART.findall(info.uri.rsplit("/", 1)[-1]):
-            kept = chains[chain].get(int(number))
-            if problem is None and (kept is None or kept[:32] != digest):
+            anchored[chain].add((int(number), digest, info.uri))
+    links: Mapping[str, Sequence[Decision | Delegation | PolicyVersion]] = {
+        "decisions": tx.decisions_numbered({number for number, _, _ in anchored["decisions"]}), "delegations": tx.delegations(), "policies": tx.policy_versions(),
+    }  # fmt: skip
+    for chain, heads in anchored.items():
+        kept = {0: GENESIS} | {link.seq: link.hash for link in links[chain]}
+        for number, digest, uri in sorted(heads):
+            if kept.get(number, "")[:32] != digest:
                 became = (
-                    "is gone: the record was cut off" if kept is None else "is another one: the record was rewritten"
+                    "is another one: the record was rewritten" if number in kept else "is gone: the record was cut off"
                 )
-                problem = f"{CHAINS[chain]} {number} {became} (anchored in {info.uri})"
-    return Anchors(found, problem)
-
-
-def _hashes(links: Sequence[Decision | Delegation | PolicyVersion]) -> dict[int, str]:
-    return {0: GENESIS} | {link.seq: link.hash for link in links}
+                return Anchors(found, f"{CHAINS[chain]} {number} {became} (anchored in {uri})")
+    return Anchors(found, None)
