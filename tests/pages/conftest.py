@@ -10,6 +10,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
 from pages_site import Site
 from seeding import Stream
 
@@ -32,6 +34,11 @@ __all__ = ["lake", "ledger_template", "ledger_url", "services"]
 def logged_in(request: Request) -> SimpleAuthManagerUser:
     """The user that the header or cookie `as` names; `olga`, who holds no role, without one."""
     return SimpleAuthManagerUser(username=request.headers.get("as") or request.cookies.get("as") or "olga", role="user")
+
+
+def framed(src: str) -> str:
+    """A page of the server that shows one of ours as Airflow does, with exactly its sandbox."""
+    return f'<!doctype html><iframe title="Sluice" sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" src="{escape(src)}" width="1100" height="800"></iframe>'
 
 
 @pytest.fixture
@@ -56,6 +63,7 @@ def site(
     monkeypatch.setitem(app.dependency_overrides, get_user, logged_in)
     outer = FastAPI()
     outer.mount("/sluice", app)
+    outer.add_api_route("/frame", framed, response_class=HTMLResponse)
     (port,) = free_ports(1)
     server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=port, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
