@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sluice.stream.tools import Tools
 
 DAY = 86400.0
+MANY = 20_000
 
 
 def since(text: str | None, now: datetime) -> datetime | None:
@@ -79,6 +80,8 @@ def flow(
     with tools.ledger.reading() as tx:
         origin = origin_shown(tx, simulated=simulated)
         ids = tx.request_ids(since=since(period, now), origin=origin)
+        if len(ids) > MANY:
+            click.echo(f"Reading {len(ids):,} requests, which takes minutes; --since 90d is quicker.", err=True)
         kept = [
             (r, f) for r, f in flows(tx, ids, now, calendar_of)
             if tier in (None, r.tier) and use_case in (None, r.use_case)

@@ -85,9 +85,11 @@ def in_order(events: Iterable[StageEvent]) -> list[StageEvent]:
     ordered: list[StageEvent] = []
     reached: datetime | None = None
     for event in sorted(events, key=lambda e: e.seq):
-        at = event.at.astimezone(UTC)  # Python counts between two local times without their zone's change of clocks
+        at = (
+            event.at if event.at.tzinfo is UTC else event.at.astimezone(UTC)
+        )  # Python counts between two local times without their zone's change of clocks
         reached = at if reached is None else max(reached, at)
-        ordered.append(event if event.at is reached else replace(event, at=reached))
+        ordered.append(event if event.at is at and at == reached else replace(event, at=reached))
     return ordered
 
 

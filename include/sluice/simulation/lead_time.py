@@ -52,7 +52,7 @@ def _head(found: Sequence[Outcome], requests: int, seed: int) -> Iterator[str]:
     yield (
         f"{requests:,} requests per way of working, seed {seed}. To make this page again: "
         "`PYTHONPATH=include python -m sluice.simulation.lead_time > docs/lead-time.md`; a test holds the page to the program. "
-        "`sluice flow simulate` runs it with your own numbers."
+        f"`sluice flow simulate --requests {requests} --seed {seed}` shows the same in the terminal, and with `--fitted` your own history."
     )
     yield ""
     yield (
