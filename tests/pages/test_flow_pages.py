@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import made_up
 from sluice.flow.baseline import claim, claimed_duration
 from sluice.histories import Origin
 from sluice.insight.reading import catch_up
-from sluice.stages import Event, Stage
+from sluice.stages import Event, Stage, StageEvent
 
 pytestmark = pytest.mark.browser
 get = functools.partial(httpx.get, timeout=60)
@@ -211,3 +212,35 @@ def test_a_run_leads_to_its_request_and_a_strange_one_says_so(history: Site) -> 
 def test_the_routes_are_described(site: Site) -> None:
     described = get(f"{site.url}/openapi.json").json()["paths"]
     assert {"/flow", "/board", "/forecast"} <= set(described)
+
+
+def ten_thousand(site: Site) -> None:
+    """Ten thousand open requests, all waiting for security."""
+    requests = [made_up.request(n, made_up.NOW - timedelta(minutes=n)) for n in range(10_000)]
+    steps = (
+        (Stage.REQUEST, Event.REQUESTED, None), (Stage.REQUEST, Event.READY, None), (Stage.REQUEST, Event.STARTED, None),
+        (Stage.REQUEST, Event.COMPLETED, None), (Stage.ADMISSION, Event.READY, None), (Stage.ADMISSION, Event.STARTED, None),
+        (Stage.ADMISSION, Event.SUBMITTED, "security"),
+    )  # fmt: skip
+    events = [
+        StageEvent(0, r.id, s, 1, e, r.requested_at, role=role) for r in reversed(requests) for s, e, role in steps
+    ]
+    with site.ledger.transaction() as tx:
+        tx.load_history(requests, events)
+    catch_up(site.ledger, lambda: True)
+
+
+def test_ten_thousand_requests_stay_readable(site: Site, browser: Any) -> None:
+    at_that_time(site)
+    ten_thousand(site)
+    tab = browser.new_page()
+    tab.goto(f"{site.url}/pages/board", timeout=60_000)
+    assert "10,000 under way; 10,000 wait for security" in tab.inner_text("main")
+    assert "and 9,940 younger ones" in tab.inner_text("main")
+    assert tab.locator(".work-card").count() == 60
+    tab.close()
+    for page in ("board", "board?lanes=use_case", "scoreboard", "stream", "flow", "requests"):
+        answer = get(f"{site.url}/pages/{page}")
+        assert answer.status_code == 200 and len(answer.content) < 2_000_000, page
+    rows = get(f"{site.url}/flow/tables/ageing.csv").text.count("\r\n")
+    assert rows == 10_001

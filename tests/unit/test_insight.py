@@ -14,7 +14,7 @@ import made_up
 from sluice.flow import Kind, request_flow
 from sluice.flow import summary as flow_summary
 from sluice.histories import Origin
-from sluice.insight.columns import columns_of, joined
+from sluice.insight.columns import WORDS, columns_of, joined
 from sluice.insight.packing import pack
 from sluice.insight.stream import stream_summary
 from sluice.insight.summary import Summary, Ticking, summarise
@@ -105,7 +105,8 @@ def test_causes_sum_to_the_wait_and_the_line_agrees_with_the_flow(seed: int) -> 
             assert np.isnan(elapsed) if part is None else elapsed == part.elapsed
             assert part is None or elapsed == pytest.approx(sum(columns.stage(kind.value)[0, i] for kind in Kind))
         assert sorted(columns.ask("wall")) == sorted(a.wall for s in flow.stages for a in s.asks)
-        assert dict(zip(columns.causes.name, columns.causes.numbers, strict=True)) == line.causes
+        names = WORDS.names()
+        assert {names[c]: n for c, n in zip(columns.causes.code, columns.causes.numbers, strict=True)} == line.causes
         assert (line.ended is None) == (made.request.state is RequestState.OPEN)
         assert bool(line.places) == (made.request.state is RequestState.OPEN)
 

@@ -10,7 +10,7 @@ import numpy as np
 from sluice.flow.statistics import Spread
 from sluice.insight.board import place_of
 from sluice.insight.choice import Chosen
-from sluice.insight.columns import instant
+from sluice.insight.columns import WORDS, instant
 from sluice.insight.packing import STAGES, Floats
 from sluice.insight.stream import spread_of
 from sluice.insight.tables import Chart, Column, Table, vega
@@ -114,8 +114,9 @@ ENDED = "ended"
 
 def cumulative(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
     """Cumulative flow: how many requests had come to each stage by each day; a band's height is what was in it."""
-    c = chosen.all
     days = _days(chosen, now)
+    # What had ended before the period began is in none of its bands.
+    c = chosen.all.take(~(chosen.all.ended < days[0])) if len(days) else chosen.all
     ended = np.where(np.isnan(c.ended), np.inf, c.ended)
     reached: dict[str, Floats] = {}
     ready = c.stage("ready")
@@ -123,9 +124,6 @@ def cumulative(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
         first = np.nan_to_num(ready[:, [STAGES.index(s) for s in stages]], nan=np.inf).min(axis=1, initial=np.inf)
         reached[name] = np.searchsorted(np.sort(np.minimum(first, ended)), days, side="right").astype(float)
     reached[ENDED] = np.searchsorted(np.sort(ended), days, side="right").astype(float)
-    if len(days):
-        floor = reached[ENDED][0]
-        reached = {name: counts - floor for name, counts in reached.items()}
     names = list(reached)
     columns = (Column("Day", "day"), *(Column(f"Came to {n}" if n != ENDED else "Ended", "number") for n in names))
     table = Table(
@@ -271,7 +269,9 @@ def _standing(age: float, finished: Spread) -> str:
 def pareto(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
     """What was waited for, most first, and how much of all waiting the first few make together."""
     causes = chosen.recent.causes
-    names, of = np.unique(causes.name.astype(str), return_inverse=True)
+    codes, of = np.unique(causes.code, return_inverse=True)
+    words = WORDS.names()
+    names = [words[code] for code in codes]
     sums = np.bincount(of, weights=causes.numbers, minlength=len(names))
     counts = np.bincount(of, minlength=len(names))
     order = np.argsort(-sums, kind="stable")

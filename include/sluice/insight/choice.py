@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from urllib.parse import urlencode
 
 import numpy as np
@@ -46,12 +47,12 @@ class Chosen:
     both: bool
     """Whether there are live and simulated requests to choose from."""
 
-    @property
+    @cached_property
     def published(self) -> Columns:
         """Published in the period."""
         return self.recent.take(self.recent.published)
 
-    @property
+    @cached_property
     def open(self) -> Columns:
         return self.recent.take(self.recent.open)
 

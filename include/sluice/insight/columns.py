@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,21 +30,49 @@ _TICKS = {
 }  # fmt: skip
 
 
+class Words:
+    """Names that come again and again, as numbers: what is compared a million times is compared as a number."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def codes(self, names: Iterable[str]) -> Counts:
+        """The names' numbers; new names get new ones."""
+        with self._lock:
+            return np.array([self._codes.setdefault(n, len(self._codes)) for n in names], dtype=np.int64)
+
+    def names(self) -> list[str]:
+        """Every name, in the order of the numbers."""
+        return list(self._codes)
+
+
+WORDS = Words()
+
+
 @dataclass(frozen=True)
 class Parts:
-    """Something of which a request has several: `of` is the request's key, `name` what it is, `numbers` its numbers."""
+    """Something of which a request has several: `of` is the request's key, `code` what it is (see WORDS), `numbers`
+    its numbers."""
 
     of: Counts
-    name: Objects
+    code: Counts
     numbers: Floats
 
     def where(self, which: npt.NDArray[Any]) -> Parts:
         """These parts alone."""
-        return Parts(self.of[which], self.name[which], self.numbers[which])
+        return Parts(self.of[which], self.code[which], self.numbers[which])
 
-    def without(self, keys: Counts) -> Parts:
-        """Without the parts of these requests."""
-        return self.where(~np.isin(self.of, keys))
+    def of_requests(self, keys: Counts) -> Parts:
+        """The parts of these requests alone."""
+        known = np.zeros(int(max(self.of.max(initial=0), keys.max(initial=0))) + 1, dtype=np.bool_)
+        known[keys] = True
+        return self.where(known[self.of])
+
+    def by_name(self) -> list[tuple[str, int]]:
+        """The names that occur, in their order, with their numbers."""
+        names = WORDS.names()
+        return sorted((names[code], int(code)) for code in np.unique(self.code))
 
 
 @dataclass(frozen=True)
@@ -67,23 +96,27 @@ class Columns:
     whole: Floats
     staged: Floats
     places: Objects
-    asks: Parts
-    """Questions to roles: numbers are ASK_NUMBERS."""
-    causes: Parts
-    """Causes of waiting: seconds."""
+    every_ask: Parts
+    every_cause: Parts
+    """Also those of requests that are not among these: sorted out when somebody asks."""
+
+    @cached_property
+    def asks(self) -> Parts:
+        """Questions to roles: numbers are ASK_NUMBERS."""
+        return self.every_ask.of_requests(self.key)
+
+    @cached_property
+    def causes(self) -> Parts:
+        """Causes of waiting: seconds."""
+        return self.every_cause.of_requests(self.key)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, which: npt.NDArray[Any]) -> Columns:
         """These requests alone, by mask or by place."""
-        keys = self.key[which]
-        known = np.zeros(int(self.key.max(initial=0)) + 1, dtype=np.bool_)
-        known[keys] = True
         own = {name: getattr(self, name)[which] for name in _PER_REQUEST}
-        return Columns(
-            **own, asks=self.asks.where(known[self.asks.of]), causes=self.causes.where(known[self.causes.of])
-        )
+        return Columns(**own, every_ask=self.every_ask, every_cause=self.every_cause)
 
     def stage(self, name: str) -> Floats:
         """One of STAGE_NUMBERS, for every request and stage."""
@@ -136,7 +169,7 @@ class Columns:
         return replace(self, staged=staged, whole=whole)
 
 
-_PER_REQUEST = tuple(f.name for f in fields(Columns) if f.name not in ("asks", "causes"))
+_PER_REQUEST = tuple(f.name for f in fields(Columns) if f.name not in ("every_ask", "every_cause"))
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]], first_key: int = 0) -> Columns:
@@ -155,8 +188,8 @@ def columns_of(rows: Sequence[Mapping[str, Any]], first_key: int = 0) -> Columns
     def instants(name: str) -> Floats:
         return np.array([float("nan") if r[name] is None else r[name].timestamp() for r in ordered], dtype=np.float64)
 
-    def names(name: str) -> Objects:
-        return _objects(known.setdefault(n, n) for r in ordered for n in r[name])
+    def codes(name: str) -> Counts:
+        return WORDS.codes(n for r in ordered for n in r[name])
 
     return Columns(
         key=keys, ids=words("request_id"), source=words("source"), use_case=words("use_case"), tier=words("tier"),
@@ -164,8 +197,8 @@ def columns_of(rows: Sequence[Mapping[str, Any]], first_key: int = 0) -> Columns
         simulated=np.array([r["simulated"] for r in ordered], dtype=np.bool_), requested=instants("requested"),
         started=instants("started"), ended=instants("ended"), as_of=instants("as_of"), whole=found.whole,
         staged=found.staged, places=_objects(r["places"] for r in ordered),
-        asks=Parts(keys[found.ask_line], names("asked"), found.asks),
-        causes=Parts(keys[found.cause_line], names("causes"), found.causes),
+        every_ask=Parts(keys[found.ask_line], codes("asked"), found.asks),
+        every_cause=Parts(keys[found.cause_line], codes("causes"), found.causes),
     )  # fmt: skip
 
 
@@ -178,18 +211,24 @@ def _objects(values: Iterable[Any]) -> Objects:
 
 def joined(old: Columns, fresh: Columns) -> Columns:
     """`old` with the lines of `fresh` in place of their earlier ones, in the order of asking."""
-    again = np.isin(old.ids, fresh.ids)
-    kept = old.take(~again) if again.any() else old
-    both = {name: np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in _PER_REQUEST}
-    order = np.argsort(both["requested"], kind="stable")
+    newer = set(fresh.ids)
+    again = np.fromiter((i in newer for i in old.ids), dtype=np.bool_, count=len(old))
+    gone = old.key[again]
+    kept = {name: getattr(old, name)[~again] if len(gone) else getattr(old, name) for name in _PER_REQUEST}
+    places = np.searchsorted(kept["requested"], fresh.requested, side="right")
     return Columns(
-        **{name: values[order] for name, values in both.items()},
-        asks=_together(kept.asks, fresh.asks),
-        causes=_together(kept.causes, fresh.causes),
+        **{name: np.insert(values, places, getattr(fresh, name), axis=0) for name, values in kept.items()},
+        every_ask=_together(old.every_ask, fresh.every_ask, gone),
+        every_cause=_together(old.every_cause, fresh.every_cause, gone),
     )
 
 
-def _together(one: Parts, other: Parts) -> Parts:
+def _together(one: Parts, other: Parts, gone: Counts) -> Parts:
+    """Both, without the parts of the requests that are gone."""
+    if len(gone):
+        dead = np.zeros(int(max(one.of.max(initial=0), gone.max())) + 1, dtype=np.bool_)
+        dead[gone] = True
+        one = one.where(~dead[one.of])
     return Parts(*(np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(Parts)))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from sluice.forecast import Calibration, Experience, Forecast, Roadmap, roadmap
 from sluice.insight.board import place_of
 from sluice.insight.choice import Chosen
@@ -98,10 +100,10 @@ def roadmap_of(
     chosen: Chosen, found: Outlooks, now: datetime, *, use_case: str | None, not_asked: int = 0, wip_limit: int | None = None
 ) -> Roadmap:  # fmt: skip
     """When the last of a use case (None: of the choice) is published, `not_asked` more that are to come included."""
-    every = chosen.all if use_case is None else chosen.all.take(chosen.all.use_case == use_case)
-    alive = every.take(every.open)
-    under_way = [found.forecasts.get(i) or _UNKNOWN for i in alive.ids]
-    done = int(every.published.sum())
+    c = chosen.all
+    mine = np.ones(len(c), dtype=np.bool_) if use_case is None else c.use_case == use_case
+    under_way = [found.forecasts.get(i) or _UNKNOWN for i in c.ids[mine & c.open]]
+    done = int((mine & c.published).sum())
     return roadmap(under_way, found.experience, done=done, not_asked=not_asked, now=now, wip_limit=wip_limit)
 
 

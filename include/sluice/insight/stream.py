@@ -65,11 +65,13 @@ def _stage(c: Columns, place: int, total: float) -> StageSummary | None:
 
 def _roles(c: Columns) -> tuple[RoleSummary, ...]:
     asked, answered = c.ask("asked"), c.ask("answered")
+    alive = np.zeros(int(c.key.max(initial=0)) + 1, dtype=np.bool_)
+    alive[c.key[c.open]] = True
     found = []
-    for role in sorted(set(c.asks.name)):
-        mine = c.asks.name == role
+    for role, code in c.asks.by_name():
+        mine = c.asks.code == code
         done = mine & ~np.isnan(answered)
-        waiting = mine & np.isnan(answered) & np.isin(c.asks.of, c.key[c.open])
+        waiting = mine & np.isnan(answered) & alive[c.asks.of]
         found.append(
             RoleSummary(
                 role, int(mine.sum()), int(done.sum()), int(waiting.sum()),
