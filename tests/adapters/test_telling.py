@@ -335,3 +335,30 @@ def test_texts_are_made_harmless_and_stay_readable() -> None:
     assert len(safe.subject("x" * 500)) == 150
     assert safe.harmless("Données — naïve 数据 😀") == "Données — naïve 数据 😀"
     assert "@" in safe.harmless("ada@example.org")
+
+
+def test_a_system_that_follows_gets_every_event_once_numbered_without_gaps(world: World) -> None:
+    from sluice.stream.event_log import send_event_log
+
+    world.policy_file.write_text(
+        world.policy_file.read_text().replace("  subscribers: {events: all}", "  event_log: [events]")
+    )
+    with world.tools.ledger.transaction() as tx:
+        request = world.requested(tx)
+        world.asked(tx, request)
+    assert send_event_log(world.tools) > 8
+    assert send_event_log(world.tools) == 0
+    world.hook.status = 503
+    world.tell()
+    world.decided(request, "security")
+    world.hook.status, world.hook.calls[:] = 200, []
+    assert send_event_log(world.tools) == 1
+    for _ in range(3):
+        world.now += timedelta(minutes=5)
+        world.tell()
+    with world.tools.ledger.reading() as tx:
+        recorded = tx.events(request.id)
+    told = sorted(world.hook.bodies, key=lambda e: e["sequence"])
+    assert [int(e["sequence"]) for e in told] == [e.seq for e in recorded]
+    assert [e["type"] for e in told] == [f"sluice.stage.{e.event}" for e in recorded]
+    assert told[-1]["data"]["role"] == "security"

@@ -13,6 +13,7 @@ notifications:
   people: {bea: {mail: b.ea@example.org}}  # a person's own address on a channel
   support: {email: mail, slack: chat}      # the tools of a contract's `support` section
   subscribers: {events: all, chat: [failed, incident]}   # rooms and systems that are told besides
+  event_log: [events]            # systems that get every event of the stage clock, in order
   digest: {at: "08:00", tell: [owners]}    # every working day of the calendar: what moved, is stuck, is due
   report: {at: "08:00", day: mon, tell: [owners, governance]}   # the week, to forward
 """
@@ -38,7 +39,18 @@ TOLD = (
 ALL = "all"
 _SOURCES = re.compile(r"(env:SLUICE_NOTIFY_[A-Z0-9_]{1,60}|connection:[A-Za-z0-9_.-]{1,200})\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
-_KEYS = ("calendar", "channels", "default", "roles", "people", "support", "subscribers", "digest", "report")
+_KEYS = (
+    "calendar",
+    "channels",
+    "default",
+    "roles",
+    "people",
+    "support",
+    "subscribers",
+    "digest",
+    "report",
+    "event_log",
+)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -74,6 +86,7 @@ class Notifications:
     subscribers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     digest: LetterTerms | None = None
     report: LetterTerms | None = None
+    event_log: tuple[str, ...] = ()
 
 
 SILENT = Notifications()
@@ -114,6 +127,13 @@ def read_notifications(read: Reader, roles: Mapping[str, object], calendars: Map
         _subscribers(read, _mapping(read, section, "subscribers"), channels),
         _letter(read, section, "digest", roles),
         _letter(read, section, "report", roles),
+        _names(
+            read,
+            section.get("event_log") or [],
+            tuple(n for n, c in channels.items() if c.to is None),
+            "channel",
+            "event_log",
+        ),
     )
 
 

@@ -119,6 +119,14 @@ def read_lineage(keeper: Keeper) -> str:
     return f"{count} lineage events" if count else ""
 
 
+def send_event_log(keeper: Keeper) -> str:
+    """New events of the stage clock, for the systems that follow it."""
+    from sluice.stream.event_log import send_event_log as send
+
+    count = send(keeper.tools)
+    return f"{count} events" if count else ""
+
+
 def deliver(keeper: Keeper) -> str:
     """What is due goes out."""
     from sluice.stream.telling import deliver_all
@@ -151,6 +159,7 @@ STEPS = (
     Step("letters", "write the digest and the report", write_letters),
     Step("lines", "read new events for the flow pages", renew_lines),
     Step("lineage", "turn the event log into lineage", read_lineage),
+    Step("events", "send the event log to who follows it", send_event_log),
     Step("outbox", "deliver what is due", deliver),
 )
 """Every step, by its name; `dags/keep_flowing.py` and `sluice tick` do them all."""

@@ -31,6 +31,8 @@ def post_event(url: str, event: Mapping[str, Any], *, connect: float, read: floa
         "specversion": "1.0", "id": event["id"], "source": SOURCE, "type": event["type"], "subject": event["subject"],
         "time": event["time"], "datacontenttype": "application/json", "data": event["data"],
     }  # fmt: skip
+    if "sequence" in event:
+        body["sequence"] = event["sequence"]  # the CloudEvents extension of that name
     content = json.dumps(body, ensure_ascii=False, allow_nan=False, default=str).encode("utf-8", "replace")
     try:
         with httpx.Client(timeout=httpx.Timeout(read, connect=connect), follow_redirects=False) as http:
