@@ -216,3 +216,23 @@ def test_the_columns_say_what_the_calendar_says(offset: int, seconds: int) -> No
     (found,) = BusinessClock(OFFICE, start).after(numpy.array([start.timestamp()]), numpy.array([float(seconds)]))
     wanted = OFFICE.after(start, seconds)
     assert abs(found - wanted.timestamp()) < 1e-3
+
+
+def test_where_a_request_stands_says_when_it_should_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    from sluice.cli.views import show_request
+
+    overview = {
+        "source": "shop", "version": "1.0.0", "state": "open", "id": "onb-shop", "requester": "remy", "requested_at": "2026-03-02T09:00:00+00:00",
+        "reason": "", "at": ["admission"], "waiting_for": ["security"], "tables": [], "checks": None,
+        "flow": {"stages": [], "lead_seconds": 1, "work_seconds": 0, "efficiency": 0}, "gates": {g: {"decisions": []} for g in ("admission", "publication")},
+    }  # fmt: skip
+    dates = {"p50": "2026-03-05T09:00:00+00:00", "p85": "2026-03-09T09:00:00+00:00", "samples": 40, "reason": ""}
+    show_request(overview | {"forecast": dates})
+    assert (
+        "should be done: half of such cases by Thu 05 Mar 2026, 09:00 UTC, 85% by Mon 09 Mar 2026"
+        in capsys.readouterr().out
+    )
+    show_request(
+        overview | {"forecast": {"p50": None, "p85": None, "samples": 3, "reason": "only 3 requests were published"}}
+    )
+    assert "no forecast yet: only 3 requests were published" in capsys.readouterr().out

@@ -85,9 +85,8 @@ def in_order(events: Iterable[StageEvent]) -> list[StageEvent]:
     ordered: list[StageEvent] = []
     reached: datetime | None = None
     for event in sorted(events, key=lambda e: e.seq):
-        at = (
-            event.at if event.at.tzinfo is UTC else event.at.astimezone(UTC)
-        )  # Python counts between two local times without their zone's change of clocks
+        # In UTC: between two local times of one zone Python counts as if its clocks never changed.
+        at = event.at if event.at.tzinfo is UTC else event.at.astimezone(UTC)
         reached = at if reached is None else max(reached, at)
         ordered.append(event if event.at is at and at == reached else replace(event, at=reached))
     return ordered
