@@ -36,14 +36,12 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     """Publish every table of the request; table → snapshot. Repeating it finds what is already there.
 
     Raises NotApprovedError (NOT_APPROVED, EVIDENCE_CHANGED) and RefusedError (INCIDENT_OPEN) without having touched
-    the lake, and TerminalError
-    (TABLE_GONE) after it has put back what it had committed before it found that a table is gone.
+    what readers see, and TerminalError (TABLE_GONE) after it has put back what it had committed before it found that
+    a table is gone.
     """
     with tools.ledger.transaction() as tx:
-        known = tx.request(request_id)
-        if known is not None and known.state is RequestState.PUBLISHED:
-            # Recorded, and whoever waited for the answer died before it came.
-            return dict(found(tx, known, Stage.PUBLISH)[""])
+        if (recorded := _recorded(tx, request_id)) is not None:
+            return recorded
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
         require_no_incident(tx, request.source)
         require_staying(tx, request.source)
@@ -54,6 +52,8 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     }
     crash_point("publish.visible")
     with tools.ledger.transaction() as tx:
+        if (recorded := _recorded(tx, request_id)) is not None:
+            return recorded
         uris = {name: snapshot["uri"] for name, snapshot in snapshots.items()}
         announce(tx, contract_of(request), request, snapshots, uris, tools.now())
         complete(tx, request, Stage.PUBLISH, tools.now(),
@@ -61,6 +61,14 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     crash_point("publish.recorded")
     charge_onboarding(tools, request_id)
     return snapshots
+
+
+def _recorded(tx: Transaction, request_id: str) -> dict[str, dict[str, Any]] | None:
+    """What is on record already: whoever waited for the answer died before it came, or was not alone."""
+    known = tx.request(request_id)
+    if known is None or known.state is not RequestState.PUBLISHED:
+        return None
+    return dict(found(tx, known, Stage.PUBLISH)[""])
 
 
 @dataclass
@@ -79,15 +87,25 @@ class Publishing:
         order = commit_order(contract_of(self.request), self.request.tables)
         done: dict[str, Publication] = {}
         prepared: dict[str, Prepared] = {}
+        gone: TerminalError | None = None
         try:
             for name in order:
-                ready = self.prepare(name)
+                try:
+                    ready = self.prepare(name)
+                except TerminalError as error:
+                    if error.code != "NOT_REGISTERED":
+                        raise
+                    gone = error  # the others are looked at all the same: an earlier try may have committed them
+                    continue
                 if isinstance(ready, Publication):
                     done[name] = ready
                 else:
                     prepared[name] = ready
+            if gone is not None:
+                raise gone
             self._note(Step.PREPARED, order, prepared)
             crash_point("publish.prepared")
+            self.approved()  # preparing takes a while, and people may have changed their minds
             for name in order:
                 if name not in done:
                     done[name] = self._commit(name, prepared[name])
@@ -105,12 +123,18 @@ class Publishing:
 
     def check(self) -> None:
         """What is about to become visible is what people approved, by the ledger as it is now, and it is all there."""
+        self.approved()
         with self.tools.ledger.reading() as tx:
-            self.digest = _approved_digest(tx, self.request)
             self.manifests = {n: Manifest.from_dict(m) for n, m in found(tx, self.request, Stage.LAND).items()}
             self.identifiers = {n: e["identifier"] for n, e in found(tx, self.request, Stage.REGISTER).items()}
         for manifest in self.manifests.values():
             _still_there(manifest, self.tools.store)
+
+    def approved(self) -> None:
+        """The approvals stand, and no incident is open. Raises NotApprovedError, RefusedError (INCIDENT_OPEN)."""
+        with self.tools.ledger.reading() as tx:
+            require_no_incident(tx, self.request.source)
+            self.digest = _approved_digest(tx, self.request)
 
     def prepare(self, name: str) -> Prepared | Publication:
         """The table's snapshot, written and not visible, or what is visible of this request already."""
@@ -144,6 +168,8 @@ class Publishing:
         """Readers see again what they saw before: all of the contract's tables, or none."""
         for name in reversed([n for n in order if n in done]):
             there = done[name]
+            if self.tools.catalog.publication(there.identifier, self.request.id) is None:
+                continue  # another request made it, of the same content
             try:
                 self.tools.catalog.put_back(there.identifier, there.previous, expected=there.snapshot_id)
                 reason = "another table of the contract is gone"

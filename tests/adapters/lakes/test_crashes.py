@@ -149,6 +149,21 @@ def test_a_table_that_vanishes_between_two_commits_puts_the_others_back(shop: Sh
     assert put_back[0].identifier == f"{shop.source}.orders"
 
 
+def test_also_the_first_table_may_be_the_one_that_vanishes(shop: Shop, room: Lake) -> None:
+    shop.publish()
+    shop.text = shop.text.replace("version: 1.0.0", "version: 1.0.1")
+    shop.deliver(NEW, [(7, "jam")])
+    again = shop.approved()
+    for table in again.tables:
+        child(shop, REGISTER, again.id, table)
+    killed(shop, PUBLISH, again.id, at="publish.committed:2")
+    assert (shown(shop, "orders"), shown(shop, "items")) == ([7], [7])
+    room.catalog.drop(f"{shop.source}.orders")
+    answer, error = child(shop, PUBLISH, again.id)
+    assert (answer, error.code) == ("raised", "TABLE_GONE")
+    assert shown(shop, "items") == [1], "what readers saw before"
+
+
 def test_nothing_is_published_or_granted_without_approvals(shop: Shop, room: Lake) -> None:
     request = shop.approved()
     for table in request.tables:
