@@ -267,6 +267,20 @@ class TestBeingAway:
                             evidence_digest=stream.digest(request, Stage.ADMISSION))  # fmt: skip
         assert (status, said["code"]) == (403, "OWN_REQUEST")
 
+    def test_who_stands_in_for_two_signs_by_the_right_that_is_left(self, site: Site, stream: Stream, post: Any) -> None:
+        """Two of security must sign; olga stands in for sara, who has signed already, and for sam, who has not."""
+        request = stream.request("shop")
+        days = {"first_day": "2026-01-01", "last_day": "2099-01-01"}
+        assert post("sara", "delegations", delegate="olga", **days)[0] == 201
+        assert post("sam", "delegations", delegate="olga", **days)[0] == 201
+        stream.decide(request, Stage.ADMISSION, "security")
+        (line,) = get(site, "olga", "inbox")
+        assert (line["role"], line["on_behalf_of"]) == ("security", "sam")
+        status, said = post("olga", f"requests/{request}/decisions", gate="admission", role="security", verdict="approve",
+                            evidence_digest=line["evidence_digest"])  # fmt: skip
+        assert (status, said["on_behalf_of"]) == (201, "sam")
+        assert get(site, "olga", "inbox") == []
+
     def test_what_cannot_be_is_refused(self, post: Any, site: Site) -> None:
         days = {"first_day": "2026-01-01", "last_day": "2099-01-01"}
 

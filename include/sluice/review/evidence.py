@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sluice.approval import BACK_TO, Person, Standing, gate_standing, roles_now
+from sluice.approval import BACK_TO, Person, Standing, gate_standing
 from sluice.approval.standing import standing_approvals
 from sluice.errors import RefusedError
 from sluice.evidence_changes import Change as PartChange
@@ -17,7 +17,7 @@ from sluice.onboarding import contract_of
 from sluice.policy import Policy
 from sluice.review.changes import Change, changes
 from sluice.review.glance import Note, glance
-from sluice.review.inbox import may_sign, title
+from sluice.review.inbox import may_sign, rights_of, title
 from sluice.review.plain import plain_contract
 from sluice.review.signatures import Line, signature_lines
 from sluice.stages import GATES, Clock, Stage
@@ -109,15 +109,15 @@ def _mine(
     if person.name == request.requester:
         return []
     found = []
-    for role, right in roles_now(policy, tx.delegations(), person, now).items():
-        group = standing.group(role)
-        own = group is not None and any(s.decision.actor == person.name for s in group.signatures)
-        if group is not None and group.missing and not own:
-            approves = may_sign(tx, request, standing, role, person.name, right)
-            if approves or right.on_behalf_of != request.requester:
-                found.append(Mine(role, right.on_behalf_of, approves))
-        elif group is None and role in standing.vetoes and right.on_behalf_of != request.requester:
-            found.append(Mine(role, right.on_behalf_of, approves=False))
+    for role, rights in rights_of(tx, policy, person, now).items():
+        group, usable = standing.group(role), [r for r in rights if r.on_behalf_of != request.requester]
+        if not usable:
+            continue
+        if group is not None and group.missing and not any(s.decision.actor == person.name for s in group.signatures):
+            right = next((r for r in usable if may_sign(tx, request, standing, role, person.name, r)), None)
+            found.append(Mine(role, (right or usable[0]).on_behalf_of, right is not None))
+        elif group is None and role in standing.vetoes:
+            found.append(Mine(role, usable[0].on_behalf_of, approves=False))
     # Who has signed and must be another person for the next role has decided: a second form would only refuse.
     signed = any(d.actor == person.name for d in standing.signed)
     return [m for m in found if m.approves or not signed]
@@ -130,7 +130,7 @@ def _why_not(
         return "You asked for this yourself, so others decide."
     if signed := next((d for d in standing.signed if d.actor == person.name), None):
         return f"You have signed as {signed.role}."
-    held = roles_now(policy, tx.delegations(), person, now)
+    held = rights_of(tx, policy, person, now)
     if not set(held) & {*standing.required, *standing.vetoes}:
         return "None of your roles is asked here."
     return "Your role has already decided."

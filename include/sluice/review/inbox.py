@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sluice import data_docs
-from sluice.approval import Authority, Person, Standing, asked_at, expiries, gate_standing, promised, roles_now
+from sluice.approval import Authority, Person, Standing, asked_at, authorities, expiries, gate_standing, promised
 from sluice.approval.standing import people
 from sluice.ledger import Decision, Request, RequestState, Transaction
 from sluice.policy import Policy
@@ -99,7 +99,7 @@ def inbox(
 
     With `run_id` only what belongs to that DAG run.
     """
-    rights = roles_now(policy, tx.delegations(), person, now)
+    rights = rights_of(tx, policy, person, now)
     if not rights:
         return Inbox(())
     candidates = _candidates(tx, person, rights, run_id)
@@ -107,15 +107,12 @@ def inbox(
     for seen, candidate in enumerate(candidates):
         if len(found) >= most:
             return Inbox(tuple(found), len(candidates) - seen)
-        right = rights[candidate.role]
-        if waiting := _confirmed(tx, policy, candidate, person.name, right, now):
+        if waiting := _confirmed(tx, policy, candidate, person.name, rights[candidate.role], now):
             found.append(waiting)
     return Inbox(tuple(found))
 
 
-def _candidates(
-    tx: Transaction, person: Person, rights: Mapping[str, Authority], run_id: str | None
-) -> list[_Candidate]:
+def _candidates(tx: Transaction, person: Person, rights: Collection[str], run_id: str | None) -> list[_Candidate]:
     """Signatures that were asked of the person's roles and not given by the person, from the stage clock alone."""
     requests = [
         r for r in tx.requests(state=RequestState.OPEN) if r.requester != person.name and run_id in (None, r.run_id)
@@ -143,13 +140,14 @@ def _candidates(
 
 
 def _confirmed(
-    tx: Transaction, policy: Policy, candidate: _Candidate, user: str, right: Authority, now: datetime
+    tx: Transaction, policy: Policy, candidate: _Candidate, user: str, rights: list[Authority], now: datetime
 ) -> Waiting | None:
     """The candidate with its evidence; None when the ledger does not ask this person after all."""
     request, gate, role = candidate.request, candidate.gate, candidate.role
     standing = gate_standing(tx, request, gate)
     group = standing.group(role)
-    if group is None or not group.missing or not may_sign(tx, request, standing, role, user, right):
+    right = next((r for r in rights if may_sign(tx, request, standing, role, user, r)), None)
+    if group is None or not group.missing or right is None:
         return None
     pack = tx.evidence(request.id, gate, standing.evidence_digest) or {}
     terms = promised(tx, request)
@@ -161,6 +159,13 @@ def _confirmed(
         group.asked.signatures, len(group.signatures), standing.tier in terms.tiers.bulk, standing.evidence_digest,
         glance(pack), tuple(r for r in standing.missing if r != role), docs_of(request, pack),
     )  # fmt: skip
+
+
+def rights_of(tx: Transaction, policy: Policy, person: Person, now: datetime) -> dict[str, list[Authority]]:
+    """The roles the person may sign as now, each with every right that gives it, the person's own first."""
+    known = tx.delegations()
+    found = {role: authorities(policy, known, person, role, now) for role in policy.roles}
+    return {role: rights for role, rights in found.items() if rights}
 
 
 def may_sign(tx: Transaction, request: Request, standing: Standing, role: str, user: str, right: Authority) -> bool:
