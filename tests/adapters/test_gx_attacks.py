@@ -212,3 +212,28 @@ class TestCustomExpectations:
         with pytest.raises(BadInputError, match="cannot be imported") as caught:
             gx.load_custom(tmp_path)
         assert caught.value.code == "CUSTOM_EXPECTATION"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000, '{"expectations": ' + "[" * 900 + "]" * 900 + "}",
+        '{"expectations": [{"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": [["s"], {"a": 1}]}}]}',
+        '{"expectations": [{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": ["s"], "value_set": {"a": [1]}}}]}',
+        '{"expectations": [{"type": "expect_column_values_to_match_regex_list", "kwargs": {"column": "s", "regex_list": [{"a": 1}]}}]}',
+        '{"expectations": [{"type": "expect_column_distinct_values_to_equal_set", "kwargs": {"column": "s", "value_set": [{"a": 1}, ["b"]]}}]}',
+        '{"expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "s", "row_condition": {"type": "and", "conditions": [5]}}}]}',
+        '{"expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "s", "row_condition": [1]}}]}',
+    ],
+)  # fmt: skip
+def test_a_file_of_any_shape_is_a_clear_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "x.t.json").write_text(content)
+    try:
+        rules = gx.load_suites(tmp_path, "x", TABLE)
+    except BadInputError as error:
+        assert error.code == "EXPECTATIONS_FILE"
+        assert error.mend
+    else:
+        (tmp_path / "part.parquet").unlink(missing_ok=True)
+        (result,) = run(tmp_path, *((str(r.expectation_type), dict(r.kwargs)) for r in rules))
+        assert result.success is False

@@ -7,6 +7,7 @@ import math
 import re
 import textwrap
 import time
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -381,3 +382,41 @@ class TestEndlessPatterns:
         asked = ("expect_column_values_to_match_regex", {"column": "s", "regex": r"^(?=x)"})
         [result] = run(tmp_path, {"s": texts}, asked)
         assert result.unexpected_count == sum(t is not None and t[0] == "y" for t in texts)
+
+
+class TestRounding:
+    """Means, sums and deviations are told with 15 digits, and limits compared as if they had as many."""
+
+    data: ClassVar = {"third": [1 / 3] * 5, "c": [0.1 + 0.2] * 4 + [None]}
+
+    @pytest.mark.parametrize("column", ["third", "c"])
+    def test_what_is_all_the_same_has_no_outliers(self, tmp_path: Path, column: str) -> None:
+        asked = ("expect_column_values_to_not_be_outliers", {"column": column, "method": "std", "multiplier": 1})
+        [result] = run(tmp_path, self.data, asked)
+        assert (result.success, result.unexpected_count) == (True, 0)
+
+    def test_a_limit_is_met_by_what_equals_it(self, tmp_path: Path) -> None:
+        mean, total = "expect_column_mean_to_be_between", "expect_column_sum_to_be_between"
+        limit = 4 * (0.1 + 0.2)
+        results = run(
+            tmp_path, self.data, (mean, {"column": "third", "min_value": 1 / 3, "max_value": 1 / 3}),
+            (total, {"column": "c", "min_value": limit}), (total, {"column": "c", "min_value": limit, "strict_min": True}),
+            (total, {"column": "c", "min_value": 1.21}),
+        )  # fmt: skip
+        assert [r.success for r in results] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("values", "named", "holds"),
+    [
+        ([Decimal("0.01"), Decimal("0.01"), Decimal("0.30")], 0.01, True),
+        ([Decimal("0.01"), Decimal("0.01"), Decimal("0.30")], 0.3, False),
+        ([date(2020, 1, 1), date(2020, 1, 1), date(2020, 1, 2)], "2020-01-01", True),
+        ([date(2020, 1, 1), date(2020, 1, 1), date(2020, 1, 2)], "2020-01-02", False),
+        ([datetime(2020, 1, 1), datetime(2020, 1, 1), None], "2020-01-01T00:00:00", True),  # noqa: DTZ001
+    ],
+)
+def test_the_most_common_value_is_found_in_the_set(tmp_path: Path, values: list[Any], named: Any, holds: bool) -> None:
+    asked = ("expect_column_most_common_value_to_be_in_set", {"column": "v", "value_set": [named]})
+    [result] = run(tmp_path, {"v": values}, asked)
+    assert (result.error, result.success) == (None, holds)

@@ -318,3 +318,27 @@ def test_every_expectation_of_gx_is_a_case() -> None:
     }  # fmt: skip
     core = {name for name in list_registered_expectation_implementations() if not name.startswith("expect_sluice_")}
     assert core - elsewhere == set(CASES)
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+@pytest.mark.parametrize("column", [[0.25, math.nan, 1.5, math.nan, None], [0.25, math.nan], [1.5, 1.5, None]])
+def test_arrow_leaves_nan_out_of_its_bounds(tmp_path: Path, kind: pa.DataType, column: list[float | None]) -> None:
+    """DuckDB takes a footer's bounds without infinity for proof that there is no NaN, unless it is kept from it."""
+    kinds = (
+        "expect_column_values_to_not_be_null",
+        "expect_column_values_to_be_null",
+        "expect_column_values_to_be_unique",
+    )
+    rules = [Rule(name, "expectation", name, {"column": "v"}, column="v") for name in kinds]
+    rules += [
+        Rule(name, "expectation", name, {"column": "v", **more}, column="v")
+        for name, more in (
+            ("expect_column_values_to_be_between", {"max_value": 1}), ("expect_column_max_to_be_between", {"max_value": 3}),
+            ("expect_column_mean_to_be_between", {"max_value": 3}), ("expect_column_values_to_be_in_set", {"value_set": [0.25]}),
+            ("expect_column_unique_value_count_to_be_between", {"max_value": 3}),
+        )
+    ]  # fmt: skip
+    ours, theirs = checked(pa.table({"v": pa.array(column, kind)}), tmp_path, rules)
+    assert [(r.name, r.success, r.unexpected_count, r.observed) for r in ours] == [
+        (r.name, r.success, r.unexpected_count, r.observed) for r in theirs
+    ]

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from sluice.checks.formats import string_format
-from sluice.checks.rules import BadRuleError, Rule, check_pattern, identifier, is_number, literal, select
+from sluice.checks.rules import BadRuleError, Rule, check_pattern, identifier, is_number, literal, search, select
 from sluice.contract.model import Column, Table
 from sluice.contract.types import FLOATS, NUMBERS, Kind
 
@@ -75,7 +75,7 @@ def _pattern(table: Table, column: Column) -> list[Rule]:
     check_pattern(str(pattern))
     said = f"matches {pattern}"
     if column.type.kind is not Kind.STRING:
-        condition = f"NOT regexp_matches(CAST({identifier(column.field_name)} AS VARCHAR), {literal(pattern)})"
+        condition = f"NOT {search(f'CAST({identifier(column.field_name)} AS VARCHAR)', pattern)}"
         return [_counted(table, column, "pattern", said, condition)]
     kind = "expect_column_values_to_match_regex"
     return [_expectation(column, "pattern", kind, "conformity", said, regex=str(pattern))]

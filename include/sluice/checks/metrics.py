@@ -23,6 +23,7 @@ from sluice.checks.rules import (
     literal,
     make_rule,
     operator_of,
+    search,
     select,
 )
 from sluice.contract.model import Column, Table
@@ -200,7 +201,7 @@ class LibraryMetric:
         if isinstance(pattern, str):
             check_pattern(pattern)
             text = name if kind is Kind.STRING else f"CAST({name} AS VARCHAR)"
-            parts.append(f"regexp_matches({text}, {literal(pattern)})")
+            parts.append(search(text, pattern))
             expectation = ("expect_column_values_to_match_regex", {"regex": pattern}) if kind is Kind.STRING else None
         return (expectation if len(parts) == 1 else None), self.count_where(
             f"NOT ({absent(column)}) AND NOT ({' AND '.join(parts)})"

@@ -218,6 +218,16 @@ def check_pattern(pattern: str) -> None:
         raise BadRuleError(f"has the pattern {pattern!r}: {error}", "Write a regular expression.") from error
 
 
+PYTHONS = "/* python */"
+"""Marks a search in SQL of ours whose pattern means what it means to Python's `re`, as in every other rule."""
+
+
+def search(text: str, pattern: Any) -> str:
+    """SQL for whether the pattern is found; `text` is a column or its cast to VARCHAR. The engine that runs it puts
+    Python's meaning in the place of DuckDB's (sluice.adapters.gx.pythonic)."""
+    return f"regexp_matches({text}, {literal(str(pattern))} {PYTHONS})"
+
+
 def field_of(table: Table, name: Any) -> str:
     """The lake's name of a column given by that name or by its name in the source. Raises BadRuleError."""
     by_name = {c.name: c.field_name for c in table.columns} | {c.field_name: c.field_name for c in table.columns}

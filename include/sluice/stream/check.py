@@ -102,6 +102,7 @@ def check_table(
     from sluice.adapters.duck import Staged
     from sluice.adapters.duck.reading import reading
     from sluice.adapters.gx.data_docs import suite_result
+    from sluice.adapters.gx.pythonic import pythonic
 
     rules = rules_of(contract, table, settings)
     seen = _Seen(rules)
@@ -112,7 +113,8 @@ def check_table(
     ) as queries:  # fmt: skip
         keep = Keeper(scratch / FAILED, queries, settings.failed_rows)
         engine = partial(gx.validate, data=queries, memory=settings.memory_bytes, keep=keep, seen=seen)
-        report = run_checks(table, rules, files, queries, engine, keep)
+        meant = [pythonic(rule, queries) for rule in rules]
+        report = run_checks(table, meant, files, queries, engine, keep)
     discretion = Discretion(table, tables=[t.name for t in contract.tables], reading=reading)
     report, shown = _discreet(discretion, rules, report)
     if shown and (personal := frozenset(private(shown)) & shown):

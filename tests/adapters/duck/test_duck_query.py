@@ -167,3 +167,11 @@ def test_no_value_leaves_through_an_error(staged: Staged, sql: str) -> None:
     with pytest.raises(BadInputError) as caught:
         staged.scalar(sql)
     assert "Client" not in str(caught.value)
+
+
+def test_somebodys_query_finds_nan_whoever_wrote_the_file(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"v": [0.2, float("nan"), 1.5]}), tmp_path / "v.parquet")
+    with Staged({"v": [tmp_path / "v.parquet"]}, scratch=tmp_path / "s") as staged:
+        for sql in ("SELECT count(*) FROM v WHERE isnan(v)", "SELECT count(*) FROM v WHERE v > 100",
+                    "SELECT count(*) FILTER (WHERE isnan(v)) FROM v"):  # fmt: skip
+            assert staged.scalar(sql) == 1

@@ -74,8 +74,14 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def fits(self, statement: str) -> None:
-        """Raises BadInputError (SQL_INVALID) for names that do not exist and types that do not fit."""
+    def fits(self, statement: str, predicates: Iterable[str] = ()) -> None:
+        """Raises BadInputError (SQL_INVALID) for names that do not exist and types that do not fit.
+
+        `predicates` are functions of a text that exist where the statement will run.
+        """
+        for name in predicates:
+            if name in statement:
+                self.connection.execute(f"CREATE OR REPLACE MACRO {name_sql(name)}(text) AS length(text) > 0")
         timer = Timer(self._seconds, self.connection.interrupt)
         timer.daemon = True
         timer.start()

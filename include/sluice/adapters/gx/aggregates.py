@@ -92,7 +92,7 @@ def mean(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, floa
     if not count:
         return None
     if isinstance(whole, float):
-        return float(steady(whole / count))
+        return steady(whole / count)  # type: ignore[no-any-return]
     with localcontext(prec=60, rounding=ROUND_HALF_EVEN):
         return float(Decimal(whole) / count)
 
@@ -100,7 +100,31 @@ def mean(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, floa
 def standard_deviation(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, float | None]:
     """The sample standard deviation (n - 1); None for fewer than two values, NaN beside infinity."""
     (value,) = yield [Scan(filtered(f"stddev_samp(CAST({field.number} AS DOUBLE))", table.where(domain)))]
-    return None if value is None else float(steady(value))
+    return None if value is None else steady(value)
+
+
+class Steady(float):
+    """A double rounded to SIGNIFICANT_DIGITS. A limit is compared with it as rounded likewise: what was rounded away
+    puts it neither above nor below."""
+
+    def _same(self, other: Any) -> bool:
+        return isinstance(other, (int, float)) and _rounded(float(other)) == float(self)
+
+    def __lt__(self, other: float) -> bool:
+        return float(self) < other and not self._same(other)
+
+    def __le__(self, other: float) -> bool:
+        return float(self) <= other or self._same(other)
+
+    def __gt__(self, other: float) -> bool:
+        return float(self) > other and not self._same(other)
+
+    def __ge__(self, other: float) -> bool:
+        return float(self) >= other or self._same(other)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else value
 
 
 def steady(value: Any) -> Any:
@@ -109,7 +133,14 @@ def steady(value: Any) -> Any:
         return value
     if value.is_integer() and abs(value) < 2**53:
         return value
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    return Steady(_rounded(value))
+
+
+def constant(table: Table, field: Field, domain: Domain) -> Generator[Any, Any, bool]:
+    """Whether all values are the same: a deviation computed in parts may not be quite 0 then."""
+    where = table.where(domain)
+    low, high = yield [Scan(filtered(f"{function}({field.sql})", where)) for function in ("min", "max")]
+    return bool(low == high)
 
 
 def mean_metric(table: Table, domain: Domain, _: Kwargs) -> Metric:

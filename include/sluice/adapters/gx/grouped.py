@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from sluice.adapters.gx.aggregates import count_values
@@ -155,16 +155,14 @@ def missing(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
 
 
 def _comparable(value: Any, field: Field) -> Any:
-    """A value of the set or of the column so that equal ones are equal in Python."""
+    """A value of the set or of the column so that equal ones are equal in Python, and a text equals no number."""
+    literal: str | None = None
     if field.family in MOMENTS:
         moment = parsed_moment(value)
-        if moment is None:
-            return value
-        return field.equal(moment)
-    if field.family in NUMERIC:
+        literal = None if moment is None else field.equal(moment)
+    elif field.family in NUMERIC:
         literal = field.equal(value)
-        return value if literal is None else literal
-    return value
+    return (False, value) if literal is None else (True, literal)
 
 
 def missing_count(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
@@ -187,7 +185,14 @@ def most_common(table: Table, domain: Domain, kwargs: Kwargs) -> Metric:
         Rows(f"{modes} ORDER BY {_K} LIMIT {MAX_VALUES}"),
         Rows(f"{modes} AND {expected} ORDER BY {_K}"),
     ]
-    return list(dict.fromkeys(row[0] for row in [*first, *named]))
+    # The verdict looks for each in the set, where a date is a datetime and a decimal a double: as the set has it.
+    members = {_comparable(member, field): member for member in kwargs.get("value_set") or [] if _hashable(member)}
+    modes_found = dict.fromkeys(row[0] for row in [*first, *named])
+    return [members.get(_comparable(value, field), value) for value in modes_found]
+
+
+def _hashable(value: Any) -> bool:
+    return isinstance(value, Hashable)
 
 
 def value_counts(table: Table, domain: Domain, _: Kwargs) -> Metric:

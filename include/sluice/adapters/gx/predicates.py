@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from sluice.adapters.gx.admission import check_schema
-from sluice.adapters.gx.aggregates import linear_quantiles, mean, standard_deviation
+from sluice.adapters.gx.aggregates import constant, linear_quantiles, mean, standard_deviation
 from sluice.adapters.gx.conditions import comparable
 from sluice.adapters.gx.fields import (
     FALSE,
@@ -29,7 +29,7 @@ from sluice.adapters.gx.fields import (
     parsed_moment,
     text,
 )
-from sluice.adapters.gx.patterns import translate
+from sluice.adapters.gx.pythonic import search_sql
 from sluice.adapters.gx.requests import Metric, Table
 from sluice.adapters.gx.searching import Search
 
@@ -114,20 +114,8 @@ def _whole(value: Any) -> str:
 def matches(table: Table, field: Field, pattern: str) -> str:
     """Whether Python's `re.search` finds the pattern in the value's text."""
     field.need(_WRITTEN)
-    try:
-        re.compile(pattern)
-        translated = translate(pattern)
-    except re.error as error:
-        raise BadArgumentError(f"the pattern {pattern!r}: {error}") from error
-    value = _text(field)
-    if translated:
-        found = f"regexp_matches({value}, {text(translated.pattern)})"
-        if translated.everywhere or field.family is Family.INTEGER:
-            return found
-    searched = table.python(Search({"regex": pattern}, f"the pattern {pattern!r}", table.seconds))
-    if translated:
-        return f"(CASE WHEN strlen({value}) = length({value}) THEN {found} ELSE {searched}({value}) END)"
-    return f"{searched}({value})"
+    ascii_only = field.family is Family.INTEGER
+    return search_sql(_text(field), pattern, table.python, table.seconds, ascii_only=ascii_only)
 
 
 def _regex(table: Table, field: Field, kwargs: Kwargs) -> str:
@@ -228,6 +216,8 @@ def _z_score(table: Table, field: Field, kwargs: Kwargs, domain: Domain) -> Gene
     spread = yield from standard_deviation(table, field, domain)
     if centre is None or spread is None or spread == 0 or spread != spread:  # noqa: PLR0124
         return TRUE
+    if (yield from constant(table, field, domain)):
+        return TRUE
     score = f"((CAST({field.number} AS DOUBLE) - {double(centre)}) / {double(spread)})"
     limit = float(kwargs["threshold"])
     under = f"abs({score}) < {double(abs(limit))}" if kwargs["double_sided"] else f"{score} < {double(limit)}"
@@ -250,7 +240,8 @@ def _not_outliers(table: Table, field: Field, kwargs: Kwargs, domain: Domain) ->
         raise BadArgumentError(f"method {method!r} is neither 'iqr' nor 'std'")
     centre = yield from mean(table, field, domain)
     spread = yield from standard_deviation(table, field, domain)
-    if centre is None or spread is None or spread != spread or abs(centre) == float("inf"):  # noqa: PLR0124
+    same = yield from constant(table, field, domain)
+    if same or centre is None or spread is None or spread != spread or abs(centre) == float("inf"):  # noqa: PLR0124
         return TRUE
     if reach * spread <= 0:
         return f"{value} = {double(centre)}"

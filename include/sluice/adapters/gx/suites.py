@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,10 @@ def _load(path: Path, origin: str, table: Table, reference: SharedSuite) -> list
     problems: list[str] = []
     for i, item in enumerate(_expectations(path)):
         try:
-            rule = _rule(table, reference.filled(item), origin)
-            check(rule)
-            try_out(rule, table)
+            with _understood():
+                rule = _rule(table, reference.filled(item), origin)
+                check(rule)
+                try_out(rule, table)
         except BadRuleError as error:
             problems.append(f"expectations[{i}] {error.message}. {error.mend}")
         else:
@@ -65,13 +67,27 @@ def verify(rules: Iterable[Rule], table: Table) -> None:
     for rule in rules:
         if rule.kind == "expectation":
             try:
-                check(rule)
-                try_out(rule, table)
+                with _understood():
+                    check(rule)
+                    try_out(rule, table)
             except BadRuleError as error:
                 problems.append(f"the rule {rule.name!r} {error.message}. {error.mend}")
     if problems:
         message = problems[0] if len(problems) == 1 else "\n".join([f"{len(problems)} problems:", *problems])
         raise BadInputError("UNKNOWN_EXPECTATION", message, mend="Correct the contract.")
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Raises BadRuleError for arguments of a shape that nobody reckoned with, such as a list where a name belongs."""
+    try:
+        yield
+    except RecursionError as error:
+        raise BadRuleError("is nested too deeply", "Correct it.") from error
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        if isinstance(error, BadRuleError):
+            raise
+        raise BadRuleError(f"has arguments that cannot be read: {error}", "Correct the kwargs.") from error
 
 
 def _expectations(path: Path) -> list[Any]:
@@ -80,6 +96,8 @@ def _expectations(path: Path) -> list[Any]:
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}"
         raise BadInputError(CODE, f"the file is not JSON: {error.msg}", where=where, mend="Correct it.") from error
+    except RecursionError as error:
+        raise BadInputError(CODE, "the file is nested too deeply", where=str(path), mend="Correct it.") from error
     except UnicodeDecodeError as error:
         raise BadInputError(CODE, "the file is not UTF-8", where=str(path), mend="Save it as UTF-8.") from error
     mend = 'Write {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.'

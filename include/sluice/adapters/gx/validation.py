@@ -155,7 +155,7 @@ class _Validation:
         if "bins" not in values and configuration.metric_name != "column_values.between.count":
             values |= written
         if configuration.metric_name == "column.most_common_value":
-            values["value_set"] = asked.rule.kwargs.get("value_set")
+            values["value_set"] = asked.expectation.configuration.kwargs.get("value_set")
         domain = dict(configuration.metric_domain_kwargs)
         special = comparisons.metric(configuration.metric_name, values, domain, self.staged, self.data)
         if special is None:
