@@ -237,3 +237,24 @@ def test_killed_at_any_step_readers_see_the_old_or_the_new_and_the_next_refresh_
         known = refreshes.refreshes(tx, full.source)
         assert [r.state for r in known] == ["failed", "published"] and len(versions(tx, full.source)) == 2
     assert list(full.tools.store.uploads(f"{full.tools.layout.root}/")) == []
+
+
+def test_objects_at_the_source_are_known_again_by_their_etag(ledger_url: str, lake: str, tmp_path: Path) -> None:
+    shop = made(tmp_path, ledger_url, lake, orders=APPEND)
+    origin = f"{lake}/origin"
+    shop.text = shop.text.replace("type: local, path: .", f"type: s3, location: {origin}")
+    store = shop.tools.store
+
+    def put(name: str, *lines: str) -> None:
+        store.write(f"{origin}/{name}", ("\n".join(lines) + "\n").encode(), content_type="text/csv")
+
+    put("orders/2026-03-01.csv", "id,buyer,paid", "1,ann,1.00")
+    put("items.csv", "order_id,article", "1,tea")
+    shop.publish()
+    assert refreshed(shop).state == "unchanged"
+    with shop.tools.ledger.reading() as tx:
+        assert not tx.records(source=shop.source, kinds=("refresh.landed",)), (
+            "nothing is read to know that nothing changed"
+        )
+    put("orders/2026-03-02.csv", "id,buyer,paid", "2,bob,2.00")
+    assert refreshed(shop).state == "published" and ids(shop) == [1, 2]
