@@ -170,7 +170,7 @@ def test_a_mail_server_that_is_down_holds_up_neither_the_stream_nor_the_other_ch
     with world.tools.ledger.reading() as tx:
         pending = tx.messages(state=MessageState.PENDING, lane="mail")
     assert len(pending) == 5
-    assert any("CHANNEL_FAILED" in m.note for m in pending)
+    assert any("CHANNEL_FAILED" in m.note and "Connection refused" in m.note for m in pending), "the reason is said"
     world.secrets["env:SLUICE_NOTIFY_MAIL"] = world.box.url
     world.now = MONDAY + timedelta(minutes=10)
     world.tell()

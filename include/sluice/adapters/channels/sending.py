@@ -50,10 +50,9 @@ def send(url: str, parcel: Parcel) -> None:
         body, form = parcel.html, apprise.NotifyFormat.HTML
     else:
         body, form = f"{parcel.text}", apprise.NotifyFormat.TEXT
-    post = apprise.Apprise()
-    post.add(channel)
+    # The channel itself, and so in this thread: a thread of Apprise's own says its reasons where nobody listens.
     with _heard() as said:
-        sent = post.notify(body=body, title=parcel.subject, body_format=form)
+        sent = channel.notify(body=body, title=parcel.subject, body_format=form)
     if not sent:
         raise TransientError("CHANNEL_FAILED", _without_secrets(" ".join(said) or "the channel refused it", url))
 
