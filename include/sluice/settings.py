@@ -104,7 +104,10 @@ class Settings:
 
     @property
     def catalog(self) -> str:
-        """SQLAlchemy URL of a file:// lake's catalog, embedded or not."""
+        """SQLAlchemy URL of a file:// lake's catalog, embedded or not. Raises UsageError where there is neither."""
+        if self.catalog_url is None and not (self.home / "postgres.password").exists():
+            raise UsageError("NO_CATALOG", "a file:// lake needs a catalog in PostgreSQL", where=self.lake,
+                             mend="Run `sluice up`, or set SLUICE_CATALOG_URL.")  # fmt: skip
         return self.catalog_url or self.database_url("catalog")
 
     @property
