@@ -27,7 +27,7 @@ ATTACKS = (
     '" autofocus onfocus="window.__xss=1" x="',
     '<a href="javascript:window.__xss=1">look</a>',
     "javascript:window.__xss=1",
-    "{{7*7}} ${7*7} <%= 7*7 %> #{7*7}",
+    "{{7*1777}} ${7*1777} <%= 7*1777 %> #{7*1777}",
     "</style><style>*{display:none}</style>",
     "<!-- ]]> --!> <base href=//evil.example/>",
     "<iframe srcdoc='<script>parent.__xss=1</script>'></iframe>",
@@ -131,7 +131,7 @@ def test_no_script_runs_and_no_markup_breaks_on_any_page(site: Site, poisoned: l
                 docs = "data-docs" in address
                 wrong = [w for w in smuggled(page) if not (docs and w == "the page is broken")]
                 assert wrong == [], address
-                assert "49 " not in page.inner_text("body").replace(ALL, ""), f"{address}: a template ran"
+                assert "12439" not in page.inner_text("body").replace(ALL, ""), f"{address}: a template ran"
                 if answer.headers["content-type"] == "application/json":
                     continue
                 policy = answer.headers["content-security-policy"]
