@@ -86,12 +86,17 @@ def _distinct(found: list[Rule]) -> list[Rule]:
     """The rules without those that ask the same twice, each under a name of its own."""
     kept: list[Rule] = []
     names: dict[str, int] = {}
-    asked: set[tuple[str, ...]] = set()
+    asked: dict[tuple[str, ...], int] = {}
     for rule in found:
         question = (rule.kind, str(rule.expectation_type), rule.severity, repr(sorted(rule.kwargs.items())))
         if rule.kind != "text" and question in asked:
+            # What people wrote about it stays, under the name that the constraint gave it.
+            first = kept[asked[question]]
+            also = {"also": [*first.meta.get("also", ()), rule.name]} if rule.name != first.name else {}
+            said = rule.description or first.description
+            kept[asked[question]] = replace(first, description=said, meta={**first.meta, **rule.meta, **also})
             continue
-        asked.add(question)
+        asked[question] = len(kept)
         names[rule.name] = names.get(rule.name, 0) + 1
         kept.append(rule if names[rule.name] == 1 else replace(rule, name=f"{rule.name}#{names[rule.name]}"))
     return kept

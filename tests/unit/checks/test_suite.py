@@ -356,3 +356,19 @@ def test_a_rule_nobody_described_says_what_it_asks() -> None:
     rule = Rule("a.between", "expectation", "expect_column_values_to_be_between", kwargs)
     assert rule.words == "column values to be between (min_value 0, max_value 5)"
     assert replace(rule, description="Between nothing and five.").words == "Between nothing and five."
+
+
+def test_what_people_wrote_of_a_rule_that_is_asked_twice_stays() -> None:
+    quality = (
+        {
+            "metric": "nullValues",
+            "mustBe": 0,
+            "name": "billed",
+            "description": "Bills need it.",
+            "businessImpact": "No bill.",
+        },
+    )
+    column = Column("id", "id", resolve("integer", None), required=True, quality=quality)
+    (rule,) = compile_rules(Table("t", "t", "t.csv", (column,)), [])
+    assert rule.description == "Bills need it."
+    assert rule.meta == {"businessImpact": "No bill.", "also": ["billed"]}
