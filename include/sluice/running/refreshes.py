@@ -112,12 +112,12 @@ def notice(
     *,
     table: str | None = None,
 ) -> None:
-    """Something about a delivery that people should know; once a refresh, table and matter."""
+    """Something about a delivery that people should know: recorded once a refresh, told once a day."""
     for record in tx.records(run=found.id, kinds=(NOTICED,)):
         if record.content["what"] == what and record.table == table:
             return
     step(tx, found, NOTICED, now, {"what": what, "text": text}, table=table)
-    tell(tx, found.source, what, f"{found.id}/{what}/{table or ''}", text, now, contract)
+    tell(tx, found.source, what, f"{found.source}/{what}/{table or ''}/{now:%Y-%m-%d}", text, now, contract)
 
 
 def tell(

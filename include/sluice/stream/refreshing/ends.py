@@ -52,7 +52,7 @@ def fail(tools: Tools, refresh_id: str, error: SluiceError) -> None:
                 tx,
                 refresh.source,
                 "refresh_failed",
-                f"{refresh_id}/failed",
+                f"{refresh.source}/{error.code}/{tools.now():%Y-%m-%d}",
                 text,
                 tools.now(),
                 contract,
