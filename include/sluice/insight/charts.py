@@ -269,11 +269,12 @@ def _standing(age: float, finished: Spread) -> str:
 def pareto(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
     """What was waited for, most first, and how much of all waiting the first few make together."""
     causes = chosen.recent.causes
-    codes, of = np.unique(causes.code, return_inverse=True)
+    every = np.bincount(causes.code)
+    codes = np.flatnonzero(every)
     words = WORDS.names()
     names = [words[code] for code in codes]
-    sums = np.bincount(of, weights=causes.numbers, minlength=len(names))
-    counts = np.bincount(of, minlength=len(names))
+    sums = np.bincount(causes.code, weights=causes.numbers, minlength=len(every))[codes]
+    counts = every[codes]
     order = np.argsort(-sums, kind="stable")
     whole = float(sums.sum())
     together = np.cumsum(sums[order]) / whole if whole else np.zeros(len(order))

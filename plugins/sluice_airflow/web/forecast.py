@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
 import logging
+import time
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -25,7 +26,9 @@ log = logging.getLogger(__name__)
 
 MOST = 1000
 """Open requests that are forecast at once, the oldest first."""
-FRESH, PAGE_WAIT, ROUTE_WAIT = 120.0, 0.15, 60.0
+FRESH, PAGE_WAIT, ROUTE_WAIT = 300.0, 0.15, 60.0
+BREATH = 0.01
+"""A pause after each forecast, so that pages asked for meanwhile are not kept waiting."""
 _KEPT = Kept()
 _FORECASTERS: WeakKeyDictionary[Any, Forecaster] = WeakKeyDictionary()
 
@@ -39,7 +42,7 @@ def forecaster() -> Forecaster:
 
 
 def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
-    """Forecasts of all open requests of this kind of data, at most two minutes old; None while the first are made."""
+    """Forecasts of all open requests of this kind of data, at most five minutes old; None while the first are made."""
     origin = Origin.SIMULATED if sight.chosen.simulated else Origin.LIVE
     key = (tools().settings.ledger, origin)
     found: Outlooks | None = _KEPT.ask(key, lambda: _make(origin), fresh=FRESH, wait=wait)
@@ -62,7 +65,10 @@ def _make(origin: Origin) -> Outlooks:
     with tools().ledger.reading() as tx:
         alive = tx.requests(state=RequestState.OPEN, origin=origin)
         known = predict.experience(origin, calendar_of, now)
-        found = {r.id: predict.outlook(tx, r, calendar_of, now).forecast for r in alive[:MOST]}
+        found = {}
+        for r in alive[:MOST]:
+            found[r.id] = predict.outlook(tx, r, calendar_of, now).forecast
+            time.sleep(BREATH)
         tested = calibration(tx, calendar_of, now, origin=origin)
     return Outlooks(now, found, known, tested, max(len(alive) - MOST, 0))
 
