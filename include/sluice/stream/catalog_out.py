@@ -22,7 +22,7 @@ def exported(tools: Tools, source: str, form: str) -> str:
         facts = facts_of(tx, source)
     if form == "odcs":
         return odcs_yaml(_plain(odcs_with_results(facts)))
-    base = f"{tools.settings.airflow_url}/sluice"
+    base = f"{tools.settings.public_url}/sluice"
     found: Any = dcat(facts, base) if form == "dcat" else page_data(facts)
     return json.dumps(_plain(found), indent=2, ensure_ascii=False) + "\n"
 

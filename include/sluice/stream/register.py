@@ -38,7 +38,7 @@ def request_for(tools: Tools, request: Request, table_name: str) -> TableRequest
     contract = contract_of(request)
     table = contract.table(table_name)
     location = tools.layout.table(contract.id, table.table_name)
-    return table_request(contract, table, location, links(tools.settings.airflow_url, request))
+    return table_request(contract, table, location, links(tools.settings.public_url, request))
 
 
 def links(base: str, request: Request) -> dict[str, str]:
