@@ -10,7 +10,7 @@ EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editabl
 COMPILE_GROUP := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-# The fast tests first. Adapters and pages have services of their own and share the cores; a stack needs them alone.
+# The fast tests first. Behaviour, adapters and pages have services of their own and share the cores; a stack needs them alone.
 ALONE := tests/stack tests/dags tests/e2e
 
 # Rows of the measured data: 1M (five minutes), 10M, 50M.
@@ -38,7 +38,7 @@ doctor: setup ## Check the local stack
 
 test: $(VENV)/.ready-dev ## Set up and pass all tests, the fast ones first
 	@$(BIN)/python -m pytest -q tests/unit
-	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/adapters tests/pages
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/behaviour tests/adapters tests/pages
 	@$(BIN)/python -m pytest -q $(ALONE)
 
 test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
