@@ -166,7 +166,7 @@ def test_the_stream_compares_with_what_was_published_last(tools: Tools, shop: Pa
     profile(tools, third.id, "orders")
     assert (drift_in(tools, third)["since"], drift_in(tools, third)["exceeded"]) == (open_one.id, 0)
     with tools.ledger.reading() as tx:
-        packs = [assemble(tools, tx, third, Stage.PUBLICATION) for _ in range(2)]
+        packs = [assemble(tx, third, Stage.PUBLICATION) for _ in range(2)]
     assert packs[0] == packs[1] and packs[0]["tables"][0]["drift"] == drift_in(tools, third)
 
 
@@ -181,4 +181,4 @@ def test_drift_of_severity_error_stops_with_its_profile_on_record(tools: Tools, 
     assert caught.value.code == "DRIFT" and first.id in caught.value.message and caught.value.mend
     assert drift_in(tools, second)["stops"]
     with tools.ledger.reading() as tx, pytest.raises(ChecksFailedError, match="rows 2,000"):
-        assemble(tools, tx, second, Stage.PUBLICATION)
+        assemble(tx, second, Stage.PUBLICATION)

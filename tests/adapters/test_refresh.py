@@ -81,7 +81,8 @@ def test_full_replaces_the_content_and_only_when_something_changed(full: Shop) -
         or known[1].tables["items"]["rows"] == 1
     )
     assert {r.kind for r in records} >= {"refresh.opened", "refresh.landed", "refresh.checked", "refresh.published"}
-    assert full.tools.store.head(records[-1].content["evidence"]) is not None
+    (published,) = [r for r in records if r.kind == "refresh.published"]
+    assert full.tools.store.head(published.content["evidence"]) is not None
 
 
 def test_append_lands_new_files_only_and_takes_the_place_of_changed_ones(append: Shop) -> None:

@@ -24,11 +24,8 @@ from seeding import Stream
 
 from browsers import chromium
 from free_ports import free_ports
-from services import lake, ledger_template, ledger_url, services
 from sluice.settings import Settings
 from sluice.stream.tools import connect
-
-__all__ = ["lake", "ledger_template", "ledger_url", "services"]
 
 
 def logged_in(request: Request) -> SimpleAuthManagerUser:

@@ -1,4 +1,4 @@
-"""The adapters meet real services: see tests/services.py."""
+"""Real services for whoever asks, one set for the whole session: see tests/services.py."""
 
 from services import lake, ledger_template, ledger_url, services
 
