@@ -175,7 +175,11 @@ def test_nothing_is_publishable_without_its_signatures(ledger_url: str, tmp_path
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Machine,
         settings=settings(
-            max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            derandomize=True,
+            max_examples=20,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )
     assert Machine.reached

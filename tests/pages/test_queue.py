@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from pages_site import Site
 
 from sluice.contract.reading import read_contract
@@ -31,9 +32,9 @@ schema: [{{name: orders, properties: [{{name: id, logicalType: integer, classifi
 @pytest.fixture
 def busy(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Four requests, and room for one."""
-    text = (Path(__file__).parents[2] / "include" / "policy.yaml").read_text()
+    ours = yaml.safe_load((Path(__file__).parents[2] / "include" / "policy.yaml").read_text())
     file = tmp_path / "policy.yaml"
-    file.write_text(text.split("\nwip:")[0] + "\nwip: {stages: {admission: 1}}\n")
+    file.write_text(yaml.safe_dump(ours | {"wip": {"stages": {"admission": 1}}}))
     tools = dataclasses.replace(site.tools, settings=dataclasses.replace(site.tools.settings, policy=file))
     access.tools.cache_clear()
     monkeypatch.setattr(access, "connect", lambda: tools)
