@@ -45,11 +45,17 @@ def live(tx: Transaction, source: str) -> Request:
 
 
 def versions(tx: Transaction, source: str) -> list[Version]:
-    """Every version, oldest first."""
+    """Every version, oldest first: a request's publication, then its refreshes in the order of the record.
+
+    Whoever publishes anew ends the refreshes of the request before, so no clock is needed to put them in order.
+    """
     made: list[Version] = []
-    for request in tx.requests(source=source):
-        if request.state is RequestState.PUBLISHED and request.closed_at:
-            tables = found(tx, request, Stage.PUBLISH).get("", {})
+    turn: dict[str, int] = {}
+    asked = [r for r in tx.requests(source=source) if r.state is RequestState.PUBLISHED and r.closed_at]
+    for request in sorted(asked, key=lambda r: (r.closed_at, r.id)):
+        turn[request.id] = len(turn)
+        tables = found(tx, request, Stage.PUBLISH).get("", {})
+        if request.closed_at:
             made.append(Version(request.id, request.id, request.contract_digest, request.closed_at, tables))
     taken_back: set[str] = set()
     for record in tx.records(source=source, kinds=(REFRESHED, RESTORED)):
@@ -62,7 +68,7 @@ def versions(tx: Transaction, source: str) -> list[Version]:
     for record in tx.records(source=source, kinds=(COMPACTED,)):
         compacted[record.table or "", int(record.content["from"])] = int(record.content["to"])
     made = [replace(v, tables={n: _as_compacted(n, t, compacted) for n, t in v.tables.items()}) for v in made]
-    made.sort(key=lambda v: v.at)
+    made.sort(key=lambda v: turn.get(v.request_id, -1))  # stable
     return [Version(v.run, v.request_id, v.contract_digest, v.at, v.tables, v.run in taken_back) for v in made]
 
 
