@@ -32,7 +32,15 @@ def test_a_requester_chooses_a_contract_and_triggers(stack: Stack, browser: Any,
     page.goto(f"{stack.url}/dags/onboard_source")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
-    for title in ("Contract", "Pasted contract", "Folder of the source", "Use case", "Priority", "Comment"):
+    for title in (
+        "Contract",
+        "Pasted contract",
+        "Folder of the source",
+        "Use case",
+        "Class of service",
+        "Due date",
+        "Comment",
+    ):
         form.get_by_text(title).first.wait_for(timeout=30_000)
     assert form.get_by_text("(paste one below)").count()
     page.screenshot(path=tmp_path / "form.png", full_page=True)
