@@ -60,7 +60,8 @@ def test_approved_at_both_gates_it_is_published(stack: Stack, source: Source, le
     assert sorted(waiting["waiting_for"]) == sorted(ROLES)
     assert not exists(stack, "shop.orders")
     inbox = stack.json("inbox", "--user", "sara")
-    assert [(i["request"], i["gate"], i["role"]) for i in inbox] == [(request, "admission", "security")]
+    mine = [(i["request"], i["gate"], i["role"]) for i in inbox if i["request"] == request]
+    assert mine == [(request, "admission", "security")], "other tests leave requests open"
     assert stack.json("inbox", "--user", "remy") == []
     stack.approve(request, "admission")
 
@@ -191,14 +192,14 @@ def test_marking_tasks_in_airflow_publishes_nothing_and_costs_nothing(stack: Sta
             headers=stack.token("admin"),
         )
         assert answer.status_code == 200, answer.text
-    assert stack.wait_run(request) == "failed"
-    assert not exists(stack, "forged.orders")
+    assert len(waiting()) < 5
     still = stack.json("status", request)
     assert (still["state"], sorted(still["waiting_for"])) == ("open", sorted(ROLES)), "the request waits as before"
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while len(waiting()) < 5:
         assert time.monotonic() < deadline, "keep_flowing takes the run up again"
         time.sleep(2)
+    assert not exists(stack, "forged.orders")
     stack.run("decide", request, "--gate", "admission", "--role", "security", "--reject", "--comment", "enough seen")
 
 
