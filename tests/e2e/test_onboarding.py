@@ -192,13 +192,8 @@ def test_marking_tasks_in_airflow_publishes_nothing_and_costs_nothing(stack: Sta
             headers=stack.token("admin"),
         )
         assert answer.status_code == 200, answer.text
-    assert len(waiting()) < 5
     still = stack.json("status", request)
     assert (still["state"], sorted(still["waiting_for"])) == ("open", sorted(ROLES)), "the request waits as before"
-    deadline = time.monotonic() + 300
-    while len(waiting()) < 5:
-        assert time.monotonic() < deadline, "keep_flowing takes the run up again"
-        time.sleep(2)
     assert not exists(stack, "forged.orders")
     stack.run("decide", request, "--gate", "admission", "--role", "security", "--reject", "--comment", "enough seen")
 

@@ -93,6 +93,12 @@ def passed(ledger: Ledger, request_id: str, gate: Stage) -> bool:
         standing, clock = _undecided(tx, request_id, gate), Clock(tx.events(request_id))
         if clock.completed(gate):
             return True
+        if not clock.attempt(gate):
+            raise TerminalError(
+                "GATE_NOT_OPEN",
+                f"the {gate} gate was never opened: an earlier stage did not end well",
+                where=request_id,
+            )
         revoked = any(d.verdict is Verdict.REVOKE and d.gate is gate for d in tx.decisions(request_id))
         if revoked or clock.sent_back() is not None or not clock.is_open(gate):
             return False
