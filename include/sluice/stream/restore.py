@@ -75,18 +75,18 @@ def restore(
 
 
 def _target(known: list[Version], why: str, to: int | None, source: str) -> tuple[Version | None, list[Version]]:
-    """The version to show, and those that are bad because of it."""
+    """The version to show, and those that are bad because of it; `known` is in the order of the record."""
     good = newest_good(known)
     if to is not None:
         named = next((v for v in known if any(t["snapshot_id"] == to for t in v.tables.values())), None)
         if named is None:
             raise TerminalError("NO_SNAPSHOT", f"no publication of {source} has the snapshot {to}", where=source,
                                 mend=f"`sluice restore {source} --list` shows them.")  # fmt: skip
-        return named, [v for v in known if v.at > named.at and not v.bad]
-    if why == CHECKS:
+        return named, [v for v in known[known.index(named) + 1 :] if not v.bad]
+    if why == CHECKS or good is None:
         return good, []
-    earlier = [v for v in known if not v.bad and good is not None and v.at < good.at]
-    return (earlier[-1], [good]) if earlier and good else (None, [])
+    earlier = newest_good(known[: known.index(good)])
+    return (earlier, [good]) if earlier else (None, [])
 
 
 def _put_back(tools: Tools, target: Version, incident_id: str) -> dict[str, dict[str, Any]]:
