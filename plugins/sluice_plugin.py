@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from sluice.navigation import PAGES
+
 
 class LazyApp:
     """An ASGI app that imports the real one when it is first called, so that workers never pay for it."""
@@ -32,18 +34,7 @@ class SluicePlugin(AirflowPlugin):
             "category": "Sluice",
             "url_route": f"sluice-{page}",
         }
-        for page, name in (
-            ("scoreboard", "Scoreboard"),
-            ("board", "Board"),
-            ("stream", "Value stream"),
-            ("flow", "Flow"),
-            ("forecast", "Forecast"),
-            ("what-if", "What if"),
-            ("inbox", "Inbox"),
-            ("requests", "Requests"),
-            ("queue", "Ready queue"),
-            ("audit", "Audit"),
-        )
+        for page, name in PAGES
     ] + [
         {
             "name": "Approvals",

@@ -26,6 +26,11 @@ def moment(at: datetime | str) -> str:
     return f"{_utc(at):%a %d %b %Y, %H:%M} UTC"
 
 
+def minute(at: datetime | str) -> str:
+    """A moment in UTC, to the minute, as it sorts in a table: 2026-11-22 13:05."""
+    return f"{_utc(at):%Y-%m-%d %H:%M}"
+
+
 def day(at: datetime | str) -> str:
     """The day of a moment in UTC: Sun 22 Nov 2026."""
     return f"{_utc(at):%a %d %b %Y}"

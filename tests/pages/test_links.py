@@ -1,4 +1,4 @@
-"""Every link that a letter carries leads to a page that exists."""
+"""Every link that a letter or the navigation carries leads to a page that exists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
+from sluice.navigation import PAGES
 from sluice.notifications import links
 from sluice_airflow.web import app  # noqa: F401 - enters every page
 from sluice_airflow.web.pages import pages
@@ -18,6 +19,7 @@ REQUEST = "onb-shop-0123456789ab"
     [
         links.INBOX, links.request_page(REQUEST), links.evidence_page(REQUEST, "admission"), "/sluice/pages/board",
         "/sluice/pages/scoreboard", "/sluice/pages/queue", "/sluice/pages/sources/shop",
+        *(f"/sluice/pages/{address}" for address, _ in PAGES),
     ],
 )  # fmt: skip
 def test_it_leads_somewhere(path: str) -> None:

@@ -15,6 +15,7 @@ from sluice.ledger import Decision, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import finish_stage
 from sluice.policy import POLICY_ACTOR, Policy
 from sluice.stages import GATES, Clock, Event, Stage
+from sluice.words import minute
 
 BACK_TO = {
     Stage.ADMISSION: (Stage.REQUEST,),
@@ -134,7 +135,7 @@ def _refuse_not_open(clock: Clock, standing: Standing, choice: Choice, group: Gr
     full = group is not None and not group.missing and (by_people or choice.verdict is Verdict.APPROVE)
     if clock.completed(choice.gate) or own or full:
         given = own or (signed[-1] if signed else None)
-        by = f" by {given.actor} at {given.at:%Y-%m-%d %H:%M} UTC" if given else ""
+        by = f" by {given.actor} at {minute(given.at)} UTC" if given else ""
         raise RefusedError("ALREADY_DECIDED", f"{choice.role} has already decided at {choice.gate}{by}", status=409,
                            mend="An approval of one's own can be revoked before publication.")  # fmt: skip
     if not clock.is_open(choice.gate):
@@ -149,7 +150,7 @@ def _refuse_expired(
 ) -> None:
     over = [e for e in expiries(promised(tx, request), clock, standing) if e.at <= now]
     if over:
-        raise RefusedError("EXPIRED", f"{request.id} is over: {over[0].role} had until {over[0].at:%Y-%m-%d %H:%M} UTC at {gate}",
+        raise RefusedError("EXPIRED", f"{request.id} is over: {over[0].role} had until {minute(over[0].at)} UTC at {gate}",
                            status=410, mend="Ask again with `sluice request`; nothing was approved.")  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from sluice.words import minute
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
@@ -33,4 +35,4 @@ def _template(name: str) -> Template:
 
 
 def _moment(text: str | None) -> str:
-    return f"{text[:16].replace('T', ' ')} UTC" if text else "-"
+    return f"{minute(text)} UTC" if text else "-"

@@ -9,6 +9,7 @@ import click
 
 from sluice.cli.console import emit_json, heading, table
 from sluice.settings import load
+from sluice.words import minute
 
 
 @click.command()
@@ -41,19 +42,15 @@ def _show(report: dict[str, Any]) -> None:
     for request in report["requests"]:
         heading(f"{request['id']}: {request['state']}")
         click.echo(
-            f"  asked by {request['requester']} at {_moment(request['renewed_at'] or request['requested_at'])}, tier {request['tier']}"
+            f"  asked by {request['requester']} at {minute(request['renewed_at'] or request['requested_at'])}, tier {request['tier']}"
         )
         if request["continues"]:
-            click.echo(f"  continues {request['continues']}, first asked at {_moment(request['requested_at'])}")
+            click.echo(f"  continues {request['continues']}, first asked at {minute(request['requested_at'])}")
         if request["reason"]:
             click.echo(f"  {request['reason']}")
         rows = [
-            [str(d["seq"]), _moment(d["at"]), gate["gate"], d["role"], d["verdict"] + (f" to {d['back_to']}" if d["back_to"] else ""),
+            [str(d["seq"]), minute(d["at"]), gate["gate"], d["role"], d["verdict"] + (f" to {d['back_to']}" if d["back_to"] else ""),
              d["by"] + (f" for {d['on_behalf_of']}" if d["on_behalf_of"] else ""), d["evidence_digest"][:12], d["effect"], d["comment"]]
             for gate in request["gates"] for d in gate["decisions"]
         ]  # fmt: skip
         table(["no", "when (UTC)", "gate", "role", "decision", "by", "evidence", "effect", "why"], rows)
-
-
-def _moment(text: str) -> str:
-    return text[:16].replace("T", " ")

@@ -8,6 +8,7 @@ import click
 
 from sluice.cli.console import emit_json, table
 from sluice.settings import load
+from sluice.words import minute
 
 
 @click.group()
@@ -29,7 +30,7 @@ def list_(as_json: bool) -> None:
     elif lines:
         table(
             ["source", "version", "tables", "published", "request"],
-            [[x["source"], x["version"], x["tables"], str(x["published_at"])[:16], x["request"]] for x in lines],
+            [[x["source"], x["version"], x["tables"], minute(x["published_at"]), x["request"]] for x in lines],
             right=(2,),
         )
     else:

@@ -12,6 +12,7 @@ from sluice.cli.console import emit_json, table
 from sluice.cli.identity import session
 from sluice.errors import UsageError
 from sluice.settings import load
+from sluice.words import minute
 
 
 @click.command()
@@ -96,5 +97,5 @@ def _list(api: AirflowApi, as_json: bool) -> None:
         click.echo("No delegations.")
     else:
         table(["no", "away", "signs", "role", "from", "until", "why", "set by"],
-              [[str(e["number"]), e["principal"], f"ends {e['ends_number']}" if e["ends_number"] else e["delegate"] or "nobody", e["role"] or "all", e["begins"][:16], e["ends"][:16], e["reason"], e["set_by"]]
+              [[str(e["number"]), e["principal"], f"ends {e['ends_number']}" if e["ends_number"] else e["delegate"] or "nobody", e["role"] or "all", minute(e["begins"]), minute(e["ends"]), e["reason"], e["set_by"]]
                for e in entries])  # fmt: skip

@@ -9,6 +9,7 @@ import click
 
 from sluice.cli.console import emit_json, table
 from sluice.settings import load
+from sluice.words import minute
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -61,9 +62,9 @@ def _show(attempts: tuple, uploads: tuple, done: str) -> None:  # type: ignore[t
     if attempts:
         table(
             ["source", "table", "attempt", "files", "bytes", "last written"],
-            [[a.source, a.table, a.attempt, len(a.objects), f"{a.size:,}", f"{a.newest:%Y-%m-%d %H:%M}"] for a in attempts],
+            [[a.source, a.table, a.attempt, len(a.objects), f"{a.size:,}", minute(a.newest)] for a in attempts],
             right=(3, 4),
         )  # fmt: skip
     for upload in uploads:
-        click.echo(f"  unfinished upload of {upload.started:%Y-%m-%d %H:%M}: {upload.uri}")
+        click.echo(f"  unfinished upload of {minute(upload.started)}: {upload.uri}")
     click.echo(f"{len(attempts)} abandoned attempts and {len(uploads)} unfinished uploads {done}.")

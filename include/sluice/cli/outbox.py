@@ -10,6 +10,7 @@ from sluice.cli.console import emit_json, table
 from sluice.errors import UsageError
 from sluice.outbox import MessageState
 from sluice.settings import load
+from sluice.words import minute
 
 COLOURS = {MessageState.DELIVERED: "green", MessageState.DEAD: "red", MessageState.PENDING: "yellow"}
 
@@ -48,7 +49,7 @@ def list_(state: str | None, lane: str | None, limit: int, as_json: bool) -> Non
         click.echo()
         table(["no.", "what", "channel", "state", "tried", "next try (UTC)", "why"],
               [[m.seq, m.key, m.lane, click.style(m.state, fg=COLOURS.get(m.state)), m.attempts,
-                f"{m.due:%Y-%m-%d %H:%M}" if m.state is MessageState.PENDING else "-", m.note[:120]] for m in found],
+                minute(m.due) if m.state is MessageState.PENDING else "-", m.note[:120]] for m in found],
               right=(0, 4))  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sluice.errors import BadInputError, UsageError
 from sluice.pull import ServiceClass
 from sluice.pull.classes import OLD, chosen_class
 from sluice.settings import Settings, load
-from sluice.words import day, duration
+from sluice.words import day, duration, minute
 
 TONES = {"good": "green", "warn": "yellow", "bad": "red"}
 
@@ -117,7 +117,7 @@ def status(name: str | None, user: str | None, as_json: bool) -> None:
             else:
                 table(
                     ["request", "source", "version", "state", "requested", "why"],
-                    [[r["id"], r["source"], r["version"], state(r["state"]), r["requested_at"][:16].replace("T", " "), r["reason"]]
+                    [[r["id"], r["source"], r["version"], state(r["state"]), minute(r["requested_at"]), r["reason"]]
                      for r in lines],
                 )  # fmt: skip
             return

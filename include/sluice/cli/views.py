@@ -9,7 +9,7 @@ import click
 
 from sluice.cli.console import heading, state, table
 from sluice.cli.contracts import show_checks
-from sluice.words import duration, moment
+from sluice.words import duration, minute, moment
 
 GATES = ("admission", "publication")
 
@@ -18,7 +18,7 @@ def show_request(overview: dict[str, Any]) -> None:
     """A request on one screen."""
     heading(f"{overview['source']} {overview['version']}: {state(overview['state'])}")
     click.echo(
-        f"  request {overview['id']}, asked by {overview['requester']} at {overview['requested_at'][:16].replace('T', ' ')} UTC"
+        f"  request {overview['id']}, asked by {overview['requester']} at {minute(overview['requested_at'])} UTC"
     )
     if overview["reason"]:
         click.echo(f"  why: {overview['reason']}")

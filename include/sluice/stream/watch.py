@@ -17,6 +17,7 @@ from sluice.stream.costing import warn
 from sluice.stream.offboard import destroy_due
 from sluice.stream.read_model import in_ledger
 from sluice.stream.tools import Tools
+from sluice.words import minute
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def notice_late(tools: Tools) -> list[str]:
             since = refreshes.overdue(terms, datetime.fromisoformat(newest), now)
             if since is None:
                 continue
-            text = f"{terms['source']}: a new delivery was due {since:%Y-%m-%d %H:%M} UTC; the newest file is of {newest[:16].replace('T', ' ')} UTC."
+            text = f"{terms['source']}: a new delivery was due {minute(since)} UTC; the newest file is of {minute(newest)} UTC."
             payload = {
                 "source": terms["source"], "title": f"{terms['source']}: late", "sentences": [text],
                 "people": [terms["owner"]] if terms["owner"] else [], "channels": terms["channels"],

@@ -9,9 +9,7 @@ from fastapi.responses import HTMLResponse
 from sluice.audit import audit_body, audit_page, source_audit
 from sluice.errors import BadInputError, RefusedError
 from sluice_airflow.web.access import refusals, tools
-from sluice_airflow.web.pages import NAVIGATION, pages, show
-
-NAVIGATION.append(("audit", "Audit"))
+from sluice_airflow.web.pages import pages, show
 
 routes = APIRouter()
 KEPT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"

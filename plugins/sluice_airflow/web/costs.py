@@ -10,9 +10,8 @@ from sluice.running.costs import alerts
 from sluice.running.focus import as_csv, rows
 from sluice.stream.costing import prices, summary
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 
-NAVIGATION.append(("costs", "Costs"))
 routes = APIRouter()
 
 

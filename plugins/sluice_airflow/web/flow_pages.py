@@ -11,16 +11,7 @@ from sluice.insight.stream import roles_chart, stages_chart, stream_summary
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_
 from sluice_airflow.web.forecast import outlooks_if_any
-from sluice_airflow.web.pages import NAVIGATION, pages, show
-
-NAVIGATION += [
-    ("scoreboard", "Scoreboard"),
-    ("board", "Board"),
-    ("stream", "Value stream"),
-    ("flow", "Flow"),
-    ("forecast", "Forecast"),
-    ("what-if", "What if"),
-]
+from sluice_airflow.web.pages import pages, show
 
 
 @pages.get("/board")

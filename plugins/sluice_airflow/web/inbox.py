@@ -11,10 +11,8 @@ from sluice.approval import BACK_TO, roles_now
 from sluice.review.absence import coming, zone_of
 from sluice.review.inbox import history, inbox
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 from sluice_airflow.web.people import person
-
-NAVIGATION.append(("inbox", "Inbox"))
 
 HISTORY = 20
 

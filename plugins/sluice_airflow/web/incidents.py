@@ -14,10 +14,9 @@ from sluice.running.incident_pages import document, lines
 from sluice.running.incidents import Incident
 from sluice.stream.restore import restore
 from sluice_airflow.web.access import refusals, tools
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 from sluice_airflow.web.people import person
 
-NAVIGATION.append(("incidents", "Incidents"))
 routes = APIRouter()
 restorers = requires_access_dag(method="PUT", param_dag_id="restore_source")
 """Reporting bad data takes it back at once: who may run `restore_source` may do that."""

@@ -9,9 +9,8 @@ from fastapi.responses import HTMLResponse
 from sluice.overview import request_line
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 
-NAVIGATION.append(("requests", "Requests"))
 SHOWN = 300
 """Requests on the page, the newest first; the filters find the others."""
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sluice import words
 from sluice.errors import RefusedError
+from sluice.navigation import PAGES
 
 pages = APIRouter(prefix="/pages", include_in_schema=False)
 static = APIRouter(prefix="/static", include_in_schema=False)
@@ -25,11 +26,6 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 """Scripts are our own files only. Inline styles are allowed: charts set them on their own elements."""
-
-NAVIGATION: list[tuple[str, str]] = []
-"""The pages' own navigation: (address below /sluice/pages/, words). Each module of pages adds its own."""
-FIRST, LAST = ("inbox",), ("audit",)
-"""What most people come for stands first, what few do last; the rest in the order of the modules."""
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -68,7 +64,7 @@ def show(request: Request, template: str, *, status: int = 200, **content: Any) 
         .render(
             root="../" * (below.count("/") + 1),
             here=below,
-            navigation=sorted(NAVIGATION, key=_place),
+            navigation=PAGES,
             version=_version(),
             **content,
         )
@@ -76,10 +72,6 @@ def show(request: Request, template: str, *, status: int = 200, **content: Any) 
     return HTMLResponse(
         html, status_code=status, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
     )
-
-
-def _place(entry: tuple[str, str]) -> int:
-    return -1 if entry[0] in FIRST else int(entry[0] in LAST)
 
 
 def error_page(request: Request, status: int, error: dict[str, str]) -> HTMLResponse:

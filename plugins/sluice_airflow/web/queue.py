@@ -10,9 +10,8 @@ from sluice.pull.expediting import cost_of_expediting
 from sluice.pull.floor import STRETCHES, Floor
 from sluice.pull.queue import entries
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 
-NAVIGATION.append(("queue", "Ready queue"))
 routes = APIRouter()
 
 

@@ -10,10 +10,9 @@ from sluice.catalog_out import facts_of, page_data, source_lines
 from sluice.errors import RefusedError, TerminalError
 from sluice.stream.catalog_out import FORMS, exported
 from sluice_airflow.web.access import refusals, tools
-from sluice_airflow.web.pages import NAVIGATION, pages, show
+from sluice_airflow.web.pages import pages, show
 
 routes = APIRouter()
-NAVIGATION.append(("sources", "Sources"))
 
 
 @routes.get("/sources")

@@ -30,6 +30,7 @@ from sluice.stream.refreshing.ends import conclude, undo
 from sluice.stream.refreshing.land import Landing, described, land_changes, planned, volume
 from sluice.stream.refreshing.look import Basis, basis, keep_holding
 from sluice.stream.tools import Tools
+from sluice.words import minute
 
 TRIES = 3
 
@@ -314,7 +315,9 @@ def _notice_late(tx: Transaction, refresh: Refresh, contract: Contract, newest: 
         return
     since = refreshes.overdue(terms.content, datetime.fromisoformat(newest), tools.now())
     if since is not None:
-        text = f"{refresh.source}: a new delivery was due {since:%Y-%m-%d %H:%M} UTC; the newest file is of {newest[:16].replace('T', ' ')} UTC"
+        text = (
+            f"{refresh.source}: a new delivery was due {minute(since)} UTC; the newest file is of {minute(newest)} UTC"
+        )
         refreshes.step(tx, refresh, refreshes.NOTICED, tools.now(), {"what": LATE, "text": text})
         refreshes.tell(
             tx,
