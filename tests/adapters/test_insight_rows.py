@@ -65,3 +65,12 @@ def test_an_older_line_never_replaces_a_newer_one(ledger_url: str) -> None:
         tx.put_summaries([summarise(made.request, events[:5])])
     with ledger.reading() as tx:
         assert tx.summary_rows(0)[0]["seq"] == len(events)
+
+
+def test_whoever_reads_in_the_middle_misses_nothing_that_is_written_after(ledger_url: str) -> None:
+    ledger = PostgresLedger(ledger_url)
+    made_up.load(ledger, list(made_up.histories(250)))
+    lines = Lines(ledger)
+    while catch_up(ledger, lambda: False):
+        lines.read()
+    assert len(lines.read()) == 250

@@ -233,7 +233,7 @@ def _together(one: Parts, other: Parts, gone: Counts) -> Parts:
 
 
 class Lines:
-    """A process's copy of all lines, renewed from the ledger by sequence number. Safe for threads."""
+    """A process's copy of all lines, renewed from the ledger in the order of writing. Safe for threads."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -249,7 +249,7 @@ class Lines:
             if rows:
                 fresh = columns_of(rows, self._keys)
                 self._columns = joined(self._columns, fresh)
-                self._newest, self._keys = rows[-1]["seq"], self._keys + len(rows)
+                self._newest, self._keys = rows[-1]["written"], self._keys + len(rows)
             return self._columns
 
 

@@ -23,7 +23,11 @@ class SummaryStore(Protocol):
         """The request that this DAG run made, or None."""
 
     def put_summaries(self, lines: Iterable[Summary]) -> None:
-        """Keep these lines instead of the requests' earlier ones; an older line never replaces a newer one."""
+        """Keep these lines instead of the requests' earlier ones; an older line never replaces a newer one.
+
+        In a writing transaction: its number orders the lines as they were written, which is not the order of events.
+        """
 
     def summary_rows(self, after: int) -> list[Mapping[str, Any]]:
-        """Lines whose newest event has a higher number, as they are kept: see adapters/ledger/insight.py."""
+        """Lines that were written after the one of this `written` number, in the order of writing, as they are kept:
+        see adapters/ledger/insight.py. Lines of one transaction share a number."""

@@ -54,6 +54,9 @@ class InsightRows:
         rows = [_row(line) for line in lines]
         if not rows:
             return
+        newest = sa.select(sa.func.coalesce(sa.func.max(t.request_summary.c.written), 0))
+        written = int(self._connection.execute(newest).scalar_one()) + 1  # safe: writers are in a row
+        rows = [row | {"written": written} for row in rows]
         statement = insert(t.request_summary)
         fresh = {name: column for name, column in statement.excluded.items() if name != "request_id"}
         replaced = statement.on_conflict_do_update(
@@ -63,7 +66,7 @@ class InsightRows:
 
     def summary_rows(self, after: int) -> list[Mapping[str, Any]]:
         line = t.request_summary.c
-        query = sa.select(t.request_summary).where(line.seq > after, line.form == FORM).order_by(line.seq)
+        query = sa.select(t.request_summary).where(line.written > after, line.form == FORM).order_by(line.written)
         return [*self._connection.execute(query).mappings()]
 
 
