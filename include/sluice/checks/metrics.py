@@ -16,7 +16,6 @@ from sluice.checks.rules import (
     Rule,
     RuleKind,
     check_pattern,
-    did_you_mean,
     field_of,
     identifier,
     is_number,
@@ -27,6 +26,7 @@ from sluice.checks.rules import (
     select,
 )
 from sluice.contract.model import Column, Table
+from sluice.contract.terms import did_you_mean
 from sluice.contract.types import FLOATS, NUMBERS, Kind
 
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from sluice.checks.metrics import LibraryMetric
-from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean, identifier, make_rule, operator_of
+from sluice.checks.rules import BadRuleError, Rule, bind_columns, identifier, make_rule, operator_of
 from sluice.contract.model import Column, Table
+from sluice.contract.terms import did_you_mean
 
 ENGINES = {"greatexpectations", "gx"}
 EXPECTATION_TYPE = re.compile(r"expect_[a-z_]+|unexpected_rows_expectation", re.IGNORECASE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -13,6 +12,7 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Literal
 
 from sluice.contract.model import OPERATORS, SEVERITIES, Column, Table
+from sluice.contract.terms import did_you_mean
 
 RuleKind = Literal["expectation", "relationship", "sql", "text"]
 
@@ -236,13 +236,6 @@ def field_of(table: Table, name: Any) -> str:
             f"names the column {name!r}, which {table.name!r} does not have", did_you_mean(str(name), by_name)
         )
     return by_name[name]
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint for a name that is not known."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(names)[:20])}."
 
 
 def select(amount: str, source: str) -> str:

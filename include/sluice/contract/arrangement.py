@@ -7,13 +7,13 @@ a column's `partitionTransform` (`day`, `bucket[16]`, `truncate[4]` …), a tabl
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sluice.contract.document import Document, Path
 from sluice.contract.model import PARTITIONS, Column, PartitionTerm, SortTerm
+from sluice.contract.terms import custom, near_miss
 from sluice.contract.types import Kind
 from sluice.errors import Finding
 
@@ -43,15 +43,14 @@ def read_partition(
     terms: list[tuple[int, int, PartitionTerm]] = []
     for i, item in enumerate(data.get("properties") or ()):
         here = (*path, "properties", i)
-        said = [(j, p.get("value")) for j, p in enumerate(item.get("customProperties") or ())
-                if p.get("property") == "partitionTransform"]  # fmt: skip
+        said = [(value, place) for known_as, value, place in custom(item, here) if known_as == "partitionTransform"]
         if not (item.get("partitioned") is True or (said and item.get("partitioned") is not False)):
             continue
         column = known.get(str(item.get("name")))
         if column is None:
             continue
-        at = (*here, "customProperties", said[0][0]) if said else (*here, "partitioned")
-        term = _term(column, str(said[0][1]) if said else "identity")
+        at = said[0][1] if said else (*here, "partitioned")
+        term = _term(column, str(said[0][0]) if said else "identity")
         if isinstance(term, str):
             findings.append(document.finding("PARTITION", at, f"column {column.name!r}: {term}", _advice(column)))
             continue
@@ -70,8 +69,7 @@ def _term(column: Column, text: str) -> PartitionTerm | str:
     shape = _TRANSFORM.fullmatch(text.strip().lower())
     name = shape["name"].removesuffix("s") if shape else ""
     if shape is None or name not in PARTITIONS:
-        close = difflib.get_close_matches(name or text, PARTITIONS, n=1)
-        return f"{text!r} is no partition transform" + (f"; did you mean {close[0]!r}?" if close else "")
+        return f"{text!r} is no partition transform. {near_miss(name or text, PARTITIONS, 0.6)}".strip()
     argument = int(shape["argument"] or 0)
     if (name in ("bucket", "truncate")) != bool(argument):
         return f"{text!r} {'lacks its number, as in ' + name + '[16]' if not argument else 'takes no number'}"
@@ -98,10 +96,10 @@ def read_sort(
     for where, text in _sort_texts(data, path):
         shape = _SORT.fullmatch(text.strip())
         if shape is None or shape["column"] not in names:
-            close = difflib.get_close_matches(text.split(" ")[0], list(names), n=1)
+            meant = near_miss(text.split(" ")[0], names, 0.6)
             findings.append(
                 document.finding("SORT_ORDER", where, f"{text!r} is no column to sort by",
-                                 f"Did you mean {close[0]!r}?" if close else "Write `column`, `column desc` or `column desc nulls last`.")
+                                 meant or "Write `column`, `column desc` or `column desc nulls last`.")
             )  # fmt: skip
             continue
         descending = (shape["way"] or "asc").lower() == "desc"
@@ -116,8 +114,7 @@ def read_sort(
 
 
 def _sort_texts(data: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
-    for i, item in enumerate(data.get("customProperties") or ()):
-        if item.get("property") == "sortOrder":
-            value = item.get("value")
+    for name, value, place in custom(data, path):
+        if name == "sortOrder":
             for text in value if isinstance(value, list) else str(value).split(","):
-                yield (*path, "customProperties", i), str(text)
+                yield place, str(text)

@@ -9,7 +9,6 @@ Resource and Table Schema, or are Sluice's own.
 from __future__ import annotations
 
 import codecs
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Any
 
 from sluice.contract.document import Document, Path
 from sluice.contract.model import Column, Dialect, Table
+from sluice.contract.terms import custom, near_miss
 from sluice.contract.types import NUMBERS, Kind
 from sluice.errors import Finding
 
@@ -36,17 +36,13 @@ def read_options(document: Document, data: Mapping[str, Any], path: Path, findin
     names = {_TERMS[name][0]: name for name in COLUMN_TERMS}
     terms = _read(document, data, path, findings, {n: _TERMS[n] for n in COLUMN_TERMS})
     options = {names[field]: value for field, value in terms.items()}
-    for i, item in enumerate(data.get("customProperties") or ()):
-        if item.get("property") == "format":
-            if isinstance(item.get("value"), str) and item["value"]:
-                options["format"] = item["value"]
+    for name, value, place in custom(data, path):
+        if name == "format":
+            if isinstance(value, str) and value:
+                options["format"] = value
             else:
-                findings.append(
-                    document.finding(
-                        "BAD_DIALECT", (*path, "customProperties", i), f"format is {item.get('value')!r}",
-                        "Give a pattern such as dd.MM.yyyy.",
-                    )
-                )  # fmt: skip
+                mend = "Give a pattern such as dd.MM.yyyy."
+                findings.append(document.finding("BAD_DIALECT", place, f"format is {value!r}", mend))
     return options
 
 
@@ -108,8 +104,7 @@ def _read(
     document: Document, data: Mapping[str, Any], path: Path, findings: list[Finding], terms: Mapping[str, Any]
 ) -> Terms:
     values: Terms = {}
-    for i, item in enumerate(data.get("customProperties") or ()):
-        name, value = str(item.get("property")), item.get("value")
+    for name, value, place in custom(data, path):
         if name in terms:
             field, understand, expected = terms[name]
             if value is None:
@@ -121,11 +116,11 @@ def _read(
                 values[field] = understood
                 continue
             message, mend = f"{name} is {value!r}", f"Give {expected}."
-        elif close := difflib.get_close_matches(name, terms, n=1, cutoff=0.8):
-            message, mend = f"{name!r} is not a term of the dialect", f"Did you mean {close[0]!r}?"
+        elif meant := near_miss(name, terms):
+            message, mend = f"{name!r} is not a term of the dialect", meant
         else:
             continue  # somebody else's property
-        findings.append(document.finding("BAD_DIALECT", (*path, "customProperties", i), message, mend))
+        findings.append(document.finding("BAD_DIALECT", place, message, mend))
     return values
 
 

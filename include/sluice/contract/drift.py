@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from sluice.contract.document import Document, Path
 from sluice.contract.model import DriftTerms
+from sluice.contract.terms import custom, did_you_mean
 from sluice.errors import Finding
 
 MEASURES = {
@@ -28,11 +28,10 @@ _TERMS = (*MEASURES, "severity", "ignore")
 
 def read_drift(document: Document, findings: list[Finding], data: Mapping[str, Any], path: Path) -> DriftTerms | None:
     """The table's DriftTerms, None for `drift: false`; what cannot be understood is reported (DRIFT_TERMS)."""
-    said = [(i, p) for i, p in enumerate(data.get("customProperties") or ()) if p.get("property") == "drift"]
+    said = [(value, place) for name, value, place in custom(data, path) if name == "drift"]
     if not said:
         return DriftTerms()
-    i, item = said[-1]
-    terms, here = item.get("value"), (*path, "customProperties", i)
+    terms, here = said[-1]
 
     def report(key: str, message: str, mend: str) -> None:
         findings.append(document.finding("DRIFT_TERMS", (*here, "value", key) if key else here, message, mend))
@@ -83,16 +82,11 @@ def _read(key: str, value: Any, columns: list[str]) -> Any:
         names = tuple(map(str, value if isinstance(value, list) else [value]))
         for name in (n for n in names if n not in columns):
             raise _UnreadableError(
-                f"drift ignores the column {name!r}, which the table does not have", _meant(name, columns)
+                f"drift ignores the column {name!r}, which the table does not have", did_you_mean(name, columns)
             )
         return names
-    raise _UnreadableError(f"drift has no term {key!r}", _meant(str(key), _TERMS))
+    raise _UnreadableError(f"drift has no term {key!r}", did_you_mean(str(key), _TERMS))
 
 
 def _is_threshold(value: object, most: float) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most
-
-
-def _meant(name: str, known: list[str] | tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice.contract.document import Document, Path
 from sluice.contract.model import BadRows
+from sluice.contract.terms import custom, near_miss
 from sluice.errors import Finding
 
 POLICIES = ("quarantine", "drop", "refuse")
@@ -17,16 +17,14 @@ def read_policy(document: Document, findings: list[Finding], data: Mapping[str, 
     """The table's BadRows; what cannot be understood is reported (QUARANTINE_POLICY) and left out."""
     values: dict[str, Any] = {}
     said: dict[str, str] = {}
-    for i, item in enumerate(data.get("customProperties") or ()):
-        name, value = str(item.get("property")), item.get("value")
-        here = (*path, "customProperties", i)
+    for name, value, here in custom(data, path):
 
         def report(message: str, mend: str, here: Path = here) -> None:
             findings.append(document.finding("QUARANTINE_POLICY", here, message, mend))
 
         if name not in _TERMS:
-            if close := difflib.get_close_matches(name, _TERMS, n=1, cutoff=0.8):
-                report(f"{name!r} is not a term for bad rows", f"Did you mean {close[0]!r}?")
+            if meant := near_miss(name, _TERMS):
+                report(f"{name!r} is not a term for bad rows", meant)
             continue
         field, fits, expected = _TERMS[name]
         if not fits(value):

@@ -4,7 +4,6 @@ then by Sluice's own semantics. Every reading reports all it can find, each with
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import types
@@ -20,6 +19,7 @@ from sluice.contract.document import Document
 from sluice.contract.model import OPERATORS, Contract
 from sluice.contract.secrets import find_secrets
 from sluice.contract.semantics import build
+from sluice.contract.terms import did_you_mean
 from sluice.errors import BadInputError, Finding, InvalidContractError
 
 API_VERSION = "v3.1.0"
@@ -94,7 +94,7 @@ def _schema_findings(document: Document) -> Iterator[Finding]:
         elif error.validator == "enum":
             value, allowed = error.instance, [str(v) for v in error.validator_value]
             yield document.finding(
-                _enum_code(path), path, f"{_short(value)} is not allowed", _suggest(str(value), allowed)
+                _enum_code(path), path, f"{_short(value)} is not allowed", did_you_mean(str(value), allowed)
             )
         elif error.validator == "type":
             wanted = error.validator_value
@@ -148,7 +148,7 @@ def _unknown_keys(document: Document) -> Iterator[Finding]:
                     else:
                         yield document.finding(
                             "UNKNOWN_KEY", (*path, key), f"the key {key!r} is not part of ODCS {API_VERSION} here",
-                            _suggest(key, list(fields)) + " Your own keys belong in `customProperties`.",
+                            did_you_mean(key, fields) + " Your own keys belong in `customProperties`.",
                         )  # fmt: skip
                 return
 
@@ -161,13 +161,6 @@ def _members(annotation: Any) -> Iterator[Any]:
             yield from _members(member)
     else:
         yield annotation
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(sorted(known))}." if len(known) <= 30 else ""
 
 
 def _short(value: Any, limit: int = 80) -> str:

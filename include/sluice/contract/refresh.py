@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from sluice.contract.document import Document, Path
 from sluice.contract.model import RefreshTerms
+from sluice.contract.terms import custom, did_you_mean
 from sluice.errors import Finding
 
 MODES = ("full", "append", "merge")
@@ -17,7 +17,7 @@ _TERMS = ("mode", "operation", "deletes", "order")
 
 def read_refresh(document: Document, findings: list[Finding], data: Mapping[str, Any], path: Path) -> RefreshTerms:
     """The table's RefreshTerms; what cannot be understood is reported (REFRESH_TERMS)."""
-    value, here = _said(data, "refresh", path)
+    value, here = _place(data, "refresh", path)
     if value is None:
         return RefreshTerms()
 
@@ -29,7 +29,7 @@ def read_refresh(document: Document, findings: list[Finding], data: Mapping[str,
         report(f"refresh is {value!r}", f"Give one of {', '.join(MODES)}, or a mapping with `mode`.")
         return RefreshTerms()
     if unknown := [k for k in terms if k not in _TERMS]:
-        report(f"refresh has no term {unknown[0]!r}", _meant(str(unknown[0]), _TERMS))
+        report(f"refresh has no term {unknown[0]!r}", did_you_mean(str(unknown[0]), _TERMS))
         return RefreshTerms()
     mode = terms.get("mode", "full")
     named = {k: str(terms[k]) for k in ("operation", "order") if terms.get(k)}
@@ -48,9 +48,9 @@ def _wrong(
     columns = [str(c.get("name")) for c in data.get("properties") or ()]
     strangers = [n for n in named.values() if n not in columns]
     if mode not in MODES:
-        return f"the refresh mode is {mode!r}", _meant(str(mode), MODES)
+        return f"the refresh mode is {mode!r}", did_you_mean(str(mode), MODES)
     if strangers:
-        return f"refresh names the column {strangers[0]!r}, which the table does not have", _meant(
+        return f"refresh names the column {strangers[0]!r}, which the table does not have", did_you_mean(
             strangers[0], columns
         )
     if mode == "merge" and not any(c.get("primaryKey") for c in data.get("properties") or ()):
@@ -62,23 +62,15 @@ def _wrong(
 
 def read_schema_drift(document: Document, findings: list[Finding], data: Mapping[str, Any], path: Path) -> str:
     """What may change in what is delivered; "" leaves it to the policy."""
-    value, here = _said(data, "schemaDrift", path)
+    value, here = _place(data, "schemaDrift", path)
     if value is None:
         return ""
     if value not in DRIFT_POLICIES:
         message = f"schemaDrift is {value!r}"
-        findings.append(document.finding("SCHEMA_DRIFT", here, message, _meant(str(value), DRIFT_POLICIES)))
+        findings.append(document.finding("SCHEMA_DRIFT", here, message, did_you_mean(str(value), DRIFT_POLICIES)))
         return ""
     return str(value)
 
 
-def _said(data: Mapping[str, Any], name: str, path: Path) -> tuple[Any, Path]:
-    for i, item in enumerate(data.get("customProperties") or ()):
-        if item.get("property") == name:
-            return item.get("value"), (*path, "customProperties", i)
-    return None, path
-
-
-def _meant(name: str, known: tuple[str, ...] | list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+def _place(data: Mapping[str, Any], name: str, path: Path) -> tuple[Any, Path]:
+    return next(((value, place) for known, value, place in custom(data, path) if known == name), (None, path))

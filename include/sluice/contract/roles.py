@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -10,6 +9,7 @@ from typing import Any
 
 from sluice.contract.document import Document, Path
 from sluice.contract.model import CLASSIFICATIONS, Role
+from sluice.contract.terms import custom, near_miss
 from sluice.errors import Finding
 
 READ, WRITE = "read", "write"
@@ -42,18 +42,18 @@ def _role(
     document: Document, findings: list[Finding], item: Mapping[str, Any], path: Path, tables: Sequence[str]
 ) -> Role:
     name = str(item.get("role") or "")
-    terms = {str(p.get("property")): (j, p.get("value")) for j, p in enumerate(item.get("customProperties") or ())}
+    terms = {name: (place, value) for name, value, place in custom(item, path)}
 
     def report(where: Path, message: str, mend: str) -> None:
         findings.append(document.finding("ROLE", where, f"role {name!r}: {message}", mend))
 
     def term(key: str) -> tuple[Path, Any]:
-        j, value = terms.get(key, (0, None))
-        return (*path, "customProperties", j), value
+        place, value = terms.get(key, (path, None))
+        return place, value
 
-    for key, (j, _) in terms.items():
-        if key not in TERMS and (close := difflib.get_close_matches(key, TERMS, n=1, cutoff=0.75)):
-            report((*path, "customProperties", j), f"{key!r} is not a term of a role", f"Did you mean {close[0]!r}?")
+    for key, (place, _) in terms.items():
+        if key not in TERMS and (meant := near_miss(key, TERMS, 0.75)):
+            report(place, f"{key!r} is not a term of a role", meant)
     said = str(item.get("access") or READ).strip().lower()
     if said not in _ACCESS:
         report((*path, "access"), f"access {item.get('access')!r}", "Write `read` or `write`.")

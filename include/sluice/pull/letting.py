@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sluice.errors import TerminalError
 from sluice.ledger import Transaction
 from sluice.onboarding import live_request, require_ready
 from sluice.policy.wip import WipLimits
@@ -56,14 +55,6 @@ def position(tx: Transaction, limits: WipLimits, request_id: str) -> Held | None
             if held.request.id == request_id:
                 return held
     return None
-
-
-def entry_of(stage: Stage) -> Stage:
-    """The entry through which a stage is reached. Raises TerminalError (NO_ENTRY) for the request stage."""
-    for entry, stages in STRETCHES.items():
-        if stage in stages:
-            return entry
-    raise TerminalError("NO_ENTRY", f"nobody is held back before {stage}")
 
 
 def _let(tx: Transaction, card: Card, entry: Stage, now: datetime) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.contract.model import Contract
+from sluice.contract.terms import said
 from sluice.cost import Line
 from sluice.ledger import Request, Transaction
 from sluice.policy.running import Budget
@@ -73,8 +74,7 @@ class SourceCost:
 
 def tags(contract: Contract, request: Request) -> dict[str, Any]:
     """Whom a cost belongs to: use cases, cost centre (the contract's `costCentre` or `costCenter`), owner, domain."""
-    custom = {p.get("property"): p.get("value") for p in contract.document.get("customProperties") or ()}
-    centre = custom.get("costCentre") or custom.get("costCenter") or ""
+    centre = said(contract.document, "costCentre") or said(contract.document, "costCenter") or ""
     return {
         "use_cases": list(use_cases(contract, request)), "cost_centre": str(centre), "owner": contract.owner,
         "domain": contract.domain, "source": contract.id,

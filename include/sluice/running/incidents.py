@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice.contract.model import Contract
+from sluice.contract.terms import said
 from sluice.errors import BadInputError, RefusedError
 from sluice.ledger import Request, Transaction
 from sluice.policy.running import IncidentTerms
@@ -269,11 +270,8 @@ def use_cases(contract: Contract, request: Request) -> tuple[str, ...]:
 
 
 def _named(contract: Contract, name: str) -> list[str]:
-    for item in contract.document.get("customProperties") or ():
-        if item.get("property") == name:
-            value = item.get("value")
-            return [str(v) for v in (value if isinstance(value, list) else [value]) if v]
-    return []
+    value = said(contract.document, name)
+    return [str(v) for v in (value if isinstance(value, list) else [value]) if v]
 
 
 def _still_open(tx: Transaction, name: str) -> Incident:

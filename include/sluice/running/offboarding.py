@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.contract.model import Contract
+from sluice.contract.terms import said
 from sluice.errors import BadInputError, RefusedError, TerminalError
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.policy import Policy
@@ -153,10 +154,9 @@ def fate(tx: Transaction, contract: Contract, going: Offboarding, published_at: 
     """By legal hold first, then by retention, then by what was asked."""
     if held := hold(tx, going.source):
         return Fate(False, f"legal hold: {held.content['reason']}")
-    for item in contract.document.get("customProperties") or ():
-        if item.get("property") == "legalHold" and item.get("value") not in (None, False, "", "false"):
-            why = item["value"] if isinstance(item["value"], str) else "by its contract"
-            return Fate(False, f"legal hold: {why}")
+    legal = said(contract.document, "legalHold")
+    if legal not in (None, False, "", "false"):
+        return Fate(False, f"legal hold: {legal if isinstance(legal, str) else 'by its contract'}")
     retention: timedelta | None = promised(contract, "retention")
     if retention is not None:
         until = published_at + retention

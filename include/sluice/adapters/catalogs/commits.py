@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sluice.adapters.catalogs.partitions import partition_of
+from sluice.adapters.catalogs.partitions import partition_of, unfit
 from sluice.catalog import APPEND, CONTENT_PROPERTY, DIGEST_PROPERTY, REQUEST_PROPERTY, Marks, Prepared, Publication
-from sluice.errors import TerminalError
 from sluice.lake import StagedFile
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _data_files(identifier: str, table: Table, files: Sequence[StagedFile]) -> l
     def describe(staged: StagedFile) -> DataFile:
         found = data_file(identifier, table, staged.uri, staged.partition)
         if found.record_count != staged.rows:
-            raise _unfit(
+            raise unfit(
                 identifier,
                 staged.uri,
                 f"it holds {found.record_count:,} rows, not the {staged.rows:,} that were checked",
@@ -140,7 +139,7 @@ def data_file(identifier: str, table: Table, uri: str, partition: Mapping[str, A
     try:
         _check_pyarrow_schema_compatible(_nullable(schema), footer.schema.to_arrow_schema())
     except ValueError as error:
-        raise _unfit(identifier, uri, "its columns are not the table's") from error
+        raise unfit(identifier, uri, "its columns are not the table's") from error
     found = data_file_statistics_from_parquet_metadata(
         parquet_metadata=footer,
         stats_columns=compute_statistics_plan(schema, metadata.properties),
@@ -148,7 +147,7 @@ def data_file(identifier: str, table: Table, uri: str, partition: Mapping[str, A
     )
     for field in schema.fields:
         if field.required and found.null_value_counts.get(field.field_id):
-            raise _unfit(identifier, uri, f"its key column {field.name!r} holds nulls")
+            raise unfit(identifier, uri, f"its key column {field.name!r} holds nulls")
     return DataFile.from_args(
         content=DataFileContent.DATA,
         file_path=uri,
@@ -167,11 +166,6 @@ def _nullable(schema: Any) -> Any:
     from pyiceberg.schema import Schema
 
     return Schema(*(f.model_copy(update={"required": False}) for f in schema.fields))
-
-
-def _unfit(identifier: str, uri: str, why: str) -> TerminalError:
-    return TerminalError("FILE_UNFIT", f"a staged file does not fit the table {identifier}: {why}", where=uri,
-                         mend="The table or the contract changed since it was landed: land it again.")  # fmt: skip
 
 
 def published(table: Table, marks: Marks) -> Snapshot | None:

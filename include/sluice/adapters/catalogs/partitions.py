@@ -32,20 +32,20 @@ def partition_of(
     fields, schema = table.metadata.spec().fields, table.metadata.schema()
     names = [f.name for f in fields]
     if said is not None and set(said) != set(names):
-        raise _unfit(identifier, uri, f"it was staged for the partitions {sorted(said)}, the table has {names}")
+        raise unfit(identifier, uri, f"it was staged for the partitions {sorted(said)}, the table has {names}")
     values = []
     for field in fields:
         if field.transform.preserves_order:
             try:
                 value = found._partition_value(field, schema)
             except ValueError as error:
-                raise _unfit(identifier, uri, f"its rows lie in several partitions of {field.name!r}") from error
+                raise unfit(identifier, uri, f"its rows lie in several partitions of {field.name!r}") from error
         elif said is not None:
             value = said[field.name]
         else:
             value = _of_first_row(table, uri, field)
         if said is not None and _kept(said[field.name]) != _kept(value):
-            raise _unfit(
+            raise unfit(
                 identifier, uri, f"its rows lie in the partition {value!r} of {field.name!r}, not {said[field.name]!r}"
             )
         values.append(value)
@@ -69,7 +69,8 @@ def _kept(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def _unfit(identifier: str, uri: str, why: str) -> TerminalError:
+def unfit(identifier: str, uri: str, why: str) -> TerminalError:
+    """FILE_UNFIT: the table or the contract is not what the file was staged for."""
     return TerminalError("FILE_UNFIT", f"a staged file does not fit the table {identifier}: {why}", where=uri,
                          mend="The table or the contract changed since it was landed: land it again.")  # fmt: skip
 

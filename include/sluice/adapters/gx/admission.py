@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sluice.adapters.gx.fields import BadArgumentError
-from sluice.checks.rules import did_you_mean
+from sluice.contract.terms import did_you_mean
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 60

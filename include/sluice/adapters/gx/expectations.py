@@ -13,7 +13,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from sluice.checks.rules import BadRuleError, Rule, did_you_mean
+from sluice.checks.rules import BadRuleError, Rule
+from sluice.contract.terms import did_you_mean
 from sluice.errors import BadInputError
 
 NOT_IMPLEMENTED = {

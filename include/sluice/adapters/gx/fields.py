@@ -13,7 +13,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperati
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sluice.checks.rules import did_you_mean, identifier
+from sluice.checks.rules import identifier
+from sluice.contract.terms import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,9 +12,10 @@ from typing import Any
 from sluice.adapters.gx.expectations import check
 from sluice.adapters.gx.trying import try_out
 from sluice.checks.quality import GX_SEVERITY
-from sluice.checks.rules import BadRuleError, Rule, bind_columns, did_you_mean
+from sluice.checks.rules import BadRuleError, Rule, bind_columns
 from sluice.checks.shared import SharedSuite
 from sluice.contract.model import Table
+from sluice.contract.terms import did_you_mean
 from sluice.errors import BadInputError
 
 CODE = "EXPECTATIONS_FILE"
