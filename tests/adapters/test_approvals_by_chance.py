@@ -178,7 +178,6 @@ def test_nothing_is_publishable_without_its_signatures(ledger_url: str, tmp_path
             derandomize=True,
             max_examples=20,
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -358,5 +358,5 @@ class Loads(RuleBasedStateMachine):
         assert len(published) == len(set(published))
 
 
-Loads.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+Loads.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25)
 TestLoads = Loads.TestCase

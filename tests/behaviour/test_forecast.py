@@ -209,7 +209,7 @@ def test_a_slip_names_its_cause() -> None:
 # --- business time in columns ------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 20_000_000), st.integers(0, 3_000_000))
 def test_the_columns_say_what_the_calendar_says(offset: int, seconds: int) -> None:
     start = MONDAY + timedelta(seconds=offset)

@@ -90,7 +90,7 @@ def calendars(draw: st.DrawFn) -> Calendar:
 instants = st.integers(0, 380_000).map(lambda m: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=m))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 @given(calendars(), st.sampled_from([datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)]),
        st.integers(0, 1440), st.integers(0, 3000))  # fmt: skip
 def test_counting_agrees_with_looking_every_minute(calendar: Calendar, day: datetime, offset: int, length: int) -> None:
@@ -99,7 +99,7 @@ def test_counting_agrees_with_looking_every_minute(calendar: Calendar, day: date
     assert calendar.seconds_between(begin, begin + timedelta(minutes=length)) == pytest.approx(60 * sum(looks))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(calendars(), instants, instants, instants)
 def test_business_time_adds_up_and_never_exceeds_the_wall(
     calendar: Calendar, a: datetime, b: datetime, c: datetime

@@ -70,7 +70,7 @@ def test_every_figure_of_the_pack_belongs_to_one_part(path: tuple[Any, ...]) -> 
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 def test_no_word_of_the_contract_can_change_unseen(data: st.DataObject) -> None:
     document = dict(CONTRACT.document)
     path = data.draw(st.sampled_from([p for p in leaves(document) if p != ("version",)]))

@@ -66,7 +66,7 @@ def written(histories: list[History], form: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", ["csv", "xes", "ocel"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(first=st.lists(events, min_size=1, max_size=6), second=st.lists(events, min_size=1, max_size=6))
 def test_what_is_exported_reads_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, form: str, first: list, second: list

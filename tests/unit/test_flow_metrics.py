@@ -257,7 +257,7 @@ lines = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(lines, max_size=40), st.integers(0, 400_000), st.booleans())
 def test_parts_sum_to_the_whole_and_nothing_is_negative(chosen: list, now: int, office: bool) -> None:
     events = [
@@ -292,7 +292,7 @@ def test_parts_sum_to_the_whole_and_nothing_is_negative(chosen: list, now: int, 
             assert 0 <= ask.business <= ask.wall + 1e-6 <= f.elapsed + 1e-5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(lines, min_size=1, max_size=30), st.randoms())
 def test_the_order_in_which_events_arrive_changes_nothing(chosen: list, random: object) -> None:
     events = [

@@ -218,7 +218,7 @@ def test_a_block_that_is_a_bomb_is_refused(run: Convert) -> None:
 moments = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(
         st.fixed_dictionaries(

@@ -16,7 +16,7 @@ from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
 from sluice.adapters.duck.text import faults
 from sluice.contract.model import Dialect
 
-RULES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RULES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 numbers = st.integers(-99, 99).map(str) | st.sampled_from(["", "NA", "x", "1.5", "12345678901234567890", " 7", "+7"])
 texts = st.text(st.sampled_from(list(",;'\"\n ab1é")), max_size=9) | st.sampled_from(["NA", "abcdefgh", "12345678"])

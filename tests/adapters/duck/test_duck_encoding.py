@@ -137,7 +137,7 @@ def test_encodings_that_cannot_be_used_are_named(run: Convert, encoding: str) ->
         run(b"n,s\n1,a\n", TABLE, dialect=Dialect(encoding=encoding))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(
     words=st.lists(st.text(st.characters(codec="cp1252", exclude_characters="\0\r\n\",", min_codepoint=32), max_size=8),
                    min_size=1, max_size=12),

@@ -291,7 +291,7 @@ def test_limits(tmp_path: Path) -> None:
 cells = st.none() | st.integers(-(10**14), 10**14) | st.floats(-1e15, 1e15).map(lambda f: float(f"{f:.10g}"))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(
         st.tuples(

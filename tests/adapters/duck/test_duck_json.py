@@ -174,7 +174,7 @@ def lines(draw: st.DrawFn, table: Table) -> bytes:
 
 @pytest.mark.parametrize("table", [FLAT, TABLE], ids=["flat", "nested"])
 def test_what_is_staged_is_what_python_reads(table: Table, tmp_path_factory: pytest.TempPathFactory) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(st.lists(lines(table), min_size=1, max_size=40), st.sampled_from([b"\n", b"\r\n"]))
     @example([b'{"n":1,"d":1.5,"s":"\\"d\\":1,","b":true,"f":1,"j":1,"t":null}'], b"\n")
     def check(content: list[bytes], end: bytes) -> None:
@@ -303,7 +303,7 @@ class TestArrays:
         assert read(b'{"n":1}', form="jsonl").converted.dialect["detected"] == ["encoding"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.lists(NESTED, max_size=8), SPACES, SPACES, st.integers(8, 200))
 def test_elements_are_cut_where_python_says(
     tmp_path_factory: pytest.TempPathFactory, items: list[str], a: str, b: str, block: int

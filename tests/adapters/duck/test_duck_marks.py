@@ -17,7 +17,7 @@ from adapters.duck.conversions import Convert, convert_bytes, table_of
 from adapters.duck.test_duck_values import check
 from sluice.contract.model import Dialect
 
-RULES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RULES = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from sluice.contract.model import Dialect, Table
 from sluice.errors import SluiceError
 from sluice.limits import Limits
 
-RULES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RULES = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 
 VALUES = st.sampled_from(
     [b"a", b"12", b"", b"", b"NA", b'"q"', b'""', b'"a,b"', b'"x\ny"', b'"x\r\ny"', b'"x\ry"', b'"say ""hi"""', b'"NA"']

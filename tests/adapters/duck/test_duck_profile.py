@@ -190,7 +190,7 @@ def test_there_is_no_sample_of_rows_that_are_alike() -> None:
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_histogram_holds_every_value_once(values: list[float]) -> None:
     (found,) = spread_of({"a": values})
     assert sum(found.histogram.counts) == len(values)

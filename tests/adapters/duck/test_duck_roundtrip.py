@@ -17,7 +17,7 @@ from sluice.adapters.duck.text.spans import IrregularError, Shape, find_spans
 from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Dialect
 
-RULES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RULES = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 texts = st.text(
     st.sampled_from(list(",;|\t'\"\\\n\r# ab1é\U0001f600"))

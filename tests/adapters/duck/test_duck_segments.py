@@ -97,7 +97,7 @@ RECORD = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     records=st.lists(RECORD, min_size=1, max_size=25),
     delimiter=st.sampled_from([",", ";", "\t", "||"]),
@@ -121,7 +121,7 @@ def test_delimited_text_in_segments_is_what_it_is_as_a_whole(
     assert_same(text.encode(encoding), TABLE, "csv", dialect, size)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     records=st.lists(
         st.one_of(

@@ -85,7 +85,7 @@ def test_what_follows_a_compressed_file_is_not_swallowed(tmp_path: Path, suffix:
     assert list(content_of(source, tmp_path).values()) == [b"a\n1\n"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     pieces=st.lists(st.tuples(st.binary(max_size=200), st.integers(1, 40_000)), min_size=1, max_size=4),
     suffix=st.sampled_from(list(PACK)),
