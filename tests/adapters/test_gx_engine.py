@@ -20,6 +20,7 @@ from sluice.adapters import gx
 from sluice.adapters.duck import Staged
 from sluice.adapters.gx import grouped, requests
 from sluice.adapters.gx.patterns import translate
+from sluice.checks import failing
 from sluice.checks.failing import Keeper
 from sluice.checks.report import RuleResult
 from sluice.checks.rules import Rule
@@ -43,8 +44,9 @@ def run(
     with Staged(
         {"t": [path], "other": [path]}, scratch=folder / "scratch", seconds=options.pop("seconds", 60)
     ) as staged:
-        keep = Keeper(folder / "scratch" / "failed_rows", staged, limit)
-        return gx.validate(rules, [path], Table("t", "t", "x", columns), staged, keep=keep, **options)
+        table = Table("t", "t", "x", columns)
+        keep = Keeper(folder / "scratch" / "failed_rows", staged, table, limit)
+        return gx.validate(rules, [path], table, staged, keep=keep, **options)
 
 
 BETWEEN = "expect_column_values_to_be_between"
@@ -249,12 +251,54 @@ class TestCustomExpectations:
         assert "SLUICE_MEMORY_LIMIT" in str(result.error)
 
 
-def test_many_columns(tmp_path: Path) -> None:
-    data = pa.table({f"column {i}": [i, None] for i in range(600)})
-    rules = [("expect_column_values_to_not_be_null", {"column": f"column {i}", "mostly": 0.5}) for i in range(600)]
-    results = run(tmp_path, data, *rules)
-    assert all(result.success and result.unexpected_count == 1 for result in results)
-    assert sum(result.failed_rows is not None for result in results) == 200
+class TestManyFailingRules:
+    """Rules of a wide table share files, each written in one pass."""
+
+    def test_of_every_rule_the_rows_and_examples(self, tmp_path: Path) -> None:
+        data = pa.table({f"column {i}": [i, None, 7000, 8000] for i in range(600)})
+        rules = [(BETWEEN, {"column": f"column {i}", "max_value": 6000 + 1500 * (i % 2)}) for i in range(600)]
+        results = run(tmp_path, data, *rules)
+        assert all(r.examples == ((8000,) if i % 2 else (7000, 8000)) for i, r in enumerate(results))
+        assert all(r.failed_rows["complete"] and r.failed_rows["rows"] == r.unexpected_count for r in results)
+        files = {r.failed_rows["file"]: r.failed_rows.get("rules_in") for r in results}
+        assert len(files) < 10, "one file a rule would be 600 of 600 columns"
+        last = results[-1].failed_rows
+        kept = pq.read_table(tmp_path / "scratch" / "failed_rows" / last["file"])
+        assert kept.column_names == [*data.column_names, "sluice_rules"]
+        assert [row["column 599"] for row in kept.to_pylist() if "rule 599" in row["sluice_rules"]] == [8000]
+
+    def test_the_first_rows_of_each(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A rule that many rows break does not take the place of one that few do."""
+        monkeypatch.setattr(failing, "OWN_COLUMNS", 1)
+        data = pa.table({f"c{i}": list(range(3000)) for i in range(2)})
+        often, seldom = {"column": "c0", "max_value": 9}, {"column": "c1", "max_value": 2997}
+        _, many, few = run(tmp_path, data, (BETWEEN, often), (BETWEEN, often), (BETWEEN, seldom), limit=15)
+        assert many.failed_rows == {
+            "file": "several_rules.parquet",
+            "rows": 15,
+            "complete": False,
+            "rules_in": "sluice_rules",
+        }
+        assert few.failed_rows == {
+            "file": "several_rules.parquet",
+            "rows": 2,
+            "complete": True,
+            "rules_in": "sluice_rules",
+        }
+        assert (many.examples, few.examples) == (tuple(range(10, 25)), (2998, 2999))
+        kept = pq.read_table(
+            tmp_path / "scratch" / "failed_rows" / "several_rules.parquet", columns=["c0", "sluice_rules"]
+        )
+        assert kept.column("c0").to_pylist() == [*range(10, 25), 2998, 2999]
+
+    def test_values_of_classified_columns_stay_out_of_the_report(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(failing, "OWN_COLUMNS", 1)
+        data = pa.table({f"c{i}": [1, 2] for i in range(3)})
+        rules = [(BETWEEN, {"column": f"c{i}", "max_value": 1}) for i in range(3)]
+        results = run(tmp_path, data, *rules, classification="restricted")
+        assert [(r.failed_rows["rows"], r.examples) for r in results] == [(1, ())] * 3
 
 
 def test_a_quantile_of_more_values_than_fit_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

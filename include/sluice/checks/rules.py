@@ -202,9 +202,8 @@ def brings_sql(rule: Rule) -> bool:
 
 def withheld(table: Table, rule: Rule) -> bool:
     """Whether values that this rule meets must stay out of the report."""
-    classes = {c.field_name: c.classification for c in table.columns}
     named = columns_of(rule)
-    looked_at = [classes.get(name, table.classification) for name in named] or [table.classification]
+    looked_at = [table.classifications.get(name, table.classification) for name in named] or [table.classification]
     if named and (rule.kwargs.get("row_condition") or (rule.kind == "expectation" and brings_sql(rule))):
         looked_at.append(table.classification)
     return not SENSITIVE.isdisjoint(looked_at)
@@ -230,12 +229,11 @@ def search(text: str, pattern: Any) -> str:
 
 def field_of(table: Table, name: Any) -> str:
     """The lake's name of a column given by that name or by its name in the source. Raises BadRuleError."""
-    by_name = {c.name: c.field_name for c in table.columns} | {c.field_name: c.field_name for c in table.columns}
-    if not isinstance(name, str) or name not in by_name:
+    if not isinstance(name, str) or name not in table.fields:
         raise BadRuleError(
-            f"names the column {name!r}, which {table.name!r} does not have", did_you_mean(str(name), by_name)
+            f"names the column {name!r}, which {table.name!r} does not have", did_you_mean(str(name), table.fields)
         )
-    return by_name[name]
+    return table.fields[name]
 
 
 def select(amount: str, source: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from sluice.checks.failing import Keep
+from sluice.checks.failing import Broken, FailingRows, Keep
 from sluice.checks.report import CheckReport, RuleResult
 from sluice.checks.rules import Rule, holds, identifier, select
 from sluice.contract.model import Table
-from sluice.errors import TerminalError
+from sluice.errors import SluiceError, TerminalError
 
 SQL_ENGINE = "duckdb"
 
@@ -50,35 +51,49 @@ def run_checks(
     """
     expectations = [rule for rule in rules if rule.kind == "expectation"]
     evaluated = iter(engine(expectations, files[table.name], table) if expectations else [])
-    results = [
-        next(evaluated) if rule.kind == "expectation" else _evaluate(table, rule, files, queries, keep)
-        for rule in rules
-    ]
+    results: list[RuleResult] = []
+    breaking: dict[int, Broken] = {}
+    for i, rule in enumerate(rules):
+        if rule.kind == "expectation":
+            results.append(next(evaluated))
+            continue
+        result, broken = _evaluate(table, rule, files, queries)
+        results.append(result)
+        if broken and result.success is False and not result.error:
+            breaking[i] = replace(broken, count=result.unexpected_count)
+    for i, kept in zip(breaking, keep(list(breaking.values())) if keep else (), strict=False):
+        if isinstance(kept, FailingRows):
+            results[i] = kept.noted(results[i])
+        elif kept:
+            results[i] = _failed(rules[i], kept)
     return CheckReport(table.name, tuple(results))
 
 
 def _evaluate(
-    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries, keep: Keep | None
-) -> RuleResult:
+    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries
+) -> tuple[RuleResult, Broken | None]:
     if rule.kind == "text":
-        return RuleResult.of(rule, None)
+        return RuleResult.of(rule, None), None
     try:
         if rule.kind == "sql":
-            result, broken = _sql(rule, queries), _broken(table, rule)
-        else:
-            result, broken = _relationship(table, rule, files, queries)
-        if result.success is False and not result.error and broken and keep:
-            kept = keep(rule, broken)
-            return kept.noted(result) if kept else result
-        return result
+            return _sql(rule, queries), _broken(table, rule)
+        return _relationship(table, rule, files, queries)
     except TerminalError as error:
-        # A rule that cannot run is a finding about the rule; the other rules still have their say.
-        return RuleResult.errored(rule, error.message)
+        return _failed(rule, error), None
 
 
-def _broken(table: Table, rule: Rule) -> str | None:
+def _failed(rule: Rule, error: SluiceError) -> RuleResult:
+    """A rule that cannot run is a finding about the rule; the other rules still have their say."""
+    if not isinstance(error, TerminalError):
+        raise error
+    return RuleResult.errored(rule, error.message)
+
+
+def _broken(table: Table, rule: Rule) -> Broken | None:
     condition = rule.kwargs.get("broken")
-    return None if condition is None else select("*", f"{identifier(table.name)} WHERE {condition}")
+    if condition is None:
+        return None
+    return Broken(rule, select("*", f"{identifier(table.name)} WHERE {condition}"), where=condition)
 
 
 def _sql(rule: Rule, queries: Queries) -> RuleResult:
@@ -98,10 +113,10 @@ def _sql(rule: Rule, queries: Queries) -> RuleResult:
 
 def _relationship(
     table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries
-) -> tuple[RuleResult, str]:
+) -> tuple[RuleResult, Broken | None]:
     target = rule.kwargs["to_table"]
     if target not in files:
-        return RuleResult.errored(rule, f"the table {target!r} has no staged files"), ""
+        return RuleResult.errored(rule, f"the table {target!r} has no staged files"), None
     reference = (table.name, rule.kwargs["columns"], target, rule.kwargs["to_columns"])
     checked, orphans = queries.count_orphans(*reference)
     percent = 100.0 * orphans / checked if checked else 0.0
@@ -114,4 +129,4 @@ def _relationship(
         element_count=checked,
         unexpected_percent=percent,
     )
-    return found, queries.orphans(*reference) if orphans else ""
+    return found, Broken(rule, queries.orphans(*reference)) if orphans else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, count
 from typing import Any
 
 from sluice.checks.constraints import CONSTRAINTS, not_null, unique
@@ -43,7 +44,7 @@ def compile_rules(table: Table, tables: Iterable[Table]) -> list[Rule]:
             where=problems[0].where,
             mend="Correct the contract, then run `sluice lint`.",
         )
-    return found
+    return named_apart(found)
 
 
 def problems_of(table: Table) -> list[Problem]:
@@ -83,9 +84,8 @@ def _labelled(quality: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, str, 
 
 
 def _distinct(found: list[Rule]) -> list[Rule]:
-    """The rules without those that ask the same twice, each under a name of its own."""
+    """The rules without those that ask the same twice."""
     kept: list[Rule] = []
-    names: dict[str, int] = {}
     asked: dict[tuple[str, ...], int] = {}
     for rule in found:
         question = (rule.kind, str(rule.expectation_type), rule.severity, repr(sorted(rule.kwargs.items())))
@@ -97,9 +97,20 @@ def _distinct(found: list[Rule]) -> list[Rule]:
             kept[asked[question]] = replace(first, description=said, meta={**first.meta, **rule.meta, **also})
             continue
         asked[question] = len(kept)
-        names[rule.name] = names.get(rule.name, 0) + 1
-        kept.append(rule if names[rule.name] == 1 else replace(rule, name=f"{rule.name}#{names[rule.name]}"))
+        kept.append(rule)
     return kept
+
+
+def named_apart(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules, each under a name of its own."""
+    taken: set[str] = set()
+    apart: list[Rule] = []
+    for rule in rules:
+        names = chain([rule.name], (f"{rule.name}#{number}" for number in count(2)))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        apart.append(rule if name == rule.name else replace(rule, name=name))
+    return apart
 
 
 def _key(table: Table) -> list[Rule]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from sluice.contract.types import ColumnType
@@ -182,10 +183,20 @@ class Table:
         """The primary key's columns in their order; empty when none is declared."""
         return tuple(sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position))
 
-    @property
+    @cached_property
     def classification(self) -> str:
         """The most sensitive classification among the columns."""
         return max((c.classification for c in self.columns), key=CLASSIFICATIONS.index)
+
+    @cached_property
+    def classifications(self) -> Mapping[str, str]:
+        """The classification of each column, by its name in the lake."""
+        return {c.field_name: c.classification for c in self.columns}
+
+    @cached_property
+    def fields(self) -> Mapping[str, str]:
+        """The lake's name of each column, by that name and by its name in the source."""
+        return {c.name: c.field_name for c in self.columns} | {c.field_name: c.field_name for c in self.columns}
 
     def column(self, name: str) -> Column:
         """The column with this source name; KeyError when there is none."""

@@ -111,7 +111,7 @@ def check_table(
         files, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch,
         seconds=settings.sql_seconds,
     ) as queries:  # fmt: skip
-        keep = Keeper(scratch / FAILED, queries, settings.failed_rows)
+        keep = Keeper(scratch / FAILED, queries, table, settings.failed_rows)
         engine = partial(gx.validate, data=queries, memory=settings.memory_bytes, keep=keep, seen=seen)
         meant = [pythonic(rule, queries) for rule in rules]
         report = run_checks(table, meant, files, queries, engine, keep)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sluice.checks.rules import SQL_KWARGS, BadRuleError, Rule, identifier
 from sluice.checks.shared import shared_suites
-from sluice.checks.suite import compile_rules
+from sluice.checks.suite import compile_rules, named_apart
 from sluice.contract import document as yaml_document
 from sluice.contract.model import Contract, Table
 from sluice.errors import BadInputError, Finding, InvalidContractError
@@ -30,7 +30,8 @@ def rules_of(contract: Contract, table: Table, settings: Settings) -> list[Rule]
         raise BadInputError(
             "SHARED_SUITE", error.message, where=f"{contract.id}.{table.name}", mend=error.mend
         ) from error
-    return compile_rules(table, contract.tables) + gx.load_suites(settings.expectations, contract.id, table, shared)
+    written = gx.load_suites(settings.expectations, contract.id, table, shared)
+    return named_apart([*compile_rules(table, contract.tables), *written])
 
 
 def suite_findings(contract: Contract, settings: Settings) -> list[Finding]:

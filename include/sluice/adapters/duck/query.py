@@ -130,10 +130,15 @@ class Staged:
         """All rows of a query of Sluice's own as an Arrow table."""
         return self._arrow(sql)
 
-    def save(self, sql: str, path: Path, limit: int) -> int:
-        """Write the first `limit` rows of a query as Parquet to a new file below the scratch folder; how many."""
+    def save(self, sql: str, path: Path, limit: int | None, *, group: int | None = None) -> int:
+        """Write the first `limit` rows of a query, or all, as Parquet to a new file below the scratch folder; how many.
+
+        `group` rows are held in memory at once; None for as many as is usual.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        sql = f"COPY ({_first(sql, limit)}) TO {text_sql(str(path))} ({_SAVED})"
+        rows = sql if limit is None else _first(sql, limit)
+        grouped = _SAVED if group is None else f"{_SAVED}, ROW_GROUP_SIZE {group}"
+        sql = f"COPY ({rows}) TO {text_sql(str(path))} ({grouped})"
         with self._told():
             return int(self._open.execute(sql).fetchall()[0][0])
 

@@ -42,9 +42,13 @@ AGGREGATES: dict[str, Callable[[Table, Domain, Kwargs], Metric]] = {
 
 @dataclass(frozen=True)
 class Breaking:
-    """The rows that break an expectation: a query for them, whole and in their order."""
+    """The rows that break an expectation: a query for them, whole and in their order.
+
+    `where` is the condition that they meet, where they are the rows of the table that meet one.
+    """
 
     sql: str
+    where: str | None = None
 
 
 class Compiler:
@@ -93,7 +97,8 @@ class Compiler:
             return Breaking(grouped.repeating_rows(self.table, domain))
         if base in _ORDERED:
             return Breaking(self._ordered(base, domain, kwargs, f"* EXCLUDE ({_PREVIOUS})"))
-        return Breaking(self.table.select("*", (yield from self._where(base, domain, kwargs))))
+        where = yield from self._where(base, domain, kwargs)
+        return Breaking(self.table.select("*", where), where or TRUE)
 
     def _where(self, base: str, domain: Domain, kwargs: Kwargs) -> Generator[Any, Any, str]:
         """The rows that are looked at and do not meet the expectation."""

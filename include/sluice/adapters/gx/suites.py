@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def load_suites(folder: Path, source: str, table: Table, shared: Iterable[Shared
                 mend=did_you_mean(reference.name, known) if known else "Write the file, or take the reference out.",
             )  # fmt: skip
         rules += _load(path, f"{reference.name}.json", table, reference)
-    return list(_named_apart(rules))
+    return rules
 
 
 def _load(path: Path, origin: str, table: Table, reference: SharedSuite) -> list[Rule]:
@@ -142,10 +141,3 @@ def _rule(table: Table, item: Any, origin: str) -> Rule:
         origin=origin,
         meta=dict(meta),
     )
-
-
-def _named_apart(rules: Iterable[Rule]) -> Iterator[Rule]:
-    seen: dict[str, int] = {}
-    for rule in rules:
-        seen[rule.name] = seen.get(rule.name, 0) + 1
-        yield rule if seen[rule.name] == 1 else replace(rule, name=f"{rule.name}#{seen[rule.name]}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sluice.adapters.gx import apart, comparisons, stock, typing_expectations
+from sluice.adapters.gx import apart, comparisons, samples, stock, typing_expectations
 from sluice.adapters.gx.admission import admit
 from sluice.adapters.gx.arguments import typed_kwargs
 from sluice.adapters.gx.compiled import Breaking, Compiler
@@ -24,7 +24,7 @@ from sluice.adapters.gx.requests import Metric
 from sluice.adapters.gx.requests import Table as StagedTable
 from sluice.adapters.gx.results import errored, result_of
 from sluice.adapters.gx.rounds import compute
-from sluice.checks.failing import FailingRows, Keep
+from sluice.checks.failing import Broken, FailingRows, Keep
 from sluice.checks.report import MAX_EXAMPLES, RuleResult
 from sluice.checks.rules import Rule, columns_of, identifier, withheld
 from sluice.contract.model import Table
@@ -37,8 +37,8 @@ RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": MAX_EXAMP
 STOCK_FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": MAX_EXAMPLES}
 DUCKDB, PANDAS, VERDICT = "duckdb", "pandas", "gx"
 MAX_PLACES = 1_000_000
-MAX_SHOWN = 200
-"""Of how many rules of a table the breaking rows are fetched; the others are only counted."""
+MAX_LOOKED_FOR = 200
+"""For how many rules of a table, whose breaking rows are not kept, values that break them are looked for."""
 _MEASURED = {"column.min", "column.max", "column.sum", "column.median", "column.quantile_values"}
 """Metrics whose value is compared with limits that may need more digits than a double has."""
 _VALUES = ".unexpected_values"
@@ -53,6 +53,7 @@ class Staged(Protocol):
     def tables(self) -> tuple[str, ...]: ...
     def schema(self, table: str) -> Any: ...
     def rows(self, sql: str, *, limited: bool = False) -> list[tuple[Any, ...]]: ...
+    def arrow_rows(self, sql: str) -> pa.Table: ...
     def admitted(self, sql: str) -> str: ...
     def columns(self, sql: str) -> list[str]: ...
     def python(self, test: Callable[[Sequence[str]], list[bool]]) -> str: ...
@@ -110,7 +111,8 @@ class _Validation:
         self.staged = StagedTable(table.name, fields, frozenset(data.tables), data.python, in_memory, data.seconds)
         self.compiler = Compiler(self.staged)
         self.results: dict[int, RuleResult] = {}
-        self.shown = 0
+        self.kept: dict[int, FailingRows] = {}
+        self.looked_for = 0
 
     def run(self, rules: Sequence[Rule]) -> list[RuleResult]:
         asked: dict[int, _Asked] = {}
@@ -124,7 +126,9 @@ class _Validation:
                 metrics = {key: metric for key, metric in metrics.items() if key[0] != i}
         for (i, name), value in compute(metrics, self.table.name, self.data).items():
             asked[i].values[name] = value
-        for i, found in asked.items():
+        computed = {i: found for i, found in asked.items() if i not in self.results and self.computed(i, found)}
+        self.collect(computed)
+        for i, found in computed.items():
             if i not in self.results:
                 self.judge(i, found)
         return [self.results[i] for i in range(len(rules))]
@@ -162,19 +166,14 @@ class _Validation:
             special = typing_expectations.metric(asked.engine, configuration, self.staged)
         return special or self.compiler.metric(configuration.metric_name, domain, values)
 
-    def judge(self, i: int, asked: _Asked) -> None:
+    def computed(self, i: int, asked: _Asked) -> bool:
+        """Whether all of its metrics are there; if not, the rule is settled."""
         failed = next((v for v in asked.values.values() if isinstance(v, Exception)), None)
         if failed:
             self.settle(i, asked.rule, failed)
-            return
-        kept: FailingRows | None = None
-        try:
-            if self.shown < MAX_SHOWN and (breaking := self.breaking(asked)):
-                self.shown += 1
-                kept = self.collect(asked, breaking)
-        except SluiceError as error:
-            self.settle(i, asked.rule, error)
-            return
+        return failed is None
+
+    def judge(self, i: int, asked: _Asked) -> None:
         metrics = {
             c.id: exact(asked.values[n], asked.rule.kwargs) if n in _MEASURED else asked.values[n]
             for n, c in asked.configurations.items()
@@ -186,7 +185,7 @@ class _Validation:
         except Exception as error:  # a verdict that raises is this rule's result
             self.results[i] = errored(asked.rule, _first_line(error), self.table, VERDICT, quotes_data=True)
             return
-        self.done(i, asked.rule, found, DUCKDB, kept)
+        self.done(i, asked.rule, found, DUCKDB)
 
     def breaking(self, asked: _Asked) -> Breaking | None:
         """The query for the rows that break the rule, when there are any to show."""
@@ -200,19 +199,53 @@ class _Validation:
         found = compute({"rows": _alone(query)}, self.table.name, self.data)["rows"]
         return found if isinstance(found, Breaking) else None
 
-    def collect(self, asked: _Asked, breaking: Breaking) -> FailingRows | None:
-        """Keep the rows, and put a sample of their values where the verdict expects it."""
-        kept = self.keep(asked.rule, breaking.sql) if self.keep else None
-        base = asked.base
-        if base is not None and not withheld(self.table, asked.rule):
-            columns = [name for name in columns_of(asked.rule) if name in self.types]
-            source = breaking.sql if kept is None else kept.query
-            chosen = ", ".join(map(identifier, columns)) or "*"
-            rows = self.data.rows(f"SELECT {chosen} FROM ({source}) LIMIT {MAX_EXAMPLES}")  # noqa: S608
-            asked.values[base + _VALUES] = [
-                row[0] if len(columns) == 1 else dict(zip(columns, row, strict=True)) for row in rows
-            ]
-        return kept
+    def collect(self, computed: Mapping[int, _Asked]) -> None:
+        """Keep the rows that break rules, and put a sample of their values where the verdict expects it."""
+        broken: dict[int, Broken] = {}
+        for i, asked in computed.items():
+            try:
+                if breaking := self.breaking(asked):
+                    count = asked.values.get(f"{asked.base}.unexpected_count")
+                    broken[i] = Broken(asked.rule, breaking.sql, breaking.where, count)
+            except SluiceError as error:
+                self.settle(i, asked.rule, error)
+        kept = self.keep(list(broken.values())) if self.keep else [None] * len(broken)
+        self.kept = {i: found for i, found in zip(broken, kept, strict=True) if isinstance(found, FailingRows)}
+        shared = self.shared(computed)
+        for (i, one), found in zip(broken.items(), kept, strict=True):
+            try:
+                if isinstance(found, SluiceError):
+                    raise found
+                if i in shared:
+                    computed[i].values[str(computed[i].base) + _VALUES] = shared[i]
+                else:
+                    self.sample(computed[i], one.sql if found is None else found.query, alone=found is None)
+            except SluiceError as error:
+                self.settle(i, one.rule, error)
+
+    def shared(self, computed: Mapping[int, _Asked]) -> dict[int, list[Any]]:
+        """Values of the rules whose rows are in a file with those of others."""
+        asked: dict[int, tuple[FailingRows, str]] = {}
+        for i, kept in self.kept.items():
+            columns = self.shown(computed[i].rule)
+            if kept.column and columns and len(columns) == 1:
+                asked[i] = kept, columns[0]
+        try:
+            return samples.of_shared(self.data, asked)
+        except SluiceError:
+            return {}  # each is asked for alone, and says what is wrong
+
+    def sample(self, asked: _Asked, source: str, *, alone: bool) -> None:
+        """Put a few values where the verdict expects them; `alone`: they have to be looked for once more."""
+        columns = self.shown(asked.rule)
+        if asked.base is None or columns is None or (alone and self.looked_for >= MAX_LOOKED_FOR):
+            return
+        self.looked_for += alone
+        asked.values[asked.base + _VALUES] = samples.sample(self.data, source, columns)
+
+    def shown(self, rule: Rule) -> list[str] | None:
+        """The columns of which the rule's values may be told: none for all, None where none may."""
+        return None if withheld(self.table, rule) else [name for name in columns_of(rule) if name in self.types]
 
     def settle(self, i: int, rule: Rule, error: Exception) -> None:
         """A rule that was not compiled, or whose metrics failed: GX's own engine, or a result that says why."""
@@ -237,14 +270,18 @@ class _Validation:
             self.results[i] = errored(rule, error.message, self.table, None, quotes_data=False)
         else:
             places = (found.result or {}).get("unexpected_index_list") or []
-            kept = None
             if self.keep and places and all(isinstance(place, int) for place in places[:MAX_PLACES]):
-                kept = self.keep(rule, _at(self.staged, places[:MAX_PLACES]))
-            self.done(i, rule, found, PANDAS, kept)
+                [kept] = self.keep([Broken(rule, _at(self.staged, places[:MAX_PLACES]))])
+                if isinstance(kept, SluiceError):
+                    self.results[i] = errored(rule, kept.message, self.table, None, quotes_data=False)
+                    return
+                if kept is not None:
+                    self.kept[i] = kept
+            self.done(i, rule, found, PANDAS)
 
-    def done(self, i: int, rule: Rule, found: Any, engine: str, kept: FailingRows | None) -> None:
+    def done(self, i: int, rule: Rule, found: Any, engine: str) -> None:
         self.seen(rule, found)
-        result = result_of(rule, found, self.table, self.types, engine)
+        result, kept = result_of(rule, found, self.table, self.types, engine), self.kept.get(i)
         self.results[i] = result if kept is None else kept.noted(result)
 
 
