@@ -22,6 +22,9 @@ class Queries(Protocol):
     def scalar(self, sql: str) -> Any:
         """The first value of the first row; None when there is no row."""
 
+    def counts(self, table: str, conditions: Sequence[str]) -> list[int]:
+        """How many of the table's rows meet each condition of Sluice's own, in one scan."""
+
     def count_orphans(
         self, table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
     ) -> tuple[int, int]:
@@ -50,6 +53,7 @@ def run_checks(
     `keep` writes the rows that break a rule of SQL or a relationship; the engine has its own.
     """
     expectations = [rule for rule in rules if rule.kind == "expectation"]
+    counted = _counted(table, rules, queries)
     evaluated = iter(engine(expectations, files[table.name], table) if expectations else [])
     results: list[RuleResult] = []
     breaking: dict[int, Broken] = {}
@@ -57,7 +61,7 @@ def run_checks(
         if rule.kind == "expectation":
             results.append(next(evaluated))
             continue
-        result, broken = _evaluate(table, rule, files, queries)
+        result, broken = _evaluate(table, rule, files, queries, counted.get(i))
         results.append(result)
         if broken and result.success is False and not result.error:
             breaking[i] = replace(broken, count=result.unexpected_count)
@@ -69,14 +73,31 @@ def run_checks(
     return CheckReport(table.name, tuple(results))
 
 
+def _counted(table: Table, rules: Sequence[Rule], queries: Queries) -> dict[int, int]:
+    """The answers of the rules that count the rows of a condition of Sluice's own, by place: one scan for all."""
+    conditions = {i: rule.kwargs["broken"] for i, rule in enumerate(rules) if _counts_rows(table, rule)}
+    if len(conditions) < 2:
+        return {}
+    try:
+        return dict(zip(conditions, queries.counts(table.name, list(conditions.values())), strict=True))
+    except TerminalError:
+        return {}  # each is asked alone, and says what is wrong
+
+
+def _counts_rows(table: Table, rule: Rule) -> bool:
+    broken, name = rule.kwargs.get("broken"), identifier(table.name)
+    whole = (select("count(*)", f"{name} WHERE {broken}"), select(f"count(*) FILTER (WHERE {broken})", name))
+    return rule.kind == "sql" and bool(broken) and rule.kwargs["query"] in whole
+
+
 def _evaluate(
-    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries
+    table: Table, rule: Rule, files: Mapping[str, Sequence[Path]], queries: Queries, counted: int | None
 ) -> tuple[RuleResult, Broken | None]:
     if rule.kind == "text":
         return RuleResult.of(rule, None), None
     try:
         if rule.kind == "sql":
-            return _sql(rule, queries), _broken(table, rule)
+            return _sql(rule, queries, counted), _broken(table, rule)
         return _relationship(table, rule, files, queries)
     except TerminalError as error:
         return _failed(rule, error), None
@@ -96,8 +117,8 @@ def _broken(table: Table, rule: Rule) -> Broken | None:
     return Broken(rule, select("*", f"{identifier(table.name)} WHERE {condition}"), where=condition)
 
 
-def _sql(rule: Rule, queries: Queries) -> RuleResult:
-    observed = queries.scalar(rule.kwargs["query"])
+def _sql(rule: Rule, queries: Queries, counted: int | None) -> RuleResult:
+    observed = queries.scalar(rule.kwargs["query"]) if counted is None else counted
     if observed is None:
         return RuleResult.errored(rule, "the query returned no value")
     try:
@@ -107,8 +128,8 @@ def _sql(rule: Rule, queries: Queries) -> RuleResult:
         return RuleResult.errored(
             rule, f"the query returned {type(observed).__name__}, which cannot be compared with {limit!r}"
         )
-    counted = {"unexpected_count": observed} if rule.kwargs.get("broken") and isinstance(observed, int) else {}
-    return RuleResult.of(rule, success, observed=observed, engine=SQL_ENGINE, **counted)
+    unexpected = observed if rule.kwargs.get("broken") and isinstance(observed, int) else None
+    return RuleResult.of(rule, success, observed=observed, engine=SQL_ENGINE, unexpected_count=unexpected)
 
 
 def _relationship(

@@ -12,6 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sluice.adapters.duck.query import Staged
+from sluice.checks.failing import Keeper
+from sluice.checks.report import RuleResult
+from sluice.checks.rules import Rule
+from sluice.checks.run import run_checks
+from sluice.contract.model import Column, Table
+from sluice.contract.types import ColumnType, Kind
 from sluice.errors import BadInputError
 
 
@@ -175,3 +181,41 @@ def test_somebodys_query_finds_nan_whoever_wrote_the_file(tmp_path: Path) -> Non
         for sql in ("SELECT count(*) FROM v WHERE isnan(v)", "SELECT count(*) FROM v WHERE v > 100",
                     "SELECT count(*) FILTER (WHERE isnan(v)) FROM v"):  # fmt: skip
             assert staged.scalar(sql) == 1
+
+
+class TestRulesThatCountRows:
+    """Conditions that a contract's constraints count are one scan, and say the same as each alone would."""
+
+    ALL = ("k > 1", "k IS NULL", "\"Name\" < 'c'")
+
+    def rules(self, *conditions: str) -> list[Rule]:
+        return [
+            Rule(where, "sql", None, {"query": f'SELECT count(*) FROM "parents" WHERE {where}', "operator": "mustBe",
+                 "value": 0, "broken": where}) for where in conditions
+        ]  # fmt: skip
+
+    def found(self, staged: Staged, rules: list[Rule]) -> list[tuple[object, ...]]:
+        table = Table(
+            "parents", "parents", "x", tuple(Column(n, n, ColumnType(Kind.STRING)) for n in ("id", "Name", "k"))
+        )
+        keep = Keeper(Path(staged._scratch) / "failed", staged, table)
+        report = run_checks(table, rules, {"parents": []}, staged, no_engine, keep)
+        return [
+            (r.success, r.observed, r.unexpected_count, r.failed_rows and r.failed_rows["rows"], r.error)
+            for r in report.results
+        ]
+
+    def test_one_scan(self, staged: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+        alone = [self.found(staged, [rule])[0] for rule in self.rules(*self.ALL)]
+        monkeypatch.setattr(Staged, "scalar", lambda *_: pytest.fail("it was asked alone"))
+        assert self.found(staged, self.rules(*self.ALL)) == alone
+        assert alone == [(False, 1, 1, 1, None), (False, 1, 1, 1, None), (False, 2, 2, 2, None)]
+
+    def test_one_that_fails_leaves_the_others(self, staged: Staged) -> None:
+        good, bad = self.found(staged, self.rules("k > 1", 'CAST("Name" AS INTEGER) = 1'))
+        assert good == (False, 1, 1, 1, None)
+        assert bad[:2] == (False, None) and "fails on the data" in str(bad[-1])
+
+
+def no_engine(*_: object) -> list[RuleResult]:
+    raise AssertionError("no expectation was asked for")

@@ -18,6 +18,8 @@ from sluice.adapters.duck.connection import connect, list_sql, name_sql, text_sq
 from sluice.errors import BadInputError, SluiceError, TerminalError
 
 DEFAULT_SECONDS = 60.0
+_AGGREGATES = 200
+"""DuckDB plans more aggregates than that in quadratic time."""
 _SAVED = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 
 
@@ -120,6 +122,14 @@ class Staged:
     def schema(self, table: str) -> pa.Schema:
         """The types of a table's columns."""
         return self._arrow(f"SELECT * FROM {self._name(table)} LIMIT 0").schema
+
+    def counts(self, table: str, conditions: Sequence[str]) -> list[int]:
+        """How many of the table's rows meet each condition of Sluice's own, in one scan for 200 of them."""
+        found: list[int] = []
+        for start in range(0, len(conditions), _AGGREGATES):
+            each = (f"count(*) FILTER (WHERE {c})" for c in conditions[start : start + _AGGREGATES])
+            found += self.rows(f"SELECT {', '.join(each)} FROM {self._name(table)}")[0]
+        return found
 
     def arrow(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The table's rows, in the order of its files, as an Arrow table; only `columns` when given."""
