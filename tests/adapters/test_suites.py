@@ -82,11 +82,66 @@ def test_a_shared_suite_joins_the_table_s_rules(shop: Any) -> None:
         ("shared/common_ids", "needs the parameter 'id'"),
         ("../secrets", "refers to the suite"),
         ([{"suite": "shared/common_ids", "with": {"id": "zz"}}], "names the column 'zz'"),
+        (
+            [{"suite": "shared/common_ids", "with": {"id": "id", "key": "id"}}],
+            "the parameter 'key', which it does not use",
+        ),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_told_early(shop: Any, suites: Any, said: str) -> None:
     [finding] = linted(shop(suites=suites))
     assert said in finding["message"] + finding["mend"]
+
+
+def test_nothing_that_people_wrote_is_lost(shop: Any, tmp_path: Path) -> None:
+    """GX loads what is printed, and it says all that the files said: ids, notes, meta, the suite's own words."""
+    gx = pytest.importorskip("great_expectations")
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}, "id": "0d2f3b7e-0000-4000-8000-000000000001",
+              "notes": ["seen with the owner"], "meta": {"owner": "sales", "origin": "a mail of 3 May"}}  # fmt: skip
+    own = {
+        "name": "shop.orders",
+        "id": "7",
+        "notes": "All of them.",
+        "meta": {"steward": "ann"},
+        "expectations": [unique],
+    }
+    (tmp_path / "expectations" / "shop.orders.json").write_text(json.dumps(own))
+    custom = {"type": "custom", "engine": "greatExpectations", "name": "rows", "implementation": {
+        "type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "notes": "never empty", "meta": {"k": 1}}}  # fmt: skip
+    done = CliRunner().invoke(suite, [str(shop(quality=[custom], suites=REFERENCE)), "--json"])
+    [printed] = json.loads(done.output)
+    by_type = {(e["type"], e["meta"].get("sluice", e["meta"])["origin"]): e for e in printed["expectations"]}
+    mine = by_type["expect_column_values_to_be_unique", "shop.orders.json"]
+    assert (mine["id"], mine["notes"]) == (unique["id"], unique["notes"])
+    assert mine["meta"].items() >= unique["meta"].items()
+    rows = by_type["expect_table_row_count_to_be_between", "custom"]
+    assert (rows["notes"], rows["meta"]["k"]) == ("never empty", 1)
+    beside = {key: value for key, value in own.items() if key != "expectations"}
+    assert printed["meta"]["sluice_suites"] == [
+        {"file": "shop.orders.json", **beside}, {"file": "shared/common_ids.json", "name": COMMON["name"], "with": {"id": "id"}}
+    ]  # fmt: skip
+    assert len(gx.ExpectationSuite(**printed).expectations) == len(printed["expectations"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("shop.ordres.json", '{"expectations": []}', "nothing reads this suite"),
+        ("shop.ordres.json", '{"expectations": []}', "Did you mean 'orders'?"),
+        ("shop.orders.json", '{"expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3}, "mostly": 0.5}]}',
+         "has 'mostly' beside its kwargs"),
+        ("shop.orders.json", '{"expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3, "value": 4}}]}',
+         "has the key 'value' twice"),
+        ("shop.orders.json", '{"expectations": [], "expectations": []}', "has the key 'expectations' twice"),
+        ("shop.orders.json", '{"expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3}, "meta": 5}]}',
+         "has the meta 5"),
+    ],
+)  # fmt: skip
+def test_what_a_suite_file_gets_wrong_is_told(shop: Any, tmp_path: Path, file: str, content: str, said: str) -> None:
+    (tmp_path / "expectations" / file).write_text(content)
+    [finding] = linted(shop())
+    assert said in finding["message"] + finding["mend"]
+    assert file in finding["file"]
 
 
 @pytest.mark.parametrize(

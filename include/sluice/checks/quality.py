@@ -18,8 +18,9 @@ ENGINES = {"greatexpectations", "gx"}
 EXPECTATION_TYPE = re.compile(r"expect_[a-z_]+|unexpected_rows_expectation", re.IGNORECASE)
 GX_SEVERITY = {"critical": "error", "warning": "warning", "info": "info"}
 
-_ITEM_KEYS = {"type", "expectation_type", "kwargs", "meta", "severity", "description", "id", "notes"}
+ITEM_KEYS = frozenset({"type", "expectation_type", "kwargs", "meta", "severity", "description", "id", "notes"})
 """What Great Expectations writes for an expectation, of now and before."""
+KEPT = ("id", "notes")
 
 _PLACEHOLDER = re.compile(r"\$?\{(object|table|property|column)\}")
 _QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|from)\b", re.IGNORECASE | re.DOTALL)
@@ -88,8 +89,8 @@ def _implementation(written: Any) -> list[Mapping[str, Any]]:
 
 
 def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str, Any], item: Mapping[str, Any]) -> Rule:
-    if strangers := sorted(item.keys() - _ITEM_KEYS):
-        raise BadRuleError(f"has {strangers[0]!r} beside its kwargs", did_you_mean(strangers[0], _ITEM_KEYS))
+    if strangers := sorted(item.keys() - ITEM_KEYS):
+        raise BadRuleError(f"has {strangers[0]!r} beside its kwargs", did_you_mean(strangers[0], ITEM_KEYS))
     kind = item.get("type") or item.get("expectation_type")
     if item.get("expectation_type") not in (None, kind):
         raise BadRuleError(f"has the types {kind!r} and {item['expectation_type']!r}", "Keep one of them.")
@@ -116,4 +117,17 @@ def _expectation_rule(table: Table, column: Column | None, quality: Mapping[str,
         expectation_type=kind,
         kwargs=bind_columns(table, kind, kwargs),
     )
-    return replace(rule, origin="custom")
+    return replace(rule, origin="custom", meta={**about_of(item), **rule.meta}, kept=kept_of(item))
+
+
+def about_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The `meta` of a serialised expectation. Raises BadRuleError."""
+    meta = item.get("meta")
+    if meta is not None and not isinstance(meta, dict):
+        raise BadRuleError(f"has the meta {meta!r}", 'Write an object: {"meta": {"owner": …}}.')
+    return dict(meta or {})
+
+
+def kept_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The `id` and `notes` of a serialised expectation."""
+    return {key: item[key] for key in KEPT if item.get(key) is not None}

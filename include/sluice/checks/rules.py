@@ -60,7 +60,8 @@ class Rule:
     one; text: nothing, it is listed for people and never evaluated.
 
     `origin` is where it was written: `contract`, or the suite's file; `place` the path below its table in the contract,
-    such as ("properties", 3, "quality", 0); `meta` what else GX keeps with it.
+    such as ("properties", 3, "quality", 0); `meta` what people wrote about it, `kept` the `id` and `notes` that GX keeps
+    with an expectation.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Rule:
     description: str = ""
     origin: str = "contract"
     meta: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, Any] = field(default_factory=dict)
     place: tuple[str | int, ...] = field(default=(), compare=False)
 
     @property

@@ -11,7 +11,7 @@ customProperties:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,12 +41,27 @@ class SharedSuite:
             return {key: self.filled(item) for key, item in value.items()}
         return value
 
+    def unused(self, items: Iterable[Any]) -> list[str]:
+        """The parameters that are given, and that nothing in a suite's items asks for."""
+        asked = {found[1] for text in _texts(items) for found in _PARAMETER.finditer(text)}
+        return sorted(self.parameters.keys() - asked)
+
     def _given(self, found: re.Match[str]) -> Any:
         if found[1] not in self.parameters:
             raise BadRuleError(
                 f"needs the parameter {found[1]!r}", f"Refer to it as {{suite: {self.name}, with: {{{found[1]}: …}}}}."
             )
         return self.parameters[found[1]]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, Iterable):
+        for item in value:
+            yield from _texts(item)
 
 
 def shared_suites(contract: Contract, table: Table) -> list[SharedSuite]:

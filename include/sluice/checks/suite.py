@@ -94,7 +94,8 @@ def _distinct(found: list[Rule]) -> list[Rule]:
             first = kept[asked[question]]
             also = {"also": [*first.meta.get("also", ()), rule.name]} if rule.name != first.name else {}
             said = rule.description or first.description
-            kept[asked[question]] = replace(first, description=said, meta={**first.meta, **rule.meta, **also})
+            meta = {**first.meta, **rule.meta, **also}
+            kept[asked[question]] = replace(first, description=said, meta=meta, kept={**first.kept, **rule.kept})
             continue
         asked[question] = len(kept)
         kept.append(rule)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from sluice.checks.rules import SQL_KWARGS, BadRuleError, Rule, identifier
-from sluice.checks.shared import shared_suites
+from sluice.checks.shared import SharedSuite, shared_suites
 from sluice.checks.suite import compile_rules, named_apart
 from sluice.contract import document as yaml_document
 from sluice.contract.model import Contract, Table
@@ -24,28 +25,47 @@ def rules_of(contract: Contract, table: Table, settings: Settings) -> list[Rule]
     from sluice.adapters import gx
 
     gx.load_custom(settings.custom_expectations)
+    written = gx.load_suites(settings.expectations, contract.id, table, _shared(contract, table))
+    return named_apart([*compile_rules(table, contract.tables), *written])
+
+
+def files_of(contract: Contract, table: Table, settings: Settings) -> list[dict[str, Any]]:
+    """What the table's suite files say beside their expectations. Raises BadInputError."""
+    from sluice.adapters import gx
+
+    return gx.suite_files(settings.expectations, contract.id, table, _shared(contract, table))
+
+
+def _shared(contract: Contract, table: Table) -> list[SharedSuite]:
     try:
-        shared = shared_suites(contract, table)
+        return shared_suites(contract, table)
     except BadRuleError as error:
         raise BadInputError(
             "SHARED_SUITE", error.message, where=f"{contract.id}.{table.name}", mend=error.mend
         ) from error
-    written = gx.load_suites(settings.expectations, contract.id, table, shared)
-    return named_apart([*compile_rules(table, contract.tables), *written])
 
 
 def suite_findings(contract: Contract, settings: Settings) -> list[Finding]:
     """What is wrong with a contract's rules beyond their form: unknown expectations, bad arguments, absent columns,
-    missing suite files, SQL that would be refused."""
+    missing suite files, those that nothing reads, SQL that would be refused."""
     from sluice.adapters.duck.admission import inspection
 
     with inspection({table.name: table.columns for table in contract.tables}) as inspect:
         document = yaml_document.parse(contract.text, contract.file)
-        return [
+        found = [
             finding
             for number, table in enumerate(contract.tables)
             for finding in _findings(contract, table, settings, inspect, document, number)
         ]
+    return [*found, *_unread(contract, settings)]
+
+
+def _unread(contract: Contract, settings: Settings) -> Iterator[Finding]:
+    from sluice.adapters import gx
+
+    for path, mend in gx.unread(settings.expectations, contract.id, [table.name for table in contract.tables]):
+        said = f"nothing reads this suite: {contract.id} has no table of that name"
+        yield Finding("EXPECTATIONS_FILE", said, str(path), 0, path.stem.rpartition(".")[2], mend)
 
 
 def _findings(
