@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,6 @@ from sluice.ledger import Decision, Request, Transaction, Verdict
 from sluice.stages import Event, Stage, StageEvent
 
 GENESIS = "0" * 64
-AT_ONCE = 10_000
 _LATER = ("carries", "back_to", "on_behalf_of", "delegation", "policy_digest")
 """Fields that decisions did not have at first: left out of the hash where they are empty."""
 TOLD = {
@@ -73,43 +72,27 @@ def broken_near(tx: Transaction, decisions: Sequence[Decision]) -> str | None:
 
 def broken_part(tx: Transaction, requests: Iterable[Request]) -> str | None:
     """What is wrong with what these requests rest on: their decisions, the stage clock, their policies."""
+    versions = {v.digest: v for v in tx.policy_versions()}
     for request in requests:
-        version = tx.policy_version(request.policy_digest)
-        wrong = _wrong_policy(version) if version else None
-        if problem := broken_near(tx, tx.decisions(request.id)) or _disagreement(tx, request) or wrong:
+        version = versions.get(request.policy_digest)
+        decisions = tx.decisions(request.id)
+        wrong = wrong_policy(version) if version else None
+        if problem := wrong or broken_near(tx, decisions) or disagreement(request, tx.events(request.id), decisions):
             return problem
     return None
 
 
-def _every_decision(tx: Transaction) -> Iterator[Decision]:
-    """All decisions in order, some at a time: a long record need not fit into memory."""
-    last, _ = tx.heads()["decisions"]
-    for first in range(1, last + 1, AT_ONCE):
-        yield from tx.decisions_numbered(range(first, min(first + AT_ONCE, last + 1)))
-
-
-def broken_record(tx: Transaction) -> str | None:
-    """What is wrong with the record: a chain, or where decisions, stage clock, requests and policies disagree."""
-    chains = (
-        broken_link(_every_decision(tx)),
-        broken_link(tx.delegations(), "delegation"),
-        broken_link(tx.policy_versions(), "policy version"),
-    )
-    if problem := next(filter(None, chains), None):
-        return problem
-    if problem := next((p for v in tx.policy_versions() if (p := _wrong_policy(v))), None):
-        return problem
-    return next((p for request in tx.requests() if (p := _disagreement(tx, request))), None)
-
-
-def _wrong_policy(version: PolicyVersion) -> str | None:
+def wrong_policy(version: PolicyVersion) -> str | None:
+    """What is wrong with a policy on record; None when it is what its digest says."""
     return None if digest_of(json.loads(version.content)) == version.digest else f"policy version {version.seq} is not what its digest says"  # fmt: skip
 
 
-def _disagreement(tx: Transaction, request: Request) -> str | None:
-    events, decisions = tx.events(request.id), tx.decisions(request.id)
+def disagreement(request: Request, events: Sequence[StageEvent], decisions: Sequence[Decision]) -> str | None:
+    """Where the stage clock and the decisions tell different stories."""
     asked = next((e for e in events if e.event is Event.REQUESTED), None)
-    if asked is not None and (asked.actor, asked.digest) != (request.requester, request.contract_digest):
+    if asked is not None and asked.digest != request.contract_digest:
+        return f"{request.id}: its contract is not the one that was asked for"
+    if asked is not None and asked.actor != request.requester:
         return f"{request.id} says that {request.requester} asked for it, its stage clock tells of {asked.actor}"
     kept: Counter[tuple[Any, ...]] = Counter(
         (d.gate, TOLD[d.verdict], d.role, d.actor, d.evidence_digest) for d in decisions

@@ -5,7 +5,7 @@ Append-only; policies and delegations are hash-chained like the decisions (sluic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,6 +24,16 @@ class Pack:
     tier: str
     parts: Mapping[str, str]
     at: datetime
+
+
+@dataclass(frozen=True)
+class KeptPack:
+    """An evidence pack with its content, as it lies in the ledger."""
+
+    request_id: str
+    gate: Stage
+    digest: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,12 @@ class GovernanceStore(Protocol):
 
     def evidence(self, request_id: str, gate: Stage, digest: str) -> dict[str, Any] | None:
         """The content of an evidence pack the gate was asked about; None when it never was."""
+
+    def kept_packs(self, request_ids: Iterable[str]) -> Iterator[KeptPack]:
+        """Every evidence pack of these requests with its content, oldest first."""
+
+    def first_gap(self, table: str) -> int | None:
+        """The first number that is missing in a table that is numbered from 1 without gaps; None when it is whole."""
 
     def policy_version(self, digest: str) -> PolicyVersion | None:
         """The policy with this digest, or None when it was never used."""

@@ -6,7 +6,7 @@ together or not at all, and transactions that write follow one another, so seque
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -23,6 +23,7 @@ from sluice.pull.store import PullStore
 from sluice.review.store import ReviewStore
 from sluice.running.records import RunningStore
 from sluice.stages import Event, Stage, StageEvent
+from sluice.telemetry.store import TelemetryStore
 
 
 class RequestState(StrEnum):
@@ -149,6 +150,7 @@ class Transaction(
     PublicationJournal,
     GrantRecord,
     ReviewStore,
+    TelemetryStore,
     Protocol,
 ):
     """Reads and writes that belong together."""
@@ -202,6 +204,9 @@ class Transaction(
 
     def decisions(self, request_id: str | None = None, *, actor: str | None = None) -> list[Decision]:
         """Decisions in order, of one request or of all; only one person's with `actor`."""
+
+    def decisions_of(self, request_ids: Iterable[str]) -> dict[str, list[Decision]]:
+        """The decisions of each of these requests, in order."""
 
     def decide(
         self,

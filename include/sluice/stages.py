@@ -87,15 +87,21 @@ class Clock:
 
     def __init__(self, events: Iterable[StageEvent]) -> None:
         self.events = sorted(events, key=lambda e: e.seq)
+        self._attempts: dict[Stage, int] = {}
+        self._last: dict[tuple[Stage, Event], StageEvent] = {}
+        self._completed: dict[Stage, bool] = {}
+        for e in self.events:
+            self._attempts[e.stage] = max(e.attempt, self._attempts.get(e.stage, 0))
+            if e.table is None and e.role is None:
+                self._last[e.stage, e.event] = e
 
     def attempt(self, stage: Stage) -> int:
         """The stage's current attempt; 0 when it was never ready."""
-        return max((e.attempt for e in self.events if e.stage is stage), default=0)
+        return self._attempts.get(stage, 0)
 
     def last(self, stage: Stage, event: Event) -> StageEvent | None:
         """The newest event of this kind of the whole stage."""
-        found = [e for e in self.events if e.stage is stage and e.event is event and e.table is None and e.role is None]
-        return found[-1] if found else None
+        return self._last.get((stage, event))
 
     def started(self, stage: Stage) -> bool:
         """Whether the current attempt has started."""
@@ -104,6 +110,11 @@ class Clock:
 
     def completed(self, stage: Stage) -> bool:
         """Whether the current attempt is complete, and no earlier stage was done again since."""
+        if stage not in self._completed:
+            self._completed[stage] = self._complete(stage)
+        return self._completed[stage]
+
+    def _complete(self, stage: Stage) -> bool:
         event = self.last(stage, Event.COMPLETED)
         if event is None or event.attempt != self.attempt(stage):
             return False

@@ -14,11 +14,12 @@ from governed import MONDAY, POLICY, Governed, policy_of
 
 from sluice.adapters.ledger import PostgresLedger
 from sluice.approval import Absence, Person, delegate, end_delegation, expire_unanswered, promised, require_approvals
-from sluice.chain import broken_record
+from sluice.approval.delegating import groups_on_record
 from sluice.errors import NotApprovedError, RefusedError, SentBackError
 from sluice.flow import request_flow
 from sluice.ledger import RequestState, Verdict
 from sluice.onboarding import begin, complete
+from sluice.record import broken_record
 from sluice.stages import Event, Stage
 from sluice.stream.rework import wanting_restart
 
@@ -109,6 +110,33 @@ class TestWhoSigns:
 
 
 class TestDelegation:
+    def test_an_owner_lends_a_role_of_a_group_once_the_record_shows_who_holds_it(
+        self, ledger_url: str, tmp_path: Path
+    ) -> None:
+        text = POLICY.replace("business: {members: [bea, ben],", "business: {groups: [traders],")
+        world = Governed(PostgresLedger(ledger_url), policy_of(tmp_path, text))
+        world.request()
+        wanted = Absence("tom", "dan", "business", world.now, world.now + timedelta(days=3))
+        with pytest.raises(RefusedError, match="tom holds no role"), world.ledger.transaction() as tx:
+            delegate(tx, world.policy, wanted, Person("olga"), world.now)
+        world.decide("tom", "business", gate=Stage.ADMISSION, groups=frozenset({"traders"}))
+        with world.ledger.transaction() as tx:
+            with pytest.raises(RefusedError, match="NOT_YOUR_DELEGATION"):
+                delegate(tx, world.policy, wanted, Person("bea"), world.now)
+            assert delegate(tx, world.policy, wanted, Person("olga"), world.now).groups == ("traders",)
+        world.request(version="2.0.0")
+        given = world.decide("dan", "business", gate=Stage.ADMISSION)
+        assert (given.actor, given.on_behalf_of) == ("dan", "tom")
+        with world.ledger.reading() as tx:
+            assert broken_record(tx) is None
+            late = world.now + timedelta(days=400)
+            assert groups_on_record(tx, world.policy, "tom", world.now) == {"traders"}
+            assert (
+                groups_on_record(tx, world.policy, "tom", late)
+                == groups_on_record(tx, world.policy, "eve", world.now)
+                == frozenset()
+            )
+
     def away(self, world: Governed, principal: str, other: str, by: str = "", role: str = "", days: float = 5) -> int:
         with world.ledger.transaction() as tx:
             wanted = Absence(principal, other, role, world.now, world.now + timedelta(days=days), "holiday")

@@ -10,13 +10,13 @@ from test_ledger import NOW, asked, requested
 
 from sluice.adapters.ledger import PostgresLedger
 from sluice.approval import Person
-from sluice.chain import broken_record
 from sluice.errors import RefusedError, TerminalError
 from sluice.flow import Kind, request_flow
 from sluice.holding import BLOCKABLE, block, unblock, withdraw
 from sluice.ledger import RequestState, Transaction
 from sluice.onboarding import live_request
 from sluice.policy import Policy, load_policy
+from sluice.record import broken_record
 from sluice.stages import Event, Stage
 
 REMY, SARA, MALLORY = Person("remy"), Person("sara"), Person("mallory")

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from sluice.adapters.ledger import PostgresLedger, migrate, schema_is_current
 from sluice.approval import Choice, decide, gate_standing, open_gate, require_approvals
-from sluice.chain import broken_link, broken_record
-from sluice.contract.model import Contract
+from sluice.chain import broken_link
+from sluice.contract.model import Contract, digest_of
 from sluice.contract.reading import read_contract
 from sluice.errors import (
     BadInputError,
@@ -26,6 +26,7 @@ from sluice.errors import (
 from sluice.ledger import Artifact, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import Ask, begin, complete, fail, live_request, open_request
 from sluice.policy import Policy, load_policy
+from sluice.record import broken_record
 from sluice.stages import Clock, Event, Stage
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -58,7 +59,11 @@ def requested(tx: Transaction, policy: Policy, *, run_id: str = "run-1", contrac
                         run_id=run_id, requested_at=NOW, started_at=NOW, now=NOW)  # fmt: skip
 
 
-def asked(tx: Transaction, request: Request, gate: Stage, digest: str = "e" * 64) -> str:
+SEEN = digest_of({})
+"""Of evidence that holds nothing."""
+
+
+def asked(tx: Transaction, request: Request, gate: Stage, digest: str = SEEN) -> str:
     open_gate(tx, request.id, gate, Artifact(gate, None, digest, {}), NOW)
     return digest
 
@@ -66,12 +71,12 @@ def asked(tx: Transaction, request: Request, gate: Stage, digest: str = "e" * 64
 def choice(request: Request, role: str, **changes: Any) -> Choice:
     values: dict[str, Any] = {
         "request_id": request.id, "gate": Stage.ADMISSION, "role": role, "verdict": Verdict.APPROVE, "actor": ROLES[role],
-        "comment": "", "evidence_digest": "e" * 64,
+        "comment": "", "evidence_digest": SEEN,
     }  # fmt: skip
     return Choice(**(values | changes))
 
 
-def approve_all(tx: Transaction, policy: Policy, request: Request, gate: Stage, digest: str = "e" * 64) -> None:
+def approve_all(tx: Transaction, policy: Policy, request: Request, gate: Stage, digest: str = SEEN) -> None:
     for role in ROLES:
         decide(tx, policy, choice(request, role, gate=gate, evidence_digest=digest), NOW)
 

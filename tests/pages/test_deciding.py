@@ -225,6 +225,14 @@ class TestInBulk:
         assert [(r["request"], r["status"], r["code"]) for r in said["refused"]] == [(heavy, 403, "NOT_IN_BULK")]
         assert post("bea", "decisions", verdict="approve", decisions=[])[0] == 422
         assert post("bea", "decisions", verdict="revoke", decisions=chosen)[0] == 422
+        other = public(stream, "more_hours")
+        odd = [
+            chosen[0] | {"request": r, "evidence_digest": stream.digest(other, Stage.ADMISSION)}
+            for r in (other, "onb-\0")
+        ]
+        status, said = post("bea", "decisions", verdict="approve", decisions=odd)
+        assert (status, [d["request"] for d in said["decided"]]) == (200, [other]), "what was recorded is told"
+        assert [(r["status"], r["code"]) for r in said["refused"]] == [(422, "NOT_STORABLE")]
         assert post("bea", "decisions", verdict="approve", decisions=chosen * 51)[0] == 422
 
 
@@ -300,6 +308,9 @@ class TestBeingAway:
             422,
             "BAD_REQUEST",
         )
+        assert refused("bea", delegate="ben", first_day="2026-01-01", last_day="9999-12-31") == (422, "DATES")
+        far = {"begins": "0001-01-01T00:00:00+14:00", "ends": "9999-12-31T23:59:59-14:00"}
+        assert refused("bea", delegate="ben", **far) == (400, "DELEGATION_DATES")
         assert refused("bea", delegate="ben", role="security", **days) == (409, "NOTHING_TO_DELEGATE")
         assert refused("olga", delegate="ben", principal="carl", **days) == (201, ""), "a platform owner may"
         assert post("bea", "delegations/1/end")[1]["code"] == "NOT_YOUR_DELEGATION"
@@ -308,6 +319,9 @@ class TestBeingAway:
         assert post("carl", "delegations/1/end")[1]["code"] == "ALREADY_ENDED"
         assert [d["in_force"] for d in get(site, "olga", "delegations")] == [False, False]
         assert get(site, "gus", "delegations") == []
+        assert post("bea", "delegations", delegate="ben", **days)[1]["begins"] > "2026-11", (
+            "nobody was away before it was said"
+        )
 
 
 def test_the_description_tells_of_every_route_and_its_refusals(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -65,6 +66,25 @@ def test_to_reject_needs_a_reason_and_a_second_press(site: Site, stream: Stream,
     page.get_by_text("Nothing waits for you").wait_for()
     with site.ledger.reading() as tx:
         assert [(d.verdict, d.comment) for d in tx.decisions(request)] == [("reject", "No licence.")]
+
+
+def test_by_when_an_answer_is_expected_and_what_is_late(site: Site, stream: Stream, as_user: Any) -> None:
+    """Service levels and expiry are two things: one is missed, the other ends the request."""
+    stream.request("web_shop")
+    (line,) = inbox(site, "sara")
+    assert [(d["stage"], d["standing"]) for d in line["service_levels"]] == [
+        ("admission", "in time"),
+        (None, "in time"),
+    ]
+    assert line["should_by"] == line["service_levels"][0]["due"] < line["expires_at"]
+    said = " ".join(as_user("sara", "pages/inbox").inner_text("article").split())
+    assert "Answer by" in said and "admission should be done within 2 business days" in said
+    assert "Published by" in said and "Expires" in said and "late by" not in said
+    now = site.tools.now()
+    object.__setattr__(site.tools, "now", lambda: now + timedelta(days=6))
+    said = " ".join(as_user("sara", "pages/inbox").inner_text("article").split())
+    assert "late by" in said
+    assert inbox(site, "sara")[0]["service_levels"][0]["standing"] == "missed"
 
 
 def test_the_tab_of_a_run_shows_that_run_alone(stream: Stream, as_user: Any) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.contract.model import CLASSIFICATIONS
+from sluice.contract.model import CLASSIFICATIONS, digest_of
 from sluice.contract.reading import read_contract
 from sluice.errors import BadInputError
 from sluice.policy import Facts, Policy, facts_of, frozen_policy, load_policy
@@ -242,6 +244,39 @@ class TestFrozen:
         with pytest.raises(BadInputError, match="POLICY_CHANGED"):
             frozen_policy(policy.content.replace("sara", "mallory"), policy.digest)
 
+    @pytest.mark.parametrize(
+        ("was", "accepted"),
+        [
+            ("pii: [iban, email]", "pii: [iban, passport]"),
+            ("size_over: 10 GB, source: [s3]", "size_over: 10 GB, source: [s3, ftp]"),
+            ("members: [sara, sam], groups", "members: [sara], groups"),
+            ("governance: {members: [gus]}", "governance: {members: [gus], pager: 112}"),
+            ("owners: {members: [olga]", "owners: {oncall: [olga], members: [olga]"),
+            ("expires_after: 10 business days", "expires_after: 10 business days\n    colour: green"),
+            ("tiers:\n", "wip: {lanes: 3}\nservice_levels: {admission: soon}\nnotifications: {pigeons: 2}\ntiers:\n"),
+            (
+                "tiers:\n",
+                "prices: {region: eu-central-1, of: gold}\nrunning: {incidents: never}\nnew_section: {a: 1}\ntiers:\n",
+            ),
+        ],
+    )
+    def test_what_was_in_force_is_read_as_it_was_by_a_stricter_reader(
+        self, policy: Policy, was: str, accepted: str
+    ) -> None:
+        """As an earlier or later version of Sluice may have accepted it; a running request goes on under it."""
+        assert was in POLICY
+        document = yaml.safe_load(POLICY.replace(was, accepted, 1))
+        content = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        kept = frozen_policy(content, digest_of(document))
+        assert (kept.gates, kept.ladders, kept.calendars) == (policy.gates, policy.ladders, policy.calendars)
+        assert kept.tiers.assess(facts(pii_declared=("t.a (iban)",))).tier == "high"
+        assert kept.roles_of("sara") == ("security",)
+
+    def test_what_was_never_sound_is_still_refused(self) -> None:
+        document = yaml.safe_load(POLICY.replace("low: [business]", "low: []", 1))
+        with pytest.raises(BadInputError, match="POLICY_INVALID"):
+            frozen_policy(json.dumps(document), digest_of(document))
+
 
 @pytest.mark.parametrize(
     ("change", "said", "line"),
@@ -275,6 +310,18 @@ class TestFrozen:
         (("[[business, security]]", "[[business]]"), "lists of roles", 31),
         (("    veto: [governance]\n", "    veto: [legal]\n"), "unknown role 'legal'", 32),
         (("    high: [business, security, governance]", "    hihg: [business, security, governance]"), "unknown key 'hihg'", 35),
+        (("pii: [iban, email]", "pii: [iban, emial]"), "unknown pii 'emial'", 15),
+        (("source: [s3]", "source: [s4]"), "unknown source 's4'", 14),
+        (("when: {retention: missing}", "when: {format: exel}"), "unknown format 'exel'", 17),
+        (("quarantine_over: 0.05", "quarantine_over: 5"), "does not fit 'quarantine_over'", 19),
+        (("cost_over: 100", "cost_over: .inf"), "does not fit 'cost_over'", 18),
+        (("after: 4 hours", "after: 200 years"), "more than a century", 22),
+        (("expires_after: 10 business days", "expires_after: " + "9" * 400 + " days"), "no length of time", 25),
+        (("tell: [owners, business]", "tell: [owners, [business]]"), "`tell` needs a list", 21),
+        (("ladder: usual", "ladder: [usual]"), "unknown ladder", 26),
+        (("calendar: office", "calendar: {office: 1}"), "unknown calendar", 6),
+        (("  governance: {members: [gus]}", "  owners: {members: [gus]}"), "'owners' cannot name a role", 7),
+        (("members: [gus]", 'members: ["gus "]'), "'gus ' is no name", 7),
         (("public: low, ", "pubic: low, public: low, "), "unknown classification 'pubic'", 9),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from sluice.approval.delegating import (
 )
 from sluice.approval.expiry import Expiry, asked_at, expire, expire_unanswered, expiries, overdue
 from sluice.approval.opening import open_gate
-from sluice.approval.standing import Group, Signature, Standing, gate_standing, promised, require_approvals
+from sluice.approval.standing import Group, Signature, Standing, gate_standing, promised, readable, require_approvals
 
 __all__ = [
     "BACK_TO",
@@ -40,6 +40,7 @@ __all__ = [
     "open_gate",
     "overdue",
     "promised",
+    "readable",
     "require_approvals",
     "roles_now",
 ]

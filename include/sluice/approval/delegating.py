@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sluice.errors import RefusedError
 from sluice.governance import Delegation, GovernanceStore
+from sluice.ledger import Transaction
 from sluice.policy import POLICY_ACTOR, Policy
+
+REMEMBERED = timedelta(days=365)
+"""How long the record vouches for a person's groups."""
+LONGEST = timedelta(days=36_525)
+"""The longest absence; a date beyond it is a slip, and the end of every calendar."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,15 @@ class Absence:
     reason: str = ""
 
 
-def delegate(tx: GovernanceStore, policy: Policy, wanted: Absence, by: Person, now: datetime) -> Delegation:
-    """Record a delegation, or raise RefusedError saying why not. The person himself or a platform owner may set it."""
+def delegate(tx: Transaction, policy: Policy, wanted: Absence, by: Person, now: datetime) -> Delegation:
+    """Record a delegation, or raise RefusedError saying why not. The person himself or a platform owner may set it.
+
+    An owner can lend what the other person holds by name, and what the record shows the person to hold by a group.
+    """
     _refuse_stranger(policy, wanted.principal, by)
+    if wanted.ends > now + LONGEST:
+        raise RefusedError("DELEGATION_DATES", "nobody is away for so long", status=400,
+                           mend="Give an end that comes; who leaves for good leaves the role.")  # fmt: skip
     if wanted.ends <= max(wanted.begins, now):
         raise RefusedError("DELEGATION_DATES", "it would end before it begins, or is over already", status=400,
                            mend="Give an end that is later than the beginning and than now.")  # fmt: skip
@@ -90,11 +102,12 @@ def delegate(tx: GovernanceStore, policy: Policy, wanted: Absence, by: Person, n
         raise RefusedError(
             "NO_ROLE", f"there is no role {wanted.role!r}", status=404, mend=f"Roles: {', '.join(policy.roles)}."
         )
-    groups = by.groups if by.name == wanted.principal else frozenset()
+    groups = by.groups if by.name == wanted.principal else groups_on_record(tx, policy, wanted.principal, now)
     held = policy.roles_of(wanted.principal, groups)
     if not held or (wanted.role and wanted.role not in held):
         raise RefusedError("NOTHING_TO_DELEGATE", f"{wanted.principal} holds {', '.join(held) or 'no role'}", status=409,
-                           mend="Only a role that one holds can be lent; one held by a group, by the person himself.")  # fmt: skip
+                           mend="Only a role that one holds can be lent. One held by a group: by the person, or by an owner once the person "
+                           "has signed as it.")  # fmt: skip
     tx.add_policy_version(policy.digest, policy.content, now)
     return tx.add_delegation(wanted.principal, wanted.delegate, wanted.role, wanted.begins, wanted.ends, wanted.reason, by.name, now,
                              groups=tuple(sorted(groups)))  # fmt: skip
@@ -113,6 +126,19 @@ def end_delegation(tx: GovernanceStore, policy: Policy, number: int, by: Person,
     return tx.add_delegation(
         entry.principal, entry.delegate, entry.role, now, entry.ends, "", by.name, now, ended=number
     )
+
+
+def groups_on_record(tx: Transaction, policy: Policy, name: str, now: datetime) -> frozenset[str]:
+    """Groups that this person must be in, for nobody but the auth manager knows them of others: what the person signed
+    as in the last year by no other right tells, and what the person was in when lending a role.
+    """
+    signed = {d.role for d in tx.decisions(actor=name) if d.on_behalf_of is None and now - d.at < REMEMBERED}
+    signed -= set(policy.roles_of(name))
+    shared = {
+        g: {r.name for r in policy.roles.values() if g in r.groups} for r in policy.roles.values() for g in r.groups
+    }
+    lent = [d for d in tx.delegations() if d.principal == d.set_by == name and now - d.at < REMEMBERED]
+    return frozenset({g for g, roles in shared.items() if roles <= signed} | {g for d in lent for g in d.groups})
 
 
 def _refuse_stranger(policy: Policy, principal: str, by: Person) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sluice.approval.standing import Standing, gate_standing, promised
+from sluice.approval.standing import Standing, gate_standing, promised, readable
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.policy import Policy
 from sluice.stages import GATES, Clock, Event, Stage
@@ -59,12 +59,12 @@ def expire(tx: Transaction, request: Request, now: datetime) -> bool:
 
 def overdue(tx: Transaction, now: datetime) -> list[str]:
     """Open requests that went unanswered too long. Only reads, so nobody waits for it."""
-    return [r.id for r in tx.requests(state=RequestState.OPEN) if _over(tx, r, now)]
+    return [r.id for r in readable(tx, tx.requests(state=RequestState.OPEN)) if _over(tx, r, now)]
 
 
 def expire_unanswered(tx: Transaction, now: datetime) -> list[str]:
     """End every request that went unanswered too long; their ids."""
-    return [r.id for r in tx.requests(state=RequestState.OPEN) if expire(tx, r, now)]
+    return [r.id for r in readable(tx, tx.requests(state=RequestState.OPEN)) if expire(tx, r, now)]
 
 
 def _over(tx: Transaction, request: Request, now: datetime) -> list[tuple[Stage, list[Expiry]]]:

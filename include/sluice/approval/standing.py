@@ -5,15 +5,18 @@ Read from the ledger alone, and as sceptically as it was written: a row that bre
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sluice.chain import broken_near
-from sluice.errors import NotApprovedError
+from sluice.errors import BadInputError, NotApprovedError
 from sluice.governance import Pack
 from sluice.ledger import Decision, Request, RequestState, Transaction, Verdict
 from sluice.policy import POLICY_ACTOR, Asked, GateTerms, Policy, Tiers, frozen_policy
 from sluice.stages import GATES, Stage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,19 @@ def promised(tx: Transaction, request: Request) -> Policy:
         # By its digest, which covers its content: no ledger can say something else under the same name.
         _PROMISED[request.policy_digest] = frozen_policy(version.content, version.digest)
     return _PROMISED[request.policy_digest]
+
+
+def readable(tx: Transaction, requests: Iterable[Request]) -> list[Request]:
+    """Those whose promised policy can be read. One that cannot stops its own request, and nobody else's: it is logged."""
+    good = []
+    for request in requests:
+        try:
+            promised(tx, request)
+        except BadInputError as error:
+            log.warning("%s stands still: %s", request.id, error)
+        else:
+            good.append(request)
+    return good
 
 
 def gate_standing(tx: Transaction, request: Request, gate: Stage) -> Standing:

@@ -17,17 +17,18 @@ def ledger() -> None:
 @click.option("--no-lake", is_flag=True, help="Do not compare with the anchors in the lake.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def verify(no_lake: bool, as_json: bool) -> None:
-    """Recompute the chains of decisions, delegations and policies, and compare them with the anchors in the lake.
+    """Recompute the chains of decisions, delegations and policies, and compare them with what they speak of: requests,
+    evidence, the stage clock, the rights of whoever decided, and the anchors in the lake.
 
-    Exit 1 and name the first entry that was edited, removed, reordered or cut off.
+    Exit 1 and name the first entry that was edited, removed, reordered, forged or cut off.
     """
-    from sluice.chain import broken_record
+    from sluice.record import broken_record
     from sluice.stream.anchor import against_anchors
     from sluice.stream.tools import connect
 
     tools = connect(load())
     with tools.ledger.reading() as tx:
-        heads, problem = tx.heads(), broken_record(tx)
+        heads, problem = tx.heads(), broken_record(tx, None if no_lake else tools.store.read)
         anchors = None if no_lake else against_anchors(tools, tx)
     problem = problem or (anchors.problem if anchors else None)
     if as_json:

@@ -160,7 +160,18 @@ def inbox(user: str | None, as_json: bool) -> None:
         click.echo("Nothing waits for you." if len(people) == 1 else "Nothing waits for anybody.")
     else:
         table(
-            ["request", "gate", "role", "who", "tier", "asked by", "waits", "in business hours", "until"],
+            [
+                "request",
+                "gate",
+                "role",
+                "who",
+                "tier",
+                "asked by",
+                "waits",
+                "in business hours",
+                "answer by",
+                "expires",
+            ],
             [
                 [
                     w["request"],
@@ -171,6 +182,7 @@ def inbox(user: str | None, as_json: bool) -> None:
                     w["requester"],
                     duration(w["waiting_seconds"]),
                     duration(w["waiting_business_seconds"]),
+                    _answer_by(w),
                     day(w["expires_at"]) if w["expires_at"] else "",
                 ]
                 for w in waiting
@@ -184,6 +196,14 @@ def inbox(user: str | None, as_json: bool) -> None:
         documented = dict.fromkeys(w["request"] for w in waiting if w["data_docs"])
         for asked in documented:
             click.echo(f"  What the checks of {asked} found: {settings.airflow_url}{docs_address(asked)}")
+
+
+def _answer_by(waiting: dict[str, Any]) -> str:
+    levels = waiting["service_levels"]
+    if not levels:
+        return ""
+    missed = any(level["standing"] == "missed" for level in levels)
+    return day(waiting["should_by"]) + (", late" if missed else "")
 
 
 @click.command()

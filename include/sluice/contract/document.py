@@ -65,14 +65,14 @@ def dotted(path: Path) -> str:
     return text
 
 
-def parse(text: str, file: str) -> Document:
-    """Parse YAML text. Raises InvalidContractError (YAML_*) with file and line."""
+def parse(text: str, file: str, *, a: str = "contract", begins: str = "`apiVersion: v3.1.0`") -> Document:
+    """Parse YAML text of `a` contract, or what else it should be. Raises InvalidContractError (YAML_*) with file and line."""
 
     def refuse(code: str, line: int, message: str, mend: str) -> InvalidContractError:
         return InvalidContractError([Finding(code, message, file, line, "", mend)])
 
     if len(text.encode("utf-8", "surrogateescape")) > MAX_BYTES:
-        raise refuse("YAML_TOO_LARGE", 0, f"is larger than {MAX_BYTES:,} bytes", "Split it into several contracts.")
+        raise refuse("YAML_TOO_LARGE", 0, f"is larger than {MAX_BYTES:,} bytes", "Split it.")
     try:
         _refuse_bombs(text, refuse)
         node = yaml.compose(text, Loader=_Loader)
@@ -87,7 +87,7 @@ def parse(text: str, file: str) -> Document:
         raise refuse("YAML_SYNTAX", 0, f"is not valid YAML: {error}", "Save it as UTF-8 text.") from error
     if not isinstance(node, yaml.MappingNode):
         what = "is empty" if node is None else "is not a YAML mapping"
-        raise refuse("YAML_NOT_A_CONTRACT", 1, what, "A contract starts with `apiVersion: v3.1.0`.")
+        raise refuse("YAML_NOT_A_CONTRACT", 1, what, f"A {a} starts with {begins}.")
     lines: dict[Path, int] = {}
     findings: list[Finding] = []
     data = _plain(node, (), lines, findings, file)
@@ -115,9 +115,9 @@ def _refuse_bombs(text: str, refuse: Any) -> None:
             raise refuse("YAML_TOO_LARGE", line, f"has more than {MAX_NODES:,} values", "Split it.")
         tag = getattr(event, "tag", None)
         if tag and not tag.startswith("tag:yaml.org,2002:"):
-            raise refuse("YAML_TAG", line, f"uses the tag {tag}", "Remove the tag; a contract is plain data.")
+            raise refuse("YAML_TAG", line, f"uses the tag {tag}", "Remove the tag; only plain data is read.")
         if tag and tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
-            raise refuse("YAML_TAG", line, f"uses the tag {tag}", "Remove the tag; a contract is plain data.")
+            raise refuse("YAML_TAG", line, f"uses the tag {tag}", "Remove the tag; only plain data is read.")
 
 
 _PLAIN_TAGS = {"str", "int", "float", "bool", "null", "map", "seq"}

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sluice.approval import asked_at, promised
+from sluice.approval import asked_at, promised, readable
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.notifications.facts import PLANNING
 from sluice.notifications.waiting import waited_for
@@ -37,7 +37,7 @@ def due_reminders(tx: Transaction, policy: Policy, now: datetime) -> list[Candid
     """
     found = []
     terms_of = cache(lambda digest: promised(tx, by_digest[digest]))
-    requests = tx.requests(state=RequestState.OPEN)
+    requests = readable(tx, tx.requests(state=RequestState.OPEN))
     by_digest = {r.policy_digest: r for r in requests}
     events = tx.events_of([r.id for r in requests])
     for request in requests:

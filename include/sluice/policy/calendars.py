@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sluice.calendars import CONTINUOUS, Calendar, Hours
+from sluice.policy.parts import is_one
 
 if TYPE_CHECKING:
     from sluice.policy.reading import Reader
@@ -34,7 +35,8 @@ _KEYS = ("version", "valid_from", "zone", "hours", "country", "subdivision", "cl
 
 def read_calendars(read: Reader) -> dict[str, Calendar]:
     """Calendars by name; "continuous" is always there. Raises BadInputError (POLICY_INVALID) with file and line."""
-    section = read.document.data.get("calendars") or {}
+    section = read.document.data.get("calendars")
+    section = {} if section is None else section
     if not isinstance(section, dict):
         raise read.bad("`calendars` must be a mapping of name to calendar", "calendars")
     if CONTINUOUS.name in section:
@@ -46,7 +48,7 @@ def calendar_name(read: Reader, role: str, value: object, known: Mapping[str, Ca
     """The name in `roles.<role>.calendar`; without one the role is always open."""
     if value is None:
         return CONTINUOUS.name
-    if value not in known:
+    if not is_one(value, known):
         raise read.bad(f"unknown calendar {value!r}", "roles", role, "calendar", mend=f"Known: {', '.join(known)}.")
     return str(value)
 
@@ -72,8 +74,7 @@ def _calendar(read: Reader, name: str, value: Any) -> Calendar:
 def _version(read: Reader, name: str, value: Any, where: tuple[str | int, ...], before: Calendar | None) -> Calendar:
     if not isinstance(value, dict):
         raise read.bad("a calendar needs `zone` and `hours`", *where)
-    if unknown := sorted(set(value) - set(_KEYS)):
-        raise read.bad(f"unknown key {unknown[0]!r}", *where, unknown[0], mend=f"Known: {', '.join(_KEYS)}.")
+    read.keys(value, _KEYS, *where)
     valid_from = _date(read, value["valid_from"], (*where, "valid_from")) if "valid_from" in value else None
     if before is not None and (valid_from is None or (before.valid_from or date.min) >= valid_from):
         raise read.bad("needs a `valid_from` later than the version before it", *where, "valid_from")

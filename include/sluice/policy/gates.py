@@ -19,16 +19,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sluice.policy.model import Asked, GateTerms, Role, Rung
-from sluice.policy.spans import Span, parse_span
+from sluice.policy.parts import TOLD, is_one
+from sluice.policy.spans import read_span
 from sluice.stages import GATES, Stage
 
 if TYPE_CHECKING:
     from sluice.policy.reading import Reader
 
-SPAN = 'Such as "10 business days", "36 business hours" or "14 days".'
 TERMS = ("expires_after", "ladder", "distinct_people", "veto")
 _TIER_KEYS = ("sign", "pre_approved", "because", "veto")
-_TOLD = ("signers", "requester", "owners")
 KINDS = ("reminder", "escalation")
 
 
@@ -37,8 +36,7 @@ def read_gates(
 ) -> dict[Stage, GateTerms]:
     """Both gates. Raises BadInputError (POLICY_INVALID) with file and line."""
     gates = read.section("gates")
-    if unknown := sorted(set(gates) - set(GATES)):
-        raise read.bad(f"unknown gate {unknown[0]!r}", "gates", unknown[0], mend=f"Gates: {', '.join(GATES)}.")
+    read.keys(gates, GATES, "gates", what="gate")
     return {gate: _gate(read, gate, gates.get(gate), tiers, roles, ladders) for gate in GATES}
 
 
@@ -48,8 +46,7 @@ def _gate(
     where = ("gates", gate.value)
     if not isinstance(value, dict):
         raise read.bad(f"the gate {gate.value!r} is missing", *where)
-    if unknown := sorted(set(value) - set(tiers) - set(TERMS)):
-        raise read.bad(f"unknown key {unknown[0]!r}", *where, unknown[0], mend=f"Known: {', '.join((*tiers, *TERMS))}.")
+    read.keys(value, (*tiers, *TERMS), *where)
     always = _roles(read, value.get("veto", []), roles, *where, "veto")
     asked, vetoes = {}, {}
     for tier in tiers:
@@ -67,8 +64,7 @@ def _tier(
     terms = {"sign": value} if isinstance(value, list) else value
     if not isinstance(terms, dict):
         raise read.bad("needs a list of distinct roles", *where, mend="An empty list would approve by itself.")
-    if unknown := sorted(set(terms) - set(_TIER_KEYS)):
-        raise read.bad(f"unknown key {unknown[0]!r}", *where, unknown[0], mend=f"Known: {', '.join(_TIER_KEYS)}.")
+    read.keys(terms, _TIER_KEYS, *where)
     signing, place = terms.get("sign", []), (*where, "sign") if "sign" in terms and terms is value else where
     if not isinstance(signing, list):
         raise read.bad("needs a list of distinct roles", *place)
@@ -79,8 +75,7 @@ def _tier(
         raise read.bad(
             "a pre-approval needs its reason", *where, "because", mend="Say in `because` who agreed to it, and why."
         )
-    if because is not None and not before:
-        raise read.bad("`because` is the reason of `pre_approved`", *where, "because")
+    read.insist(because is None or bool(before), "`because` is the reason of `pre_approved`", *where, "because")
     asked += [Asked(role, 1, str(because).strip()) for role in before]
     names = [a.role for a in asked]
     if not names or len(set(names)) != len(names):
@@ -92,15 +87,14 @@ def _asked(read: Reader, item: Any, roles: Mapping[str, Role], *where: str | int
     entry = {"role": item} if isinstance(item, str) else item
     if not isinstance(entry, dict) or not isinstance(entry.get("role"), str):
         raise read.bad("names no role", *where, mend="A role, or {role: security, signatures: 2}.")
-    if unknown := sorted(set(entry) - {"role", "signatures"}):
-        raise read.bad(f"unknown key {unknown[0]!r}", *where, mend="Known: role, signatures.")
+    read.keys(entry, ("role", "signatures"), *where)
     (role,) = _roles(read, [entry["role"]], roles, *where)
     needed = entry.get("signatures", 1)
     if not isinstance(needed, int) or isinstance(needed, bool) or needed < 1:
         raise read.bad("`signatures` is a number of people from 1", *where)
-    if not roles[role].groups and needed > len(set(roles[role].members)):
-        raise read.bad(f"asks {needed} signatures of {role!r}, which has {len(set(roles[role].members))} members", *where,
-                       mend="Name more members, or ask fewer.")  # fmt: skip
+    members = len(set(roles[role].members))
+    read.insist(bool(roles[role].groups) or needed <= members, f"asks {needed} signatures of {role!r}, which has {members} members",
+                *where, mend="Name more members, or ask fewer.")  # fmt: skip
     return Asked(role, needed)
 
 
@@ -123,7 +117,8 @@ def _distinct(read: Reader, value: Any, roles: Mapping[str, Role], *where: str) 
 
 def read_ladders(read: Reader, roles: Mapping[str, Any]) -> dict[str, tuple[Rung, ...]]:
     """Ladders by name: who is told when a signature is not given. Raises BadInputError with file and line."""
-    section = read.document.data.get("ladders") or {}
+    section = read.document.data.get("ladders")
+    section = {} if section is None else section
     if not isinstance(section, dict):
         raise read.bad("`ladders` must be a mapping of name to rungs", "ladders")
     return {name: _ladder(read, rungs, roles, "ladders", name) for name, rungs in section.items()}
@@ -134,38 +129,25 @@ def _ladder(read: Reader, value: Any, roles: Mapping[str, Any], *where: str) -> 
         raise read.bad("needs a list of rungs", *where, mend="{after: 1 business day, kind: reminder, tell: [signers]}")
     rungs = []
     for i, rung in enumerate(value):
-        if not isinstance(rung, dict) or set(rung) - {"after", "kind", "tell"} or rung.get("kind") not in KINDS:
+        if not isinstance(rung, dict) or not is_one(rung.get("kind"), KINDS):
             raise read.bad("a rung has `after`, `kind` and `tell`", *where, i, mend=f"Kinds: {', '.join(KINDS)}.")
+        read.keys(rung, ("after", "kind", "tell"), *where, i)
         tell = rung.get("tell", ["signers"])
-        if (
-            not isinstance(tell, list)
-            or not tell
-            or (unknown := [t for t in tell if t not in roles and t not in _TOLD])
-        ):
+        if not isinstance(tell, list) or not tell or (unknown := [t for t in tell if not is_one(t, (*roles, *TOLD))]):
             who = f": unknown {unknown[0]!r}" if isinstance(tell, list) and tell else ""
             raise read.bad(f"`tell` needs a list of who hears of it{who}", *where, i, "tell",
-                           mend=f"{', '.join(_TOLD)}, or a role: {', '.join(roles)}.")  # fmt: skip
+                           mend=f"{', '.join(TOLD)}, or a role: {', '.join(roles)}.")  # fmt: skip
         span = read_span(read, rung.get("after"), *where, i, "after")
         if span is None:
-            raise read.bad("a rung needs `after`", *where, i, mend=SPAN)
+            raise read.bad("a rung needs `after`", *where, i, mend='Such as "1 business day".')
         rungs.append(Rung(span, str(rung["kind"]), tuple(tell)))
     return tuple(rungs)
 
 
 def read_ladder(read: Reader, value: Any, ladders: Mapping[str, Any], *where: str | int) -> str:
     """The name of a ladder; empty for none."""
-    if value is not None and value not in ladders:
+    if value is not None and not is_one(value, ladders):
         raise read.bad(
             f"unknown ladder {value!r}", *where, mend=f"Known: {', '.join(ladders) or 'none; add `ladders`'}."
         )
     return str(value or "")
-
-
-def read_span(read: Reader, value: Any, *where: str | int) -> Span | None:
-    """A length of time, or None where nothing is said."""
-    if value is None:
-        return None
-    span = parse_span(value)
-    if span is None:
-        raise read.bad(f"{value!r} is no length of time", *where, mend=SPAN)
-    return span

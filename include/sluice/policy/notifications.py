@@ -27,6 +27,7 @@ from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from sluice.calendars import CONTINUOUS
+from sluice.policy.parts import is_one
 
 if TYPE_CHECKING:
     from sluice.policy.reading import Reader
@@ -100,10 +101,9 @@ def read_notifications(read: Reader, roles: Mapping[str, object], calendars: Map
         return SILENT
     if not isinstance(section, dict):
         raise read.bad("`notifications` must be a mapping", "notifications")
-    if unknown := sorted(set(section) - set(_KEYS)):
-        raise read.bad(f"unknown key {unknown[0]!r}", "notifications", unknown[0], mend=f"Known: {', '.join(_KEYS)}.")
+    read.keys(section, _KEYS, "notifications")
     calendar = section.get("calendar", CONTINUOUS.name)
-    if calendar not in calendars:
+    if not is_one(calendar, calendars):
         raise read.bad(f"unknown calendar {calendar!r}", "notifications", "calendar",
                        mend=f"Known: {', '.join(calendars)}.")  # fmt: skip
     channels = {name: _channel(read, name, value) for name, value in _mapping(read, section, "channels").items()}
@@ -138,7 +138,8 @@ def read_notifications(read: Reader, roles: Mapping[str, object], calendars: Map
 
 
 def _mapping(read: Reader, section: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = section.get(name) or {}
+    value = section.get(name)
+    value = {} if value is None else value
     if not isinstance(value, dict):
         raise read.bad(f"`notifications.{name}` must be a mapping", "notifications", name)
     return value
@@ -153,7 +154,7 @@ def _letter(read: Reader, section: Mapping[str, Any], name: str, roles: Mapping[
     shape = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", str(value.get("at", "08:00")))
     if shape is None:
         raise read.bad(f"{value['at']!r} is no time of day", *where, "at", mend='Such as "08:00", in quotes.')
-    if value.get("day", "mon") not in DAYS:
+    if not is_one(value.get("day", "mon"), DAYS):
         raise read.bad(f"{value['day']!r} is no day of the week", *where, "day", mend=f"One of {', '.join(DAYS)}.")
     tell = _names(read, value.get("tell") or [], ("owners", *roles), "role", name, "tell")
     return LetterTerms(time(int(shape[1]), int(shape[2])), tell, DAYS.index(value.get("day", "mon")))
@@ -184,7 +185,7 @@ def _names(
 ) -> tuple[str, ...]:  # fmt: skip
     if not isinstance(value, list) or len(set(map(str, value))) != len(value):
         raise read.bad(f"needs a list of distinct {what}s", "notifications", *where)
-    if strangers := [n for n in value if n not in known]:
+    if strangers := [n for n in value if not is_one(n, known)]:
         raise read.bad(f"unknown {what} {strangers[0]!r}", "notifications", *where,
                        mend=f"Known: {', '.join(known) or 'none yet; add it to `channels`'}.")  # fmt: skip
     return tuple(value)

@@ -1,6 +1,8 @@
-"""The parts of evidence: what a role looks at when it signs, and what voids its signature when it changes."""
+"""The words of the policy: parts of evidence, which a role looks at when it signs, and whom a ladder can tell."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 PARTS = {
     "contract": "what the contract says: purpose, owner, terms",
@@ -15,3 +17,11 @@ PARTS = {
     "risk": "the risk tier and its reasons",
 }
 """Part → what it is, in words. Everything in an evidence pack belongs to exactly one of them."""
+
+TOLD = ("signers", "requester", "owners")
+"""Whom a ladder can tell beside roles, so no role has such a name."""
+
+
+def is_one(value: object, known: Collection[str]) -> bool:
+    """Whether a value of the policy is one of the known words; whatever else YAML can say is none."""
+    return isinstance(value, str) and value in known

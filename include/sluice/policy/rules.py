@@ -15,19 +15,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluice.contract.model import CLASSIFICATIONS
+from sluice.policy.parts import is_one
 from sluice.policy.tiers import CONDITIONS, TIERS, TierRule, Tiers
 
 if TYPE_CHECKING:
     from sluice.policy.reading import Reader
 
+LONGEST_TIER = 32
+"""What the ledger has room for."""
 _KEYS = ("names", "by_classification", "undeclared_pii", "bulk", "rules")
 
 
 def read_tiers(read: Reader) -> Tiers:
     """The tiers and their rules. Raises BadInputError (POLICY_INVALID) with file and line."""
     tiers = read.section("tiers")
-    if unknown := sorted(set(tiers) - set(_KEYS)):
-        raise read.bad(f"unknown key {unknown[0]!r}", "tiers", unknown[0], mend=f"Known: {', '.join(_KEYS)}.")
+    read.keys(tiers, _KEYS, "tiers")
     names = tiers.get("names", list(TIERS))
     if (
         not isinstance(names, list)
@@ -38,19 +40,25 @@ def read_tiers(read: Reader) -> Tiers:
         raise read.bad(
             "`names` is a list of distinct tiers, the lightest first", "tiers", "names", mend=f"Such as {list(TIERS)}."
         )
+    read.insist(
+        all(len(n) <= LONGEST_TIER for n in names),
+        "a tier's name is too long",
+        "tiers",
+        "names",
+        mend=f"At most {LONGEST_TIER} characters.",
+    )
     by_classification = tiers.get("by_classification")
     if not isinstance(by_classification, dict):
         raise read.bad("`tiers.by_classification` must be a mapping", "tiers")
     for classification in CLASSIFICATIONS:
         _known(read, by_classification.get(classification), names, "by_classification", classification)
-    if unknown := sorted(set(by_classification) - set(CLASSIFICATIONS)):
-        raise read.bad(f"unknown classification {unknown[0]!r}", "tiers", "by_classification", unknown[0],
-                       mend=f"Known: {', '.join(CLASSIFICATIONS)}.")  # fmt: skip
+    read.keys(by_classification, CLASSIFICATIONS, "tiers", "by_classification", what="classification")
     pii_tier = _known(read, tiers.get("undeclared_pii", names[-1]), names, "undeclared_pii")
     bulk = tiers.get("bulk", [])
     if not isinstance(bulk, list):
         raise read.bad("`bulk` is a list of tiers", "tiers", "bulk")
-    rules = tiers.get("rules") or []
+    rules = tiers.get("rules")
+    rules = [] if rules is None else rules
     if not isinstance(rules, list):
         raise read.bad("`rules` is a list", "tiers", "rules", mend="{tier: high, when: {owner: new}}")
     return Tiers(dict(by_classification), pii_tier, tuple(names), tuple(_rule(read, r, names, i) for i, r in enumerate(rules)),
@@ -58,7 +66,7 @@ def read_tiers(read: Reader) -> Tiers:
 
 
 def _known(read: Reader, tier: Any, names: list[str], *where: str | int) -> str:
-    if tier not in names:
+    if not is_one(tier, names):
         raise read.bad(f"{where[-1]} is in the tier {tier!r}", "tiers", *where, mend=f"One of {', '.join(names)}.")
     return str(tier)
 
@@ -67,8 +75,7 @@ def _rule(read: Reader, value: Any, names: list[str], i: int) -> TierRule:
     where: tuple[str | int, ...] = ("tiers", "rules", i)
     if not isinstance(value, dict) or not isinstance(value.get("when"), dict) or not value["when"]:
         raise read.bad("a rule needs `tier` and `when`", *where, mend="{tier: high, when: {owner: new}}")
-    if unknown := sorted(set(value) - {"tier", "when", "because", "name"}):
-        raise read.bad(f"unknown key {unknown[0]!r}", *where, unknown[0], mend="Known: name, tier, when, because.")
+    read.keys(value, ("name", "tier", "when", "because"), *where)
     tier = _known(read, value.get("tier"), names, "rules", i)
     when = {}
     for name, given in value["when"].items():
@@ -79,10 +86,9 @@ def _rule(read: Reader, value: Any, names: list[str], i: int) -> TierRule:
             raise read.bad(
                 f"{given!r} does not fit {name!r}", *where, "when", name, mend=f"Write {CONDITIONS[name].shape}."
             )
-    classes = when.get("classification", ())
-    if strangers := [c for c in classes if c not in CLASSIFICATIONS]:
-        raise read.bad(f"unknown classification {strangers[0]!r}", *where, "when", "classification",
-                       mend=f"Known: {', '.join(CLASSIFICATIONS)}.")  # fmt: skip
+        for word in when[name] if CONDITIONS[name].words else ():
+            read.insist(word in CONDITIONS[name].words, f"unknown {name} {word!r}", *where, "when", name,
+                        mend=f"Known: {', '.join(CONDITIONS[name].words)}. A rule about anything else would never hold.")  # fmt: skip
     because = value.get("because", "")
     if not isinstance(because, str):
         raise read.bad("`because` is a sentence", *where, "because")

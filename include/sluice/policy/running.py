@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sluice.policy.parts import is_one
 from sluice.running.sla import duration
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def read_running(read: Reader) -> RunningTerms:
         "running",
     )
     drift = running.get("schema_drift", DEFAULTS.schema_drift)
-    if drift not in DRIFT_POLICIES:
+    if not is_one(drift, DRIFT_POLICIES):
         raise read.bad(
             f"schema_drift is {drift!r}", "running", "schema_drift", mend=f"One of {', '.join(DRIFT_POLICIES)}."
         )
@@ -110,6 +111,13 @@ def read_running(read: Reader) -> RunningTerms:
         unused_after=_time(read, running.get("unused_after", "90d"), "running", "unused_after"),
         offboarding=tuple(offboarding),
     )
+
+
+def kept_running(read: Reader) -> RunningTerms:
+    """What a running request was promised of them: by which prices its cost is estimated."""
+    prices = read.document.data.get("prices")
+    region = prices.get("region") if isinstance(prices, Mapping) else None
+    return replace(DEFAULTS, region=str(region or DEFAULTS.region))
 
 
 def _incidents(read: Reader, found: Mapping[str, Any]) -> IncidentTerms:
@@ -166,8 +174,7 @@ def _mapping(read: Reader, found: Any, *where: str) -> Mapping[str, Any]:
 
 
 def _known(read: Reader, found: Mapping[str, Any], names: tuple[str, ...], *where: str) -> None:
-    if unknown := sorted(set(found) - set(names)):
-        raise read.bad(f"unknown key {unknown[0]!r}", *where, unknown[0], mend=f"Known: {', '.join(names)}.")
+    read.keys(found, names, *where)
 
 
 def _number(read: Reader, value: Any, most: float, *where: str) -> float:

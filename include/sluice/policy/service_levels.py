@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sluice.calendars import CONTINUOUS
-from sluice.policy.spans import Span, parse_span
+from sluice.policy.parts import is_one
+from sluice.policy.spans import Span, read_span
 from sluice.pull.classes import ServiceClass
 from sluice.stages import Stage
 
@@ -49,10 +50,9 @@ def read_service_levels(read: Reader, roles: Mapping[str, object], calendars: Ma
         return NONE
     if not isinstance(section, dict):
         raise read.bad("`service_levels` must be a mapping", "service_levels")
-    if unknown := sorted(set(section) - set(_KEYS)):
-        raise read.bad(f"unknown key {unknown[0]!r}", "service_levels", unknown[0], mend=f"Known: {', '.join(_KEYS)}.")
+    read.keys(section, _KEYS, "service_levels")
     calendar = section.get("calendar", CONTINUOUS.name)
-    if calendar not in calendars:
+    if not is_one(calendar, calendars):
         raise read.bad(
             f"unknown calendar {calendar!r}", "service_levels", "calendar", mend=f"Known: {', '.join(calendars)}."
         )
@@ -60,7 +60,7 @@ def read_service_levels(read: Reader, roles: Mapping[str, object], calendars: Ma
     if not isinstance(warn_at, int | float) or isinstance(warn_at, bool) or not 0 < warn_at < 1:
         raise read.bad("`warn_at` is a share between 0 and 1", "service_levels", "warn_at", mend="Such as 0.8.")
     tell = section.get("tell") or []
-    if not isinstance(tell, list) or (strangers := [t for t in tell if t not in roles and t != OWNERS]):
+    if not isinstance(tell, list) or (strangers := [t for t in tell if not is_one(t, (*roles, OWNERS))]):
         who = f": unknown {strangers[0]!r}" if isinstance(tell, list) else ""
         raise read.bad(f"`tell` needs a list of roles, or `owners`{who}", "service_levels", "tell")
     return ServiceLevels(
@@ -80,9 +80,6 @@ def _spans(read: Reader, section: Mapping[str, Any], name: str, known: tuple[str
     for key, text in value.items():
         if key not in known:
             raise read.bad(f"unknown {key!r}", "service_levels", name, key, mend=f"Known: {', '.join(known)}.")
-        span = parse_span(text)
-        if span is None:
-            raise read.bad(f"{text!r} is no length of time", "service_levels", name, key,
-                           mend='Such as "5 business days", "36 business hours" or "14 days".')  # fmt: skip
-        found[key] = span
+        if span := read_span(read, text, "service_levels", name, key):
+            found[key] = span
     return found

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 from sluice.calendars import Calendar
+
+if TYPE_CHECKING:
+    from sluice.policy.reading import Reader
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 _SHAPE = re.compile(r"(\d+(?:\.\d+)?)\s*(business\s+)?(second|minute|hour|day|week|month|year)s?", re.IGNORECASE)
 _LONG = {"month": 365.25 / 12, "year": 365.25}
 _DAY = 86_400.0
+MOST_DAYS = 36_525
+"""A term of the policy that is longer than a century is a slip, and no calendar reaches so far."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,21 @@ class Span:
 def parse_span(text: object) -> Span | None:
     """The span that a text says; None when it says none, or one of no length."""
     found = _SHAPE.fullmatch(text.strip()) if isinstance(text, str) else None
-    if found is None or not float(found[1]) or (found[2] and found[3].lower() in _LONG):
+    if found is None or not 0 < float(found[1]) < math.inf or (found[2] and found[3].lower() in _LONG):
         return None
     return Span(float(found[1]), found[3].lower(), bool(found[2]))
+
+
+def read_span(read: Reader, value: Any, *where: str | int) -> Span | None:
+    """A length of time in the policy, or None where nothing is said. Raises BadInputError with file and line."""
+    if value is None:
+        return None
+    span = parse_span(value)
+    if span is None or span.days > MOST_DAYS:
+        long = ", but more than a century" if span else ""
+        raise read.bad(f"{value!r} is no length of time{long}", *where,
+                       mend='Such as "10 business days", "36 business hours" or "14 days".')  # fmt: skip
+    return span
 
 
 def _open_seconds(calendar: Calendar) -> float:

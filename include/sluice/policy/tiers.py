@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sluice.contract.model import Contract
+from sluice.contract.model import CLASSIFICATIONS, Contract
+from sluice.contract.server import FORMATS, SERVER_TYPES
+from sluice.pii.kinds import KIND_NAMES
 from sluice.policy.spans import Span, parse_span
 
 TIERS = ("low", "standard", "high")
@@ -115,6 +117,8 @@ class Condition:
     read: Callable[[Any], Any]
     holds: Callable[[Facts, Any], str]
     lighter: Callable[[Any], str]
+    words: tuple[str, ...] = ()
+    """What a list of words can hold; anything goes where this is empty."""
 
 
 def _words(value: Any) -> tuple[str, ...] | None:
@@ -123,17 +127,24 @@ def _words(value: Any) -> tuple[str, ...] | None:
 
 
 def _number(value: Any) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
     return float(value) if good else None
 
 
+def _share(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and number <= 1 else None
+
+
+_MOST = 1e18
+"""More rows, bytes or dollars than anybody has; also where infinity ends."""
 _BYTES = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 def _size(value: Any) -> float | None:
     number, _, unit = str(value).strip().partition(" ")
     try:
-        return float(number) * _BYTES[unit.strip().lower()]
+        return _number(float(number) * _BYTES[unit.strip().lower()])
     except (KeyError, ValueError):
         return None
 
@@ -204,12 +215,13 @@ def _known(facts: Facts, wanted: str) -> str:
 
 CONDITIONS: dict[str, Condition] = {
     "classification": Condition("[confidential, restricted]", _words, _one_of("classification", "the most sensitive data is classified"),
-                                lambda v: f"no column classified {' or '.join(v)}"),
+                                lambda v: f"no column classified {' or '.join(v)}", CLASSIFICATIONS),
     "pii": Condition("any, declared, undeclared or a list of kinds", _words, _pii,
-                     lambda v: "the personal data declared in the contract" if v == ("undeclared",) else f"no such personal data ({', '.join(v)})"),
+                     lambda v: "the personal data declared in the contract" if v == ("undeclared",) else f"no such personal data ({', '.join(v)})",
+                     ("any", "declared", "undeclared", *KIND_NAMES)),
     "source": Condition("[s3, local]", _words, _one_of("source", "the source is of the kind"),
-                        lambda v: f"another kind of source than {' or '.join(v)}"),
-    "format": Condition("[csv, xlsx]", _words, _one_of("format", "the files are in the format"), lambda v: f"another format than {' or '.join(v)}"),
+                        lambda v: f"another kind of source than {' or '.join(v)}", SERVER_TYPES),
+    "format": Condition("[csv, xlsx]", _words, _one_of("format", "the files are in the format"), lambda v: f"another format than {' or '.join(v)}", FORMATS),
     "domain": Condition("[finance]", _words, _one_of("domain", "the data belongs to the domain"), lambda v: f"another domain than {' or '.join(v)}"),
     "owner": Condition("new or known", _owner, _known,
                        lambda v: "an owner who has published a source before" if v == "new" else "an owner who is new"),
@@ -218,7 +230,7 @@ CONDITIONS: dict[str, Condition] = {
     "tables_over": Condition("20", _number, _over("tables", lambda v: f"{v:,.0f} tables", "there are"), lambda v: f"at most {v:,.0f} tables"),
     "cost_over": Condition("50 (USD a month)", _number, _over("monthly_usd", lambda v: f"{v:,.2f} USD a month", "it costs about"),
                            lambda v: f"a cost of at most {v:,.2f} USD a month"),
-    "quarantine_over": Condition("0.01 (a share of the rows)", _number, _over("quarantined", lambda v: f"{v:.2%} of the rows", "set aside were"),
+    "quarantine_over": Condition("0.01 (a share of the rows, from 0 to 1)", _share, _over("quarantined", lambda v: f"{v:.2%} of the rows", "set aside were"),
                                  lambda v: f"at most {v:.2%} of the rows set aside"),
     "retention": Condition("missing", _missing, _silent, lambda _: "a retention in `slaProperties`"),
     "retention_over": Condition('"5 years"', parse_span, _kept_long, lambda v: f"a retention of at most {v}"),

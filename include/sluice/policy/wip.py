@@ -37,9 +37,10 @@ def read_wip(read: Reader) -> WipLimits:
     section = read.document.data.get("wip")
     if section is None:
         return UNLIMITED
-    if not isinstance(section, dict) or set(section) - {"total", "stages", "expedite"}:
+    if not isinstance(section, dict):
         raise read.bad("`wip` has `total`, `stages` and `expedite`", "wip")
-    stages = section.get("stages") or {}
+    read.keys(section, ("total", "stages", "expedite"), "wip")
+    stages = {} if section.get("stages") is None else section["stages"]
     if not isinstance(stages, dict):
         raise read.bad("`wip.stages` must be a mapping of stage to limit", "wip", "stages")
     if strangers := [s for s in stages if s not in set(LIMITED)]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sluice.approval import in_force
+from sluice.errors import BadInputError
 from sluice.governance import Delegation
 from sluice.policy import Policy
 
@@ -26,9 +27,12 @@ def zone_of(policy: Policy, roles: Iterable[str]) -> ZoneInfo:
 
 
 def days(first: date, last: date, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
-    """From the beginning of the first day, or now if that is later, to the end of the last."""
-    begins = datetime.combine(first, time(), zone)
-    return max(begins, now), datetime.combine(last + timedelta(days=1), time(), zone)
+    """From the beginning of the first day, or now if that is later, to the end of the last. BadInputError (DATES)."""
+    try:
+        ends = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
+    except OverflowError as error:
+        raise BadInputError("DATES", f"{last} is too far away", mend="Give a last day that comes.") from error
+    return now if first <= now.astimezone(zone).date() else datetime.combine(first, time(), zone), ends
 
 
 def coming(delegations: Iterable[Delegation], name: str, now: datetime) -> list[Away]:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sluice import data_docs
-from sluice.approval import Authority, Person, Standing, asked_at, authorities, expiries, gate_standing, promised
+from sluice.approval import (
+    Authority,
+    Person,
+    Standing,
+    asked_at,
+    authorities,
+    expiries,
+    gate_standing,
+    promised,
+    readable,
+)
 from sluice.approval.standing import people
 from sluice.ledger import Decision, Request, RequestState, Transaction
 from sluice.policy import Policy
 from sluice.pull import ServiceClass
+from sluice.pull.deadlines import Deadline, deadlines
 from sluice.review.glance import Note, glance
 from sluice.stages import GATES, Clock, Event, Stage
 
@@ -46,6 +57,12 @@ class Waiting:
     others: tuple[str, ...]
     """The other roles that this gate still waits for."""
     docs: Mapping[str, str]
+    deadlines: tuple[Deadline, ...]
+    """By when the gate and the request as a whole should be done, the first first. Missing one ends nothing."""
+
+    def standing(self, deadline: Deadline) -> str:
+        """Whether the deadline is near or missed at the moment of looking."""
+        return deadline.standing(self.since + timedelta(seconds=self.waited))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, durations in seconds, times in ISO 8601 UTC."""
@@ -63,6 +80,16 @@ class Waiting:
             "due": self.request.due.isoformat() if self.request.due else None,
             "requester": self.request.requester,
             "since": self.since.isoformat(),
+            "should_by": self.deadlines[0].due.isoformat() if self.deadlines else None,
+            "service_levels": [
+                {
+                    "stage": d.stage and d.stage.value,
+                    "due": d.due.isoformat(),
+                    "standing": self.standing(d) or "in time",
+                    "promise": d.promise,
+                }
+                for d in self.deadlines
+            ],
             "expires_at": self.until.isoformat() if self.until else None,
             "waiting_seconds": round(self.waited),
             "waiting_business_seconds": round(self.worked),
@@ -117,6 +144,7 @@ def _candidates(tx: Transaction, person: Person, rights: Collection[str], run_id
     requests = [
         r for r in tx.requests(state=RequestState.OPEN) if r.requester != person.name and run_id in (None, r.run_id)
     ]
+    requests = readable(tx, requests)
     events = tx.events_of([r.id for r in requests])
     found = []
     for request in requests:
@@ -158,6 +186,7 @@ def _confirmed(
         (now - candidate.since).total_seconds(), policy.calendar_of(role).seconds_between(candidate.since, now),
         group.asked.signatures, len(group.signatures), standing.tier in terms.tiers.bulk, standing.evidence_digest,
         glance(pack), tuple(r for r in standing.missing if r != role), docs_of(request, pack),
+        tuple(sorted((d for d in deadlines(policy, request, candidate.clock) if d.stage in (None, gate)), key=lambda d: d.due)),
     )  # fmt: skip
 
 

@@ -71,7 +71,12 @@ def duration(value: Any, unit: Any = None) -> timedelta | None:
         return None
     word_ = str(unit or shape[2] or "d").strip().lower()
     seconds = _UNITS.get(word_) or _UNITS.get(word_.removesuffix("s"))
-    return None if seconds is None or not float(shape[1]) else timedelta(seconds=float(shape[1]) * seconds)
+    if seconds is None or not float(shape[1]):
+        return None
+    try:
+        return timedelta(seconds=float(shape[1]) * seconds)
+    except OverflowError:  # longer than there is time
+        return None
 
 
 def availability(contract: Contract) -> Availability | None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sluice.approval import Choice, decide, gate_standing, promised
-from sluice.errors import RefusedError
+from sluice.errors import RefusedError, TerminalError
 from sluice.ledger import Decision, Verdict
 from sluice.review.bulk import refuse_bulk
 from sluice.review.inbox import MOST, inbox
@@ -107,9 +107,10 @@ def post_decisions(body: ManyBody, user: GetUserDep) -> dict[str, Any]:
                 request = existing(tx, one.request)
                 refuse_bulk(promised(tx, request), gate_standing(tx, request, choice.gate), request)
                 decided.append(recorded(decide(tx, tools().policy(), choice, tools().now())))
-        except RefusedError as error:
+        except TerminalError as error:  # what was recorded before stays recorded, so the answer must tell of it
+            status = error.status if isinstance(error, RefusedError) else 422
             refused.append(
-                {"request": one.request, "gate": one.gate, "role": one.role, "status": error.status}
+                {"request": one.request, "gate": one.gate, "role": one.role, "status": status}
                 | {"code": error.code, "message": error.message, "mend": error.mend}
             )
     return {"decided": decided, "refused": refused}

@@ -8,7 +8,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from sluice.approval import Absence, delegate, end_delegation, in_force
+from sluice.approval import Absence, Person, delegate, end_delegation, in_force
 from sluice.errors import RefusedError
 from sluice.governance import Delegation
 from sluice.review.absence import days, zone_of
@@ -61,8 +61,9 @@ def list_delegations(user: GetUserDep) -> list[dict[str, Any]]:
 def post_delegation(body: AbsenceBody, user: GetUserDep) -> dict[str, Any]:
     """Say that you are away and who signs for you meanwhile; effective at once, and on record."""
     who, policy, now = person(user), tools().policy(), tools().now()
-    begins, ends = _instants(body, now)
-    wanted = Absence(body.principal or who.name, body.delegate.strip(), body.role, begins, ends, body.reason)
+    away = who if body.principal in (None, "", who.name) else Person(str(body.principal))
+    begins, ends = _instants(body, away, now)
+    wanted = Absence(away.name, body.delegate.strip(), body.role, begins, ends, body.reason)
     with tools().ledger.transaction() as tx:
         return as_data(delegate(tx, policy, wanted, who, now))
 
@@ -74,13 +75,16 @@ def post_end(number: int, body: NothingBody, user: GetUserDep) -> dict[str, Any]
         return as_data(end_delegation(tx, tools().policy(), number, person(user), tools().now()))
 
 
-def _instants(body: AbsenceBody, now: datetime) -> tuple[datetime, datetime]:
+def _instants(body: AbsenceBody, who: Person, now: datetime) -> tuple[datetime, datetime]:
     if body.first_day and body.last_day and not (body.begins or body.ends):
         policy = tools().policy()
-        roles = [body.role] if body.role else policy.roles_of(body.principal or "") or list(policy.roles)
+        roles = (
+            [body.role] if body.role in policy.roles else policy.roles_of(who.name, who.groups) or list(policy.roles)
+        )
         return days(body.first_day, body.last_day, zone_of(policy, roles), now)
     if body.ends and not (body.first_day or body.last_day):
-        return body.begins or now, body.ends
+        # What was in the past already, or lies beyond what a clock can say, begins now.
+        return max(body.begins, now) if body.begins else now, body.ends
     raise RefusedError("DELEGATION_DATES", "from when to when is not said", status=400,
                        mend="Give `first_day` and `last_day`, or `begins` and `ends`.")  # fmt: skip
 

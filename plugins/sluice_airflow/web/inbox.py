@@ -35,6 +35,7 @@ def inbox_page(request: Request, user: GetUserDep, run: Annotated[str | None, Qu
         roles=[(policy.roles[name], right.on_behalf_of) for name, right in rights.items()],
         own=own,
         waiting=found.waiting,
+        now=now,
         more=found.more,
         back_to=BACK_TO,
         several=[w for w in found.waiting if w.bulk],

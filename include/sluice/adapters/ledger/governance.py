@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,9 +12,10 @@ from sqlalchemy.engine import Connection
 
 from sluice.adapters.ledger import tables as t
 from sluice.chain import GENESIS, link_hash
-from sluice.governance import Delegation, Pack, PolicyVersion
-from sluice.stages import Stage
+from sluice.governance import Delegation, KeptPack, Pack, PolicyVersion
+from sluice.stages import GATES, Stage
 
+PACKS_AT_ONCE = 20
 Link = TypeVar("Link", PolicyVersion, Delegation)
 
 
@@ -44,6 +46,23 @@ class GovernanceRows:
         )
         content = self._connection.execute(query).scalar()
         return None if content is None else dict(content)
+
+    def kept_packs(self, request_ids: Iterable[str]) -> Iterator[KeptPack]:
+        a = t.artifact.c
+        of_gates = (a.request_id.in_(list(request_ids)), a.stage.in_(GATES), a.table_name.is_(None))
+        numbers = list(self._connection.execute(sa.select(a.seq).where(*of_gates).order_by(a.seq)).scalars())
+        for first in range(0, len(numbers), PACKS_AT_ONCE):  # a pack can be large
+            some = a.seq.in_(numbers[first : first + PACKS_AT_ONCE])
+            query = sa.select(a.request_id, a.stage, a.digest, a.content).where(some).order_by(a.seq)
+            for request_id, gate, digest, content in self._connection.execute(query).all():
+                yield KeptPack(request_id, Stage(gate), digest, content)
+
+    def first_gap(self, table: str) -> int | None:
+        seq = t.metadata.tables[f"{t.SCHEMA}.{table}"].c.seq
+        numbered = sa.select(seq, sa.func.row_number().over(order_by=seq).label("place")).subquery()
+        query = sa.select(numbered.c.place).where(numbered.c.place != numbered.c.seq).order_by(numbered.c.place)
+        gap = self._connection.execute(query.limit(1)).scalar()
+        return None if gap is None else int(gap)
 
     def policy_version(self, digest: str) -> PolicyVersion | None:
         query = sa.select(t.policy_version).where(t.policy_version.c.digest == digest)

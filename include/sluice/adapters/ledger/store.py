@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -188,6 +188,13 @@ class _Transaction(
         if actor is not None:
             query = query.where(t.decision.c.actor == actor)
         return [_decision(row) for row in self._connection.execute(query).mappings()]
+
+    def decisions_of(self, request_ids: Iterable[str]) -> dict[str, list[Decision]]:
+        found: dict[str, list[Decision]] = {identity: [] for identity in request_ids}
+        query = sa.select(t.decision).where(t.decision.c.request_id.in_(list(found))).order_by(t.decision.c.seq)
+        for row in self._connection.execute(query).mappings():
+            found[row["request_id"]].append(_decision(row))
+        return found
 
     def decide(
         self,
