@@ -194,6 +194,9 @@ def test_marking_every_task_a_success_publishes_nothing(
     airflow.mark(request, "conclude")
     assert airflow.call("PATCH", f"dagRuns/{request}", json={"state": "success"}).status_code == 200
     nothing_is_published(stack, request)
+    assert stack.run("tick").returncode == 0
+    airflow.until(request, lambda: airflow.states(request, "publication.signature") == ["deferred"] * 5, 300)
+    nothing_is_published(stack, request)
 
 
 def test_deleting_the_run_and_asking_again_inherits_no_new_right(

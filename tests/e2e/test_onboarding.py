@@ -114,7 +114,7 @@ def test_approved_at_both_gates_it_is_published(stack: Stack, source: Source, le
 
 
 def the_data_docs_are_pages_that_run_nothing(stack: Stack, request: str) -> None:
-    (waiting,) = stack.json("inbox", "--user", "sara")
+    (waiting,) = (i for i in stack.json("inbox", "--user", "sara") if i["request"] == request)
     assert waiting["data_docs"]["orders"] == f"/sluice/requests/{request}/data-docs/orders"
     assert f"/sluice/requests/{request}/data-docs" in stack.run("evidence", request, "--gate", "publication").stdout
     for path, said in (

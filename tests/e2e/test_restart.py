@@ -16,10 +16,6 @@ from sluice.settings import load
 pytestmark = pytest.mark.stack
 
 
-@pytest.mark.xfail(
-    reason="KNOWN DEFECT: after a kill in land the publication gate opened and the request was back at land",
-    strict=False,
-)
 def test_a_stack_killed_in_land_and_in_a_gate_finishes_without_a_duplicate_row(stack: Stack, tmp_path: Path) -> None:
     settings = load(stack.environment)
     deliver(settings)
