@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from sluice.errors import LedgerUnavailableError, SentBackError, SluiceError, TerminalError
 from sluice.onboarding import fail
 from sluice.stages import Stage
+from sluice.stream.pulling import require_turn
 from sluice.stream.tools import Tools, connect
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def recorded(tools: Tools, request_id: str, stage: Stage, table: str | None = No
     try:
         yield
     except Exception as error:
-        if isinstance(error, SentBackError) or getattr(error, "code", "") == "STAGE_NOT_READY":
+        if isinstance(error, SentBackError) or getattr(error, "code", "") in ("STAGE_NOT_READY", "NOT_ITS_TURN"):
             # The request is where the ledger says, and waits there: the task fails, the request does not.
             raise AirflowFailException(str(error)) from error
         # Also for mistakes of ours: the people who wait must be told, whatever broke.
@@ -41,6 +42,7 @@ def at_stage(stage: Stage, work: Callable[..., T], request_id: str, *table: str)
     """Run one stage function on the configured tools, its failures recorded."""
     tools = connect()
     with recorded(tools, request_id, stage, table[0] if table else None):
+        require_turn(tools, request_id, stage)
         return work(tools, request_id, *table)
 
 

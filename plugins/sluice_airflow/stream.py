@@ -15,9 +15,10 @@ from airflow.sdk import Asset, AssetAlias, TaskGroup, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from sluice.errors import SluiceError, TerminalError
-from sluice.ledger import RequestState
+from sluice.ledger import RequestState, Transaction
 from sluice.onboarding import Ask, fail, live_request
 from sluice.pull.floor import STRETCHES
+from sluice.pull.letting import is_in
 from sluice.stages import GATES, Clock, Stage
 from sluice_airflow.access import grant
 from sluice_airflow.approvals import ApprovalSensor, GateSensor
@@ -178,7 +179,7 @@ def conclude() -> Any:
                 raise AirflowFailException("No request was opened: the log of request.open says why.")
             if found.state is RequestState.OPEN:
                 clock = Clock(tx.events(found.id))
-                if waits := waits_for_people(clock):
+                if waits := waits_for_people(clock) or waits_for_its_turn(tx, found.id, clock):
                     raise AirflowFailException(f"{found.id} is open: {waits}. The run is taken up again from there.")
                 stages = clock.current()
                 fail(tx, found.id, stages[0] if stages else Stage.REQUEST, tools.now(),
@@ -201,6 +202,12 @@ def waits_for_people(clock: Clock) -> str:
         return str(back.reason)
     gates = [g for g in GATES if clock.is_open(g)]
     return f"people are still asked at {gates[0]}" if gates else ""
+
+
+def waits_for_its_turn(tx: Transaction, request_id: str, clock: Clock) -> str:
+    """Why a request whose run has ended before a stage that it was not let in to is no failure; else empty."""
+    held = [s for s in clock.current() if s in STRETCHES and not is_in(tx, request_id, s)]
+    return f"it waits for its turn at {held[0]}" if held else ""
 
 
 def asked_at(run: Any) -> datetime:

@@ -215,7 +215,7 @@ class TestReturn:
         assert request.state is RequestState.OPEN
         assert world.clock().current() == (Stage.LAND,)
         assert refused(world, "sam", "security") == ("GATE_NOT_OPEN", 409)
-        assert (restart.stage, restart.attempt, restart.task_ids) == (Stage.LAND, 2, ("land.table",))
+        assert (restart.stage, restart.attempt, restart.task_ids) == (Stage.LAND, 2, ("land.turn",))
         assert "the March file is missing" in restart.why
         with world.ledger.transaction() as tx:
             begin(tx, request.id, Stage.LAND, world.now, table="orders")

@@ -26,7 +26,7 @@ from sluice.pull.floor import STRETCHES, Floor
 from sluice.pull.letting import anything_to_do, is_in, let_in, position
 from sluice.pull.queue import entries
 from sluice.settings import Settings
-from sluice.stages import PREDECESSORS, Event, Stage
+from sluice.stages import PREDECESSORS, Clock, Event, Stage
 from sluice.stream.pulling import come_in, let_in_whose_turn_it_is
 from sluice.stream.tools import connect
 
@@ -314,3 +314,36 @@ def test_a_thousand_that_wait_are_looked_at_quickly(ledger: PostgresLedger, poli
     with ledger.reading() as tx:
         assert not anything_to_do(tx, TWO)
     assert time.process_time() - began < 1.0
+
+
+def test_a_turn_that_was_marked_done_in_airflow_lets_nobody_in(
+    services: Settings, ledger_url: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from sluice_airflow import failures
+    from sluice_airflow.stream import waits_for_its_turn
+
+    text = (Path(__file__).parents[2] / "include" / "policy.yaml").read_text()
+    file = tmp_path / "policy.yaml"
+    file.write_text(text.split("\nwip:")[0] + "\nwip: {stages: {admission: 1}}\n")
+    tools = connect(dataclasses.replace(services, ledger_url=ledger_url, policy=file))
+    monkeypatch.setattr(failures, "connect", lambda: tools)
+    with tools.ledger.transaction() as tx:
+        first, second = ask(tx, policy, "first"), ask(tx, policy, "second", MONDAY + timedelta(hours=1))
+    did: list[str] = []
+
+    def begun(_: Any, request_id: str) -> None:
+        did.append(request_id)
+
+    failures.at_stage(Stage.ADMISSION, begun, first.id)
+    with pytest.raises(AirflowFailException, match="NOT_ITS_TURN.*place 1"):
+        failures.at_stage(Stage.ADMISSION, begun, second.id)
+    with tools.ledger.transaction() as tx:
+        clock = Clock(tx.events(second.id))
+        assert not clock.started(Stage.ADMISSION)
+        assert waits_for_its_turn(tx, second.id, clock) == "it waits for its turn at admission"
+        assert not waits_for_its_turn(tx, first.id, Clock(tx.events(first.id)))
+        tx.close_request(first.id, RequestState.FAILED, "out of the way", MONDAY)
+    failures.at_stage(Stage.ADMISSION, begun, second.id)
+    assert did == [first.id, second.id]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sluice.errors import NotApprovedError
+from sluice.pull.floor import STRETCHES
 from sluice.pull.letting import anything_to_do, is_in, let_in, position
 from sluice.stages import Stage
 from sluice.stream.tools import Tools
@@ -32,3 +34,14 @@ def come_in(tools: Tools, request_id: str, entry: Stage) -> str | None:
             return None
         held = position(tx, limits, request_id)
     return held.reason if held else "it is not its turn"
+
+
+def require_turn(tools: Tools, request_id: str, stage: Stage) -> None:
+    """Before a stage is begun: the request is in, or comes in now. Raises NotApprovedError (NOT_ITS_TURN) when it must
+    wait, whatever Airflow was told of the task that waits for it; and what `come_in` raises.
+    """
+    if stage in STRETCHES and (held := come_in(tools, request_id, stage)):
+        raise NotApprovedError(
+            "NOT_ITS_TURN", f"{stage} must wait: {held}", where=request_id,
+            mend="Nothing to do: it goes on by itself when its turn comes. Marking a task in Airflow changes nothing here.",
+        )  # fmt: skip

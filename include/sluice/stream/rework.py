@@ -12,6 +12,7 @@ from typing import Any
 
 from sluice.adapters.airflow_api import DAG, AirflowApi
 from sluice.ledger import Request, RequestState, Transaction
+from sluice.pull.floor import STRETCHES
 from sluice.stages import GATES, Clock, Event, Stage
 from sluice.stream.tools import Tools
 
@@ -50,7 +51,8 @@ def _of_request(request: Request, clock: Clock) -> list[Restart]:
             "accept_delay": True, "comment": request.comment or None}  # fmt: skip
     found = []
     for stage in clock.current():
-        first = "ask" if stage in GATES else "commit" if stage is Stage.PUBLISH else "table"
+        # What is done again waits for its turn like everything else; who is in passes at once.
+        first = "turn" if stage in STRETCHES else "commit" if stage is Stage.PUBLISH else "table"
         ready = clock.last(stage, Event.READY)
         started = clock.started(stage) and stage not in GATES
         found.append(
