@@ -337,7 +337,7 @@ def test_a_turn_that_was_marked_done_in_airflow_lets_nobody_in(
         did.append(request_id)
 
     failures.at_stage(Stage.ADMISSION, begun, first.id)
-    with pytest.raises(AirflowFailException, match="NOT_ITS_TURN.*place 1"):
+    with pytest.raises(AirflowFailException, match=r"NOT_ITS_TURN.*place 1"):
         failures.at_stage(Stage.ADMISSION, begun, second.id)
     with tools.ledger.transaction() as tx:
         clock = Clock(tx.events(second.id))

@@ -109,3 +109,19 @@ def test_a_claim_is_never_a_proof() -> None:
     assert any("three weeks, says the team" in n for n in found.notes)
     measured_as_claimed = compare(frozen(cases(LONG), Obtained.CLAIMED), cases(SHORT))
     assert not measured_as_claimed.proven
+
+
+@pytest.mark.parametrize("sizes", [(80, 60), (81, 61), (20, 400)])
+def test_the_interval_is_that_of_resampling(sizes: tuple[int, int]) -> None:
+    from scipy.stats import bootstrap
+
+    draw = numpy.random.default_rng(7)
+    theirs, ours = draw.gamma(6, 3.5, sizes[0]), draw.gamma(6, 1.2, sizes[1])
+    found = compare(frozen(cases(list(theirs))), cases(list(ours)))
+    asked = bootstrap(
+        (theirs, ours), lambda was, now, axis: numpy.median(was, axis=axis) - numpy.median(now, axis=axis),
+        method="percentile", n_resamples=4999, rng=draw, vectorized=True, batch=500,
+    ).confidence_interval  # fmt: skip
+    width = asked.high - asked.low
+    assert (found.low or 0) / DAY == pytest.approx(asked.low, abs=0.1 * width)
+    assert (found.high or 0) / DAY == pytest.approx(asked.high, abs=0.1 * width)

@@ -1,8 +1,14 @@
 """What Airflow imports as plugins in every process: the door, and nothing behind it."""
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 PROJECT = Path(__file__).parents[2]
 LOAD = """
@@ -30,3 +36,24 @@ def test_only_the_door_is_imported(tmp_path: Path) -> None:
     )
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr
     assert last.endswith("['sluice_plugin']") and "'sluice'" in last, last
+
+
+def test_a_starting_server_reads_ahead_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sluice_plugin
+
+    warmed, passed = threading.Event(), []
+    monkeypatch.setattr(sluice_plugin, "SECONDS", 0.0)
+    monkeypatch.setitem(sys.modules, "sluice_airflow.web.warming", SimpleNamespace(warm=warmed.set))
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        passed.append(scope["type"])
+
+    async def nothing() -> None: ...
+
+    (entry,) = sluice_plugin.SluicePlugin.fastapi_root_middlewares
+    door = entry["middleware"](app, *entry["args"], **entry["kwargs"])
+    asyncio.run(door({"type": "http"}, nothing, nothing))
+    assert not warmed.wait(0.2)
+    asyncio.run(door({"type": "lifespan"}, nothing, nothing))
+    assert warmed.wait(10)
+    assert passed == ["http", "lifespan"]

@@ -33,7 +33,6 @@ HOMES = {
     "phonenumbers": {"pii"},
     "faker": {"pii"},
     "holidays": {"policy/calendars.py"},
-    "scipy": {"flow/comparison.py"},
     "simpy": {"simulation"},
 }
 DOMAIN = [

@@ -14,8 +14,9 @@ import made_up
 from sluice.flow import Kind, request_flow
 from sluice.flow import summary as flow_summary
 from sluice.histories import Origin
-from sluice.insight.columns import WORDS, columns_of, joined
+from sluice.insight.columns import columns_of
 from sluice.insight.packing import pack
+from sluice.insight.pools import WORDS
 from sluice.insight.stream import stream_summary
 from sluice.insight.summary import Summary, Ticking, summarise
 from sluice.insight.tables import harmless
@@ -106,7 +107,7 @@ def test_causes_sum_to_the_wait_and_the_line_agrees_with_the_flow(seed: int) -> 
             assert part is None or elapsed == pytest.approx(sum(columns.stage(kind.value)[0, i] for kind in Kind))
         assert sorted(columns.ask("wall")) == sorted(a.wall for s in flow.stages for a in s.asks)
         names = WORDS.names()
-        assert {names[c]: n for c, n in zip(columns.causes.code, columns.causes.numbers, strict=True)} == line.causes
+        assert {names[c]: n for c, n in zip(columns.causes.code, columns.causes.number(0), strict=True)} == line.causes
         assert (line.ended is None) == (made.request.state is RequestState.OPEN)
         assert bool(line.places) == (made.request.state is RequestState.OPEN)
 
@@ -114,8 +115,8 @@ def test_causes_sum_to_the_wait_and_the_line_agrees_with_the_flow(seed: int) -> 
 def test_a_renewed_line_takes_the_place_of_the_earlier_one() -> None:
     lines = [summarise(made_up.request(n, T0 + timedelta(hours=n)), AT_A_GATE) for n in range(3)]
     all_three = columns_of([row(line) for line in lines])
-    renewed = columns_of([row(replace(lines[1], state=RequestState.PUBLISHED, simulated=True))], 3)
-    found = joined(all_three, renewed)
+    found = all_three.renewed([row(replace(lines[1], state=RequestState.PUBLISHED, simulated=True))])
+    assert list(all_three.state) == ["open", "open", "open"], "who looks at the earlier ones still sees them"
     assert list(found.ids) == [line.request_id for line in lines]
     assert len(found.take(found.open).asks.of) == 4 and len(found.asks.of) == 6
     assert list(found.state) == ["open", "published", "open"]

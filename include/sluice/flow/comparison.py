@@ -17,6 +17,7 @@ from sluice.words import duration
 FLOOR = 20
 CONFIDENCE = 0.95
 SEED = 20261122
+RESAMPLES = 9999
 
 
 @dataclass(frozen=True)
@@ -140,18 +141,26 @@ def _notes(
 
 def _interval(theirs: Sequence[float], ours: Sequence[float], claimed: float | None, seed: int) -> tuple[float, float]:
     import numpy
-    from scipy.stats import bootstrap
 
-    median: Any = numpy.median
-    resamples = 9999 if len(theirs) + len(ours) <= 2000 else 1999
-    settings: dict[str, Any] = {
-        "confidence_level": CONFIDENCE, "method": "percentile", "n_resamples": resamples, "batch": 200, "rng": numpy.random.default_rng(seed),
-        "vectorized": True,
-    }  # fmt: skip
-    if claimed is not None:
-        found = bootstrap((ours,), lambda now, axis: claimed - median(now, axis=axis), **settings)
-    else:
-        found = bootstrap(
-            (theirs, ours), lambda was, now, axis: median(was, axis=axis) - median(now, axis=axis), **settings
-        )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    random = numpy.random.default_rng(seed)
+    was = claimed if claimed is not None else _medians(theirs, random)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = numpy.quantile(was - _medians(ours, random), (tail, 1 - tail))
+    return float(low), float(high)
+
+
+def _medians(values: Sequence[float], random: Any) -> Any:
+    """Medians of RESAMPLES bootstrap samples, drawn without drawing the samples.
+
+    The i-th smallest of n drawn with replacement from n sorted values is the value at ⌈n·U⌉, U being the i-th smallest
+    of n uniform numbers, which is Beta(i, n−i+1); the next one lies Beta(1, n−i) of the way from there to 1
+    (David and Nagaraja 2003, Order Statistics, ch. 2). Exact, and as quick for a hundred thousand as for twenty.
+    """
+    import numpy
+
+    ordered, n = numpy.sort(values), len(values)
+    i = (n + 1) // 2
+    lower = random.beta(i, n - i + 1, RESAMPLES)
+    upper = lower if n % 2 else lower + (1 - lower) * random.beta(1, n - i, RESAMPLES)
+    places = [numpy.clip(numpy.ceil(n * u).astype(int) - 1, 0, n - 1) for u in (lower, upper)]
+    return (ordered[places[0]] + ordered[places[1]]) / 2

@@ -45,6 +45,23 @@ class BusinessClock:
         return ends
 
 
+class Clocks:
+    """The clocks of one time: a calendar's openings are worked out once for all that is forecast then."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._made: dict[int, tuple[Calendar, BusinessClock]] = {}
+
+    def of(self, calendar: Calendar) -> BusinessClock:
+        """The calendar's clock."""
+        if id(calendar) not in self._made:
+            self._made[id(calendar)] = (
+                calendar,
+                BusinessClock(calendar, self.now),
+            )  # it is kept, so its id stays its own
+        return self._made[id(calendar)][1]
+
+
 def instant(seconds: float) -> datetime:
     """Seconds since 1970 as UTC."""
     return datetime.fromtimestamp(float(seconds), UTC)

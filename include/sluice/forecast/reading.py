@@ -11,13 +11,15 @@ from sluice.flow.reading import flows, histories
 from sluice.flow.request import RequestFlow, request_flow
 from sluice.flow.timeline import CalendarOf
 from sluice.forecast.calibration import Calibration, PastRequest, backtest
+from sluice.forecast.clock import Clocks
 from sluice.forecast.experience import RECENT, Experience, learn
-from sluice.forecast.request import Forecast, forecast
+from sluice.forecast.request import TRIALS, Forecast, forecast
 from sluice.histories import Origin
 from sluice.ledger import Ledger, Request, RequestState, Transaction
 from sluice.stages import Stage
 
 KEPT = timedelta(minutes=10)
+MANY, FEWEST_TRIALS = 1000, 200
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,17 @@ class Forecaster:
     def outlooks(
         self, tx: Transaction, calendar_of: CalendarOf, now: datetime, *, origin: str = Origin.LIVE
     ) -> list[Outlook]:
-        """Every open request's forecast, in the order in which they were asked for."""
+        """Every open request's forecast, in the order in which they were asked for.
+
+        Of more than MANY each takes fewer trials, so that ten thousand take no longer than a few thousand would.
+        """
         known = self.experience(origin, calendar_of, now)
         ids = [r.id for r in tx.requests(state=RequestState.OPEN, origin=origin)]
-        return [Outlook(r, f, _forecast(r, f, known, calendar_of, now)) for r, f in flows(tx, ids, now, calendar_of)]
+        trials, clocks = max(TRIALS * MANY // max(len(ids), MANY), FEWEST_TRIALS), Clocks(now)
+        return [
+            Outlook(r, f, _forecast(r, f, known, calendar_of, now, trials, clocks))
+            for r, f in flows(tx, ids, now, calendar_of)
+        ]
 
 
 def as_json(found: Outlook) -> dict[str, Any]:
@@ -88,9 +97,11 @@ def calibration(
 
 
 def _forecast(
-    request: Request, flow: RequestFlow, known: Experience, calendar_of: CalendarOf, now: datetime
-) -> Forecast:
-    return forecast(flow, _required(request), known, calendar_of, now=now, tier=request.tier)
+    request: Request, flow: RequestFlow, known: Experience, calendar_of: CalendarOf, now: datetime,
+    trials: int = TRIALS, clocks: Clocks | None = None,
+) -> Forecast:  # fmt: skip
+    required = _required(request)
+    return forecast(flow, required, known, calendar_of, now=now, tier=request.tier, trials=trials, clocks=clocks)
 
 
 def _required(request: Request) -> dict[Stage, tuple[str, ...]]:

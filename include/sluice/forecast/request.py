@@ -8,14 +8,13 @@ percentiles of the trials. Method: shared/reference/flow-metrics.md, item 6.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sluice.calendars import Calendar
 from sluice.flow.request import RequestFlow, StageFlow
 from sluice.flow.timeline import CalendarOf
-from sluice.forecast.clock import BusinessClock, instant
+from sluice.forecast.clock import Clocks, instant
 from sluice.forecast.experience import FLOOR, Experience, Samples
 from sluice.stages import GATES, PREDECESSORS, Event, Stage
 
@@ -36,25 +35,28 @@ class Forecast:
     samples: int
     reason: str
     assumptions: tuple[str, ...] = ()
-    trials: tuple[float, ...] = ()
+    trials: Floats | tuple[float, ...] = field(default=(), repr=False, compare=False)
     """The trials' ends, seconds since 1970, in the order drawn (a roadmap needs them one by one)."""
 
 
 def forecast(
     flow: RequestFlow, required: Mapping[Stage, Sequence[str]], experience: Experience, calendar_of: CalendarOf, *,
-    now: datetime, tier: str = "", seed: int = 1, trials: int = TRIALS,
+    now: datetime, tier: str = "", seed: int = 1, trials: int = TRIALS, clocks: Clocks | None = None,
 ) -> Forecast:  # fmt: skip
-    """The forecast of an open request. `required`: the roles that sign at each gate. Deterministic with the seed."""
+    """The forecast of an open request. `required`: the roles that sign at each gate. Deterministic with the seed.
+
+    `clocks` of the same time are made once when there are many to forecast.
+    """
     if flow.outcome != "open":
         return Forecast(None, None, experience.n, f"it is {flow.outcome}")
     known = experience.of(tier)
     if not known.enough:
         return Forecast(None, None, known.n, f"only {known.n} requests were published, and it takes {FLOOR} to say")
-    ends, old = _Trials(flow, required, known, calendar_of, now, seed, trials).run()
+    ends, old = _Trials(flow, required, known, calendar_of, clocks or Clocks(now), seed, trials).run()
     import numpy as np
 
     p50, p85 = (instant(float(np.percentile(ends, q))) for q in (50, 85))
-    return Forecast(p50, p85, known.n, "", _assumptions(known, experience, tier, old), tuple(float(e) for e in ends))
+    return Forecast(p50, p85, known.n, "", _assumptions(known, experience, tier, old), ends)
 
 
 def _assumptions(known: Experience, experience: Experience, tier: str, old: Sequence[Stage]) -> tuple[str, ...]:
@@ -78,15 +80,15 @@ def _assumptions(known: Experience, experience: Experience, tier: str, old: Sequ
 class _Trials:
     def __init__(
         self, flow: RequestFlow, required: Mapping[Stage, Sequence[str]], known: Experience, calendar_of: CalendarOf,
-        now: datetime, seed: int, trials: int,
+        clocks: Clocks, seed: int, trials: int,
     ) -> None:  # fmt: skip
         import numpy as np
 
-        self.flow, self.required, self.known, self.now, self.size = flow, required, known, now, trials
+        self.flow, self.required, self.known, self.now, self.size = flow, required, known, clocks.now, trials
         self.random = np.random.default_rng(seed)
         self.calendar_of = calendar_of
         self.old: list[Stage] = []
-        self._clocks: dict[int, BusinessClock] = {}
+        self._clocks = clocks
 
     def run(self) -> tuple[Floats, list[Stage]]:
         import numpy as np
@@ -174,7 +176,7 @@ class _Trials:
             calendar = self.calendar_of(ask.role)
             age = calendar.seconds_between(ask.asked, self.now)
             whole = self._left(self.known.answers.get(ask.role, ()), age, stage)
-            ends.append(self._clock(calendar).after(here, np.maximum(whole - age, 0.0)))
+            ends.append(self._clocks.of(calendar).after(here, np.maximum(whole - age, 0.0)))
         answered = {a.role for a in own.asks if a.asked >= last.ready}
         later = [r for r in self.required.get(stage, ()) if r not in answered] if not waiting else []
         ends += [self._answer(role, here) for role in later]
@@ -190,12 +192,7 @@ class _Trials:
         return latest
 
     def _answer(self, role: str, asked: Floats) -> Floats:
-        return self._clock(self.calendar_of(role)).after(asked, self._draw(self.known.answers.get(role, ())))
-
-    def _clock(self, calendar: Calendar) -> BusinessClock:
-        if id(calendar) not in self._clocks:
-            self._clocks[id(calendar)] = BusinessClock(calendar, self.now)
-        return self._clocks[id(calendar)]
+        return self._clocks.of(self.calendar_of(role)).after(asked, self._draw(self.known.answers.get(role, ())))
 
 
 @dataclass(frozen=True)

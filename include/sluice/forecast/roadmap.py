@@ -74,7 +74,7 @@ def roadmap(
 def _hidden(under_way: Sequence[Forecast], experience: Experience, not_asked: int) -> str:
     if not experience.enough:
         return f"only {experience.n} requests were published, and it takes {FLOOR} to say"
-    if unknown := next((f.reason for f in under_way if not f.trials), ""):
+    if unknown := next((f.reason for f in under_way if not len(f.trials)), ""):
         return f"one of them has no forecast: {unknown}"
     if not_asked and (len(experience.weekly) < WEEKS or not any(experience.weekly)):
         return f"only {len(experience.weekly)} whole weeks of history, and it takes {WEEKS} to say what a week brings"

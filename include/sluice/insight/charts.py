@@ -10,8 +10,9 @@ import numpy as np
 from sluice.flow.statistics import Spread
 from sluice.insight.board import place_of
 from sluice.insight.choice import Chosen
-from sluice.insight.columns import WORDS, instant
+from sluice.insight.columns import instant
 from sluice.insight.packing import STAGES, Floats
+from sluice.insight.pools import WORDS
 from sluice.insight.stream import spread_of
 from sluice.insight.tables import Chart, Column, Table, vega
 from sluice.ledger import RequestState
@@ -21,7 +22,7 @@ from sluice.words import duration
 DAY = 86400.0
 POINTS = 1500
 """Points in one chart; percentiles and sums always cover all."""
-ROWS = 500
+ROWS = 200
 """Rows of a table on a page; its CSV has all."""
 
 
@@ -273,7 +274,7 @@ def pareto(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
     codes = np.flatnonzero(every)
     words = WORDS.names()
     names = [words[code] for code in codes]
-    sums = np.bincount(causes.code, weights=causes.numbers, minlength=len(every))[codes]
+    sums = np.bincount(causes.code, weights=causes.number(0), minlength=len(every))[codes]
     counts = every[codes]
     order = np.argsort(-sums, kind="stable")
     whole = float(sums.sum())

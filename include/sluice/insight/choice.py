@@ -65,9 +65,9 @@ def choose(columns: Columns, choice: Choice, now: datetime) -> Chosen:
     of_kind = columns.take(simulated == show_simulated) if both else columns
     which = np.ones(len(of_kind), dtype=np.bool_)
     if choice.use_case:
-        which &= of_kind.use_case == choice.use_case
+        which &= of_kind.named("use_case", choice.use_case)
     if choice.tier:
-        which &= of_kind.tier == choice.tier
+        which &= of_kind.named("tier", choice.tier)
     found = of_kind if which.all() else of_kind.take(which)
     recent = found
     if choice.days:
@@ -75,5 +75,5 @@ def choose(columns: Columns, choice: Choice, now: datetime) -> Chosen:
         recent = found.take(found.open | (found.ended >= since))
     return Chosen(
         choice, found, recent, show_simulated and len(found) > 0,
-        tuple(sorted(set(of_kind.use_case))), tuple(sorted(set(of_kind.tier))), both,
+        tuple(of_kind.distinct("use_case")), tuple(of_kind.distinct("tier")), both,
     )  # fmt: skip

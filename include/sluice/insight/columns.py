@@ -7,8 +7,8 @@ that is asked about, so nothing here is older than the question.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -17,219 +17,253 @@ import numpy as np
 import numpy.typing as npt
 
 from sluice.flow import Kind
-from sluice.insight.packing import ASK_NUMBERS, STAGE_NUMBERS, WHOLE_NUMBERS, Counts, Floats, unpack
+from sluice.insight.packing import ASK_NUMBERS, STAGE_NUMBERS, STAGES, WHOLE_NUMBERS, Counts, Floats
+from sluice.insight.pools import MOMENTS, NAMED, WORDS, Objects, PartPool, Pool, Store
 from sluice.insight.summary import Ticking
 from sluice.ledger import Ledger, RequestState
 
 Mask = npt.NDArray[np.bool_]
-Objects = npt.NDArray[np.object_]
-_STAGE_FIELD = {name: i for i, name in enumerate(STAGE_NUMBERS)}
 _TICKS = {
-    Ticking.QUEUE: Kind.QUEUE, Ticking.WORK: Kind.WORK, Ticking.APPROVER: Kind.APPROVER,
-    Ticking.REQUESTER: Kind.REQUESTER, Ticking.SYSTEM: Kind.SYSTEM,
+    Kind.QUEUE: Ticking.QUEUE, Kind.WORK: Ticking.WORK, Kind.APPROVER: Ticking.APPROVER,
+    Kind.REQUESTER: Ticking.REQUESTER, Kind.SYSTEM: Ticking.SYSTEM,
 }  # fmt: skip
+_TICKING_STAGE = {kind.value: tick for kind, tick in _TICKS.items()}
+_PUBLISHED = (RequestState.PUBLISHED, RequestState.LOST, RequestState.OFFBOARDED)
+GARBAGE = 3
+"""How many times as many lines as there are requests may be kept before the earlier ones are let go."""
 
 
-class Words:
-    """Names that come again and again, as numbers: what is compared a million times is compared as a number."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
-        self._lock = threading.Lock()
-
-    def codes(self, names: Iterable[str]) -> Counts:
-        """The names' numbers; new names get new ones."""
-        with self._lock:
-            return np.array([self._codes.setdefault(n, len(self._codes)) for n in names], dtype=np.int64)
-
-    def names(self) -> list[str]:
-        """Every name, in the order of the numbers."""
-        return list(self._codes)
-
-
-WORDS = Words()
-
-
-@dataclass(frozen=True)
 class Parts:
-    """Something of which a request has several: `of` is the request's key, `code` what it is (see WORDS), `numbers`
-    its numbers."""
+    """Questions to roles, or causes of waiting, of some requests: `of` is the request's key, `code` what it is (see
+    WORDS)."""
 
-    of: Counts
-    code: Counts
-    numbers: Floats
-
-    def where(self, which: npt.NDArray[Any]) -> Parts:
-        """These parts alone."""
-        return Parts(self.of[which], self.code[which], self.numbers[which])
-
-    def of_requests(self, keys: Counts) -> Parts:
-        """The parts of these requests alone."""
-        known = np.zeros(int(max(self.of.max(initial=0), keys.max(initial=0))) + 1, dtype=np.bool_)
+    def __init__(self, pool: PartPool, keys: Counts) -> None:
+        self._numbers, owner = pool.numbers, pool.heads.all(0)
+        known = np.zeros(int(max(owner.max(initial=0), keys.max(initial=0))) + 1, dtype=np.bool_)
         known[keys] = True
-        return self.where(known[self.of])
+        mine = known[owner]
+        self.rows: Counts = np.flatnonzero(mine)
+        self.of: Counts = owner[self.rows]
+        self.code: Counts = pool.heads.of(1, self.rows)
+
+    def number(self, field: int) -> Floats:
+        """One of its numbers, of every one."""
+        found: Floats = self._numbers.of(field, self.rows)
+        return found
 
     def by_name(self) -> list[tuple[str, int]]:
         """The names that occur, in their order, with their numbers."""
         names = WORDS.names()
-        return sorted((names[code], int(code)) for code in np.flatnonzero(np.bincount(self.code)))
+        return sorted((str(names[code]), int(code)) for code in np.flatnonzero(np.bincount(self.code)))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Requests in the order in which they were asked for; one entry per request but for `asks` and `causes`."""
+    """Requests in the order in which they were asked for; `key` is each one's line in the store.
 
+    Choosing some of them copies their keys and nothing else; a column is looked up when somebody asks for it. With
+    `now` what is open counts up to then.
+    """
+
+    store: Store
     key: Counts
-    """A number of this process's own for the request."""
-    ids: Objects
-    source: Objects
-    use_case: Objects
-    tier: Objects
-    priority: Objects
-    requester: Objects
-    state: Objects
-    simulated: Mask
-    requested: Floats
-    started: Floats
-    ended: Floats
-    as_of: Floats
-    whole: Floats
-    staged: Floats
-    places: Objects
-    every_ask: Parts
-    every_cause: Parts
-    """Also those of requests that are not among these: sorted out when somebody asks."""
-
-    @cached_property
-    def asks(self) -> Parts:
-        """Questions to roles: numbers are ASK_NUMBERS."""
-        return self.every_ask.of_requests(self.key)
-
-    @cached_property
-    def causes(self) -> Parts:
-        """Causes of waiting: seconds."""
-        return self.every_cause.of_requests(self.key)
+    now: datetime | None = None
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.key)
 
     def take(self, which: npt.NDArray[Any]) -> Columns:
         """These requests alone, by mask or by place."""
-        own = {name: getattr(self, name)[which] for name in _PER_REQUEST}
-        return Columns(**own, every_ask=self.every_ask, every_cause=self.every_cause)
+        return Columns(self.store, self.key[which], self.now)
 
-    def stage(self, name: str) -> Floats:
-        """One of STAGE_NUMBERS, for every request and stage."""
-        return self.staged[:, :, _STAGE_FIELD[name]]
+    def ticked(self, now: datetime) -> Columns:
+        """The same requests with what is open brought up to `now`."""
+        return Columns(self.store, self.key, now)
 
-    def spent(self, kind: Kind) -> Floats:
-        """Seconds of every request spent on this, what ran side by side once."""
-        return self.whole[:, WHOLE_NUMBERS.index(kind.value)]
+    def renewed(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
+        """With these lines in place of their requests' earlier ones, in the order of asking."""
+        if not rows:
+            return self
+        keys, gone = self.store.add(_in_order(rows))
+        dead = np.zeros(self.store.rows, dtype=np.bool_)
+        dead[gone] = True
+        kept = self.take(~dead[self.key])
+        fresh = self.store.moments.of(MOMENTS.index("requested"), keys)
+        places = np.searchsorted(kept.requested, fresh, side="right")
+        return Columns(self.store, np.insert(kept.key, places, keys), self.now)
 
-    def ask(self, name: str) -> Floats:
-        """One of ASK_NUMBERS, for every ask."""
-        return self.asks.numbers[:, ASK_NUMBERS.index(name)]
+    @cached_property
+    def ids(self) -> Objects:
+        return self.store.things.of(0, self.key)
 
-    @property
+    @cached_property
+    def places(self) -> Objects:
+        """Where each stands, as `place_data` keeps it; nothing of what has ended."""
+        return self.store.things.of(1, self.key)
+
+    @cached_property
+    def source(self) -> Objects:
+        return self._named("source")
+
+    @cached_property
+    def use_case(self) -> Objects:
+        return self._named("use_case")
+
+    @cached_property
+    def tier(self) -> Objects:
+        return self._named("tier")
+
+    @cached_property
+    def priority(self) -> Objects:
+        return self._named("priority")
+
+    @cached_property
+    def requester(self) -> Objects:
+        return self._named("requester")
+
+    @cached_property
+    def state(self) -> Objects:
+        return self._named("state")
+
+    @cached_property
+    def simulated(self) -> Mask:
+        found: Mask = self.store.simulated.of(0, self.key)
+        return found
+
+    @cached_property
+    def requested(self) -> Floats:
+        return self._moment("requested")
+
+    @cached_property
+    def started(self) -> Floats:
+        return self._moment("started")
+
+    @cached_property
+    def ended(self) -> Floats:
+        return self._moment("ended")
+
+    @cached_property
+    def as_of(self) -> Floats:
+        return self._moment("as_of")
+
+    def codes(self, name: str) -> Counts:
+        """One of NAMED, as numbers of WORDS."""
+        found: Counts = self.store.words.of(NAMED.index(name), self.key)
+        return found
+
+    def named(self, name: str, value: str) -> Mask:
+        """Whether one of NAMED is this."""
+        found: Mask = self.codes(name) == WORDS.code(value)
+        return found
+
+    def distinct(self, name: str) -> list[str]:
+        """What occurs of one of NAMED, in order."""
+        return sorted(str(n) for n in WORDS.names()[np.flatnonzero(np.bincount(self.codes(name)))])
+
+    def _named(self, name: str) -> Objects:
+        found: Objects = WORDS.names()[self.codes(name)]
+        return found
+
+    def _moment(self, name: str) -> Floats:
+        found: Floats = self.store.moments.of(MOMENTS.index(name), self.key)
+        return found
+
+    @cached_property
     def published(self) -> Mask:
         """Requests that were published, whether or not the lake still has them."""
-        return np.isin(
-            self.state, [RequestState.PUBLISHED.value, RequestState.LOST.value, RequestState.OFFBOARDED.value]
-        )
-
-    @property
-    def open(self) -> Mask:
-        found: Mask = self.state == RequestState.OPEN.value
+        found: Mask = np.isin(self.codes("state"), [WORDS.code(s.value) for s in _PUBLISHED])
         return found
+
+    @cached_property
+    def open(self) -> Mask:
+        return self.named("state", RequestState.OPEN.value)
 
     def lead(self, now: datetime) -> Floats:
         """Lead time; of open requests the age."""
         until = np.where(np.isnan(self.ended), now.timestamp(), self.ended)
         return np.maximum(until - self.requested, 0.0)
 
-    def ticked(self, now: datetime) -> Columns:
-        """The same requests with what is open brought up to `now`."""
-        ticking, between = self.stage("ticking"), self.whole[:, WHOLE_NUMBERS.index("between")]
-        since = np.maximum(now.timestamp() - self.as_of, 0.0)
-        extra = since[:, None] * (ticking > 0)
-        staged, whole = self.staged.copy(), self.whole.copy()
-        staged[:, :, _STAGE_FIELD["elapsed"]] += extra
-        for tick, kind in _TICKS.items():
-            here = np.where(ticking == tick, extra, 0.0)
-            staged[:, :, _STAGE_FIELD[kind.value]] += here
-            whole[:, WHOLE_NUMBERS.index(kind.value)] += here.max(axis=1, initial=0.0) + np.where(
-                between == tick, since, 0.0
-            )
-        if len(self):
-            # The chain of last-finishing stages grows at its end: at the last stage that is open, or ended last.
-            reached = np.where(ticking > 0, np.inf, np.nan_to_num(self.stage("ended"), nan=-np.inf))
-            last = reached.shape[1] - 1 - np.argmax(reached[:, ::-1], axis=1)
-            alive = (ticking > 0).any(axis=1) | (between > 0)
-            staged[np.arange(len(self)), last, _STAGE_FIELD["critical"]] += np.where(alive, since, 0.0)
-        return replace(self, staged=staged, whole=whole)
+    @cached_property
+    def asks(self) -> Parts:
+        """Questions to roles: numbers are ASK_NUMBERS."""
+        return Parts(self.store.asks, self.key)
+
+    @cached_property
+    def causes(self) -> Parts:
+        """Causes of waiting: their one number is seconds."""
+        return Parts(self.store.causes, self.key)
+
+    def ask(self, name: str) -> Floats:
+        """One of ASK_NUMBERS, for every ask."""
+        return self.asks.number(ASK_NUMBERS.index(name))
+
+    def stage(self, name: str) -> Floats:
+        """One of STAGE_NUMBERS, for every request and stage."""
+        found = _block(self.store.staged, STAGE_NUMBERS.index(name), self.key)
+        if (ticks := self._ticks) is not None:
+            if name == "elapsed":
+                found[:, ticks.rows] += ticks.extra
+            elif name in _TICKING_STAGE:
+                found[:, ticks.rows] += ticks.here(_TICKING_STAGE[name])
+            elif name == "critical":
+                found[ticks.last, ticks.rows] += ticks.since
+        return found.T
+
+    def spent(self, kind: Kind) -> Floats:
+        """Seconds of every request spent on this, what ran side by side once."""
+        found: Floats = self.store.whole.of(WHOLE_NUMBERS.index(kind.value), self.key)
+        if (ticks := self._ticks) is not None and kind in _TICKS:
+            found[ticks.rows] += ticks.whole(_TICKS[kind])
+        return found
+
+    @cached_property
+    def _ticks(self) -> _Ticks | None:
+        rows = np.flatnonzero(self.open)
+        return _Ticks(self.store, self.key, rows, self.now) if self.now is not None and len(rows) else None
 
 
-_PER_REQUEST = tuple(f.name for f in fields(Columns) if f.name not in ("every_ask", "every_cause"))
+class _Ticks:
+    """What is added to the `rows` of open requests since their newest event."""
+
+    def __init__(self, store: Store, key: Counts, rows: Counts, now: datetime) -> None:
+        self.rows = rows
+        mine = key[rows]
+        self.ticking = _block(store.staged, STAGE_NUMBERS.index("ticking"), mine)
+        self.between: Floats = store.whole.of(WHOLE_NUMBERS.index("between"), mine)
+        as_of = store.moments.of(MOMENTS.index("as_of"), mine)
+        seconds = np.maximum(now.timestamp() - as_of, 0.0)
+        self.extra: Floats = seconds * (self.ticking > 0)
+        alive = (self.ticking > 0).any(axis=0) | (self.between > 0)
+        self.since: Floats = np.where(alive, seconds, 0.0)
+        # The chain of last-finishing stages grows at its end: at the last stage that is open, or ended last.
+        ended = np.nan_to_num(_block(store.staged, STAGE_NUMBERS.index("ended"), mine), nan=-np.inf)
+        reached = np.where(self.ticking > 0, np.inf, ended)
+        self.last: Counts = len(STAGES) - 1 - np.argmax(reached[::-1], axis=0)
+        self._seconds = seconds
+
+    def here(self, tick: Ticking) -> Floats:
+        """By stage and request."""
+        return np.where(self.ticking == tick, self.extra, 0.0)
+
+    def whole(self, tick: Ticking) -> Floats:
+        """By request, what ticks side by side once."""
+        found: Floats = self.here(tick).max(axis=0, initial=0.0) + np.where(self.between == tick, self._seconds, 0.0)
+        return found
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]], first_key: int = 0) -> Columns:
-    """The columns of lines as the store gives them, in the order of asking; keys count from `first_key`."""
-    ordered = sorted(rows, key=lambda r: (r["requested"], r["request_id"]))
-    keys = np.arange(first_key, first_key + len(ordered), dtype=np.int64)
-    found = unpack(
-        [bytes(r["numbers"]) for r in ordered],
-        (len(r["asked"]) for r in ordered), (len(r["causes"]) for r in ordered),
-    )  # fmt: skip
-    known: dict[str, str] = {}
-
-    def words(name: str) -> Objects:
-        return _objects(known.setdefault(r[name], r[name]) for r in ordered)
-
-    def instants(name: str) -> Floats:
-        return np.array([float("nan") if r[name] is None else r[name].timestamp() for r in ordered], dtype=np.float64)
-
-    def codes(name: str) -> Counts:
-        return WORDS.codes(n for r in ordered for n in r[name])
-
-    return Columns(
-        key=keys, ids=words("request_id"), source=words("source"), use_case=words("use_case"), tier=words("tier"),
-        priority=words("priority"), requester=words("requester"), state=words("state"),
-        simulated=np.array([r["simulated"] for r in ordered], dtype=np.bool_), requested=instants("requested"),
-        started=instants("started"), ended=instants("ended"), as_of=instants("as_of"), whole=found.whole,
-        staged=found.staged, places=_objects(r["places"] for r in ordered),
-        every_ask=Parts(keys[found.ask_line], codes("asked"), found.asks),
-        every_cause=Parts(keys[found.cause_line], codes("causes"), found.causes),
-    )  # fmt: skip
-
-
-def _objects(values: Iterable[Any]) -> Objects:
-    listed = list(values)
-    found = np.empty(len(listed), dtype=object)
-    found[:] = listed
+def _block(pool: Pool, number: int, keys: Counts) -> Floats:
+    """A number of every stage: (stages, keys)."""
+    found: Floats = pool.block(number * len(STAGES), len(STAGES), keys)
     return found
 
 
-def joined(old: Columns, fresh: Columns) -> Columns:
-    """`old` with the lines of `fresh` in place of their earlier ones, in the order of asking."""
-    newer = set(fresh.ids)
-    again = np.fromiter((i in newer for i in old.ids), dtype=np.bool_, count=len(old))
-    gone = old.key[again]
-    kept = {name: getattr(old, name)[~again] if len(gone) else getattr(old, name) for name in _PER_REQUEST}
-    places = np.searchsorted(kept["requested"], fresh.requested, side="right")
-    return Columns(
-        **{name: np.insert(values, places, getattr(fresh, name), axis=0) for name, values in kept.items()},
-        every_ask=_together(old.every_ask, fresh.every_ask, gone),
-        every_cause=_together(old.every_cause, fresh.every_cause, gone),
-    )
+def _in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(rows, key=lambda r: (r["requested"], r["request_id"]))
 
 
-def _together(one: Parts, other: Parts, gone: Counts) -> Parts:
-    """Both, without the parts of the requests that are gone."""
-    if len(gone):
-        dead = np.zeros(int(max(one.of.max(initial=0), gone.max())) + 1, dtype=np.bool_)
-        dead[gone] = True
-        one = one.where(~dead[one.of])
-    return Parts(*(np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(Parts)))
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """The columns of lines as the store gives them, in the order of asking."""
+    return Columns(Store(), np.array([], dtype=np.int64)).renewed(rows)
 
 
 class Lines:
@@ -238,18 +272,20 @@ class Lines:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._newest = self._keys = 0
+        self._newest = 0
         self._columns = columns_of(())
 
-    def read(self) -> Columns:
-        """All lines as they are kept now."""
+    def read(self, written: int | None = None) -> Columns:
+        """All lines as they are kept now. With `written`, the newest line's number: nothing is asked if it is known."""
         with self._lock:
+            if written == self._newest:
+                return self._columns
+            if self._columns.store.rows > GARBAGE * (len(self._columns) + 1000):
+                self._columns, self._newest = columns_of(()), 0
             with self._ledger.reading() as tx:
                 rows = tx.summary_rows(self._newest)
             if rows:
-                fresh = columns_of(rows, self._keys)
-                self._columns = joined(self._columns, fresh)
-                self._newest, self._keys = rows[-1]["written"], self._keys + len(rows)
+                self._columns, self._newest = self._columns.renewed(rows), rows[-1]["written"]
             return self._columns
 
 

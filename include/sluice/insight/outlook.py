@@ -27,8 +27,6 @@ class Outlooks:
     forecasts: Mapping[str, Forecast]
     experience: Experience
     calibration: Calibration
-    left_out: int
-    """Open requests beyond those that are forecast at once."""
 
     def sentence(self, chosen: Chosen) -> str:
         """When what is under way will be done, for the top of a page; the reason when nothing can be said."""
@@ -54,7 +52,7 @@ def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
             (
                 c.ids[i], c.source[i], c.use_case[i], standing.at, float(age[i]), standing.waits_for,
                 forecast.p50 if forecast else None, forecast.p85 if forecast else None,
-                (forecast.reason if forecast else "too many are open to forecast all at once"), instant(c.requested[i]),
+                (forecast.reason if forecast else _UNKNOWN.reason), instant(c.requested[i]),
             )
         )  # fmt: skip
     rows.sort(key=lambda r: (r[7] is None, r[7] or now, r[0]))
@@ -101,19 +99,19 @@ def roadmap_of(
 ) -> Roadmap:  # fmt: skip
     """When the last of a use case (None: of the choice) is published, `not_asked` more that are to come included."""
     c = chosen.all
-    mine = np.ones(len(c), dtype=np.bool_) if use_case is None else c.use_case == use_case
+    mine = np.ones(len(c), dtype=np.bool_) if use_case is None else c.named("use_case", use_case)
     under_way = [found.forecasts.get(i) or _UNKNOWN for i in c.ids[mine & c.open]]
     done = int((mine & c.published).sum())
     return roadmap(under_way, found.experience, done=done, not_asked=not_asked, now=now, wip_limit=wip_limit)
 
 
-_UNKNOWN = Forecast(None, None, 0, "too many are open to forecast all at once")
+_UNKNOWN = Forecast(None, None, 0, "asked for since the forecasts were made")
 
 
 def roadmaps_table(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
     """A line for each use case that has something under way: how much is done, and when the last will be."""
     alive = chosen.open
-    names = sorted(set(alive.use_case))
+    names = alive.distinct("use_case")
     lines: list[tuple[str, Roadmap]] = [(n, roadmap_of(chosen, found, now, use_case=n)) for n in names[:200]]
     columns = (
         Column("Use case"), Column("Requests", "number"), Column("Published", "number"), Column("Under way", "number"),

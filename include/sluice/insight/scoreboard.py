@@ -17,9 +17,8 @@ from sluice.insight.stream import spread_of
 from sluice.insight.tables import Chart, Column, Table, vega
 from sluice.words import duration
 
-COMPARED = 2001
-"""Of more finished requests than these the newest are compared: the interval is narrow long before. (Above 2,000 cases
-`compare` resamples less often, which keeps the page quick.)"""
+COMPARED = 2000
+"""Of more finished requests than these the newest are compared: the interval is narrow long before."""
 DAY = 86400.0
 
 
@@ -56,7 +55,7 @@ def score(chosen: Chosen, baseline: Baseline | None, now: datetime, tier: str = 
     """The line of a tier, or of all."""
     published = chosen.published
     if tier:
-        published = published.take(published.tier == tier)
+        published = published.take(published.named("tier", tier))
     against = None
     if baseline is not None:
         against = compare(
@@ -95,10 +94,11 @@ def trend(chosen: Chosen, baseline: Baseline | None, now: datetime) -> Chart:
     columns = (
         Column("Week from", "day"), Column("Published", "number"), Column("Half within", "seconds"), Column("85% within", "seconds"),
     )  # fmt: skip
-    weeks = np.floor((ended - _MONDAY) / (7 * DAY)).astype(np.int64)
+    order = np.argsort(ended)
+    weeks, begins = np.unique(np.floor((ended[order] - _MONDAY) / (7 * DAY)).astype(np.int64), return_index=True)
     rows = []
-    for week in np.unique(weeks):
-        s = spread_of(lead[weeks == week])
+    for week, own in zip(weeks, np.split(lead[order], begins[1:]), strict=True) if len(weeks) else ():
+        s = spread_of(own)
         rows.append((instant(_MONDAY + int(week) * 7 * DAY), s.n, s.p50, s.p85))
     names = ("half within", "85% within")
     values = [

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class SummaryStore(Protocol):
     """Keeps the lines. Part of the ledger's transaction."""
 
+    def lines_state(self, reader: str) -> tuple[int, int, int]:
+        """How far the reader of events has come, the newest event's number, and the newest line's `written`."""
+
     def unread_requests(self, after: int, until: int) -> list[str]:
         """Requests with events `after` < seq ≤ `until` that their lines do not hold yet."""
 

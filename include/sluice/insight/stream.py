@@ -33,7 +33,7 @@ def stream_summary(columns: Columns, now: datetime) -> StreamSummary:
     published = c.published
     total, work = float(lead.sum()), float(c.spent(Kind.WORK).sum())
     business = float(np.maximum(lead - c.spent(Kind.OFF_HOURS), c.spent(Kind.WORK)).sum())
-    stages = tuple(s for i in range(len(STAGES)) if (s := _stage(c, i, total)) is not None)
+    stages = _stages(c, total)
     accepted = [s.complete_accurate for s in stages if s.complete_accurate is not None]
     return StreamSummary(
         requests=len(c), outcomes=dict(Counter(c.state.tolist())), lead=spread_of(lead[published]),
@@ -44,39 +44,45 @@ def stream_summary(columns: Columns, now: datetime) -> StreamSummary:
     )  # fmt: skip
 
 
-def _stage(c: Columns, place: int, total: float) -> StageSummary | None:
-    elapsed = c.stage("elapsed")[:, place]
+_SUMMED = ("elapsed", *(kind.value for kind in Kind), "critical", "rework", "attempts", "judged", "accepted")
+
+
+def _stages(c: Columns, total: float) -> tuple[StageSummary, ...]:
+    elapsed = c.stage("elapsed")
     here = ~np.isnan(elapsed)
-    if not here.any():
-        return None
-
-    def summed(name: str) -> float:
-        return float(c.stage(name)[here, place].sum())
-
-    attempts, judged = int(summed("attempts")), summed("judged")
-    return StageSummary(
-        stage=STAGES[place], requests=int(here.sum()), open=int((c.stage("ticking")[here, place] > 0).sum()),
-        attempts=attempts, elapsed=spread_of(elapsed), total=summed("elapsed"), work=summed("work"),
-        waits={k: summed(k.value) for k in WAITS}, critical_share=summed("critical") / total if total else 0.0,
-        complete_accurate=summed("accepted") / judged if judged else None,
-        rework_attempts=attempts - int(here.sum()), rework_seconds=summed("rework"),
-    )  # fmt: skip
+    counts, alive = here.sum(axis=0), (c.stage("ticking") > 0).sum(axis=0)
+    sums = {name: c.stage(name).sum(axis=0, where=here) for name in _SUMMED}
+    found = []
+    for i in np.flatnonzero(counts):
+        requests, attempts, judged = int(counts[i]), int(sums["attempts"][i]), float(sums["judged"][i])
+        found.append(
+            StageSummary(
+                stage=STAGES[i], requests=requests, open=int(alive[i]), attempts=attempts,
+                elapsed=spread_of(elapsed[:, i]), total=float(sums["elapsed"][i]), work=float(sums["work"][i]),
+                waits={k: float(sums[k.value][i]) for k in WAITS},
+                critical_share=float(sums["critical"][i]) / total if total else 0.0,
+                complete_accurate=float(sums["accepted"][i]) / judged if judged else None,
+                rework_attempts=attempts - requests, rework_seconds=float(sums["rework"][i]),
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def _roles(c: Columns) -> tuple[RoleSummary, ...]:
-    asked, answered = c.ask("asked"), c.ask("answered")
+    asked, wall, business = c.ask("asked"), c.ask("wall"), c.ask("business")
+    unanswered = np.isnan(c.ask("answered"))
     alive = np.zeros(int(c.key.max(initial=0)) + 1, dtype=np.bool_)
     alive[c.key[c.open]] = True
     found = []
     for role, code in c.asks.by_name():
-        mine = c.asks.code == code
-        done = mine & ~np.isnan(answered)
-        waiting = mine & np.isnan(answered) & alive[c.asks.of]
+        mine = np.flatnonzero(c.asks.code == code)
+        open_ = mine[unanswered[mine]]
+        done, waiting = mine[~unanswered[mine]], open_[alive[c.asks.of[open_]]]
         found.append(
             RoleSummary(
-                role, int(mine.sum()), int(done.sum()), int(waiting.sum()),
-                instant(float(asked[waiting].min())) if waiting.any() else None,
-                spread_of(c.ask("wall")[done]), spread_of(c.ask("business")[done]),
+                role, len(mine), len(done), len(waiting),
+                instant(float(asked[waiting].min())) if len(waiting) else None,
+                spread_of(wall[done]), spread_of(business[done]),
             )
         )  # fmt: skip
     return tuple(found)

@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
 import logging
-import time
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -11,11 +10,12 @@ from fastapi.responses import HTMLResponse, Response
 
 from sluice.errors import RefusedError
 from sluice.forecast import Forecast, Roadmap
-from sluice.forecast.reading import Forecaster, Outlook, calibration
+from sluice.forecast.reading import Forecaster, Outlook
 from sluice.histories import Origin
 from sluice.insight.outlook import Outlooks, assumptions, forecasts_chart, roadmap_of, roadmaps_table
 from sluice.ledger import Request as Onboarding
-from sluice.ledger import RequestState
+from sluice.stream import ahead
+from sluice.stream.apart import apart
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer
 from sluice_airflow.web.kept import Kept
@@ -24,11 +24,7 @@ from sluice_airflow.web.pages import pages, show
 routes = APIRouter()
 log = logging.getLogger(__name__)
 
-MOST = 1000
-"""Open requests that are forecast at once, the oldest first."""
 FRESH, PAGE_WAIT, ROUTE_WAIT = 300.0, 0.15, 60.0
-BREATH = 0.01
-"""A pause after each forecast, so that pages asked for meanwhile are not kept waiting."""
 _KEPT = Kept()
 _FORECASTERS: WeakKeyDictionary[Any, Forecaster] = WeakKeyDictionary()
 
@@ -45,7 +41,9 @@ def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
     """Forecasts of all open requests of this kind of data, at most five minutes old; None while the first are made."""
     origin = Origin.SIMULATED if sight.chosen.simulated else Origin.LIVE
     key = (tools().settings.ledger, origin)
-    found: Outlooks | None = _KEPT.ask(key, lambda: _make(origin), fresh=FRESH, wait=wait)
+    found: Outlooks | None = _KEPT.ask(
+        key, lambda: apart(tools(), ahead.outlooks, origin, tools().now()), fresh=FRESH, wait=wait
+    )
     return found
 
 
@@ -58,19 +56,6 @@ def outlooks_if_any(sight: Sight) -> Outlooks | None:
     except Exception:  # the page's own question is answered all the same
         log.warning("no forecast could be made", exc_info=True)
         return None
-
-
-def _make(origin: Origin) -> Outlooks:
-    now, calendar_of, predict = tools().now(), calendars(), forecaster()
-    with tools().ledger.reading() as tx:
-        alive = tx.requests(state=RequestState.OPEN, origin=origin)
-        known = predict.experience(origin, calendar_of, now)
-        found = {}
-        for r in alive[:MOST]:
-            found[r.id] = predict.outlook(tx, r, calendar_of, now).forecast
-            time.sleep(BREATH)
-        tested = calibration(tx, calendar_of, now, origin=origin)
-    return Outlooks(now, found, known, tested, max(len(alive) - MOST, 0))
 
 
 def outlook_of(tx: Any, asked: Onboarding) -> Outlook:
@@ -115,7 +100,6 @@ def show_forecast(sight: Chosen_, not_asked: More = 0) -> dict[str, Any]:
         ],
         "roadmap": _plain(whole), "assumptions": assumptions(found, whole.assumptions),
         "calibration": {"n": found.calibration.n, "p50": found.calibration.p50, "p85": found.calibration.p85, "said": found.calibration.said},
-        "left_out": found.left_out,
     }  # fmt: skip
 
 

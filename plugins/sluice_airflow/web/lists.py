@@ -1,11 +1,13 @@
 """The page of all requests: what was asked for, and how it stands."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
+from sluice.insight.packing import Counts
+from sluice.insight.pools import WORDS
 from sluice.overview import request_line
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import Chosen_
@@ -26,16 +28,22 @@ def requests_page(
     known = sight.chosen.all
     which = np.ones(len(known), dtype=np.bool_)
     if state:
-        which &= known.state == state
+        which &= known.named("state", state)
     if source:
-        which &= np.array([source.lower() in name for name in known.source], dtype=np.bool_)
+        which &= _containing(known.codes("source"), source.lower())
     found = known.ids[which][::-1]
     newest = [str(i) for i in found[:SHOWN]]
     with tools().ledger.reading() as tx:
         by_id = {r.id: r for r in tx.requests_of(newest)}
     lines = [request_line(by_id[i]) for i in newest]
-    states = sorted(set(known.state))
+    states = known.distinct("state")
     return show(
         request, "requests.html.jinja", lines=lines, states=states, state=state, source=source, count=len(found),
         simulated=sight.chosen.simulated, both=sight.chosen.both, data=sight.chosen.choice.data,
     )  # fmt: skip
+
+
+def _containing(codes: Counts, letters: str) -> Any:
+    """Which of the names contain these letters; each name is looked at once."""
+    found = [code for code in np.flatnonzero(np.bincount(codes)) if letters in str(WORDS.names()[code]).lower()]
+    return np.isin(codes, found)

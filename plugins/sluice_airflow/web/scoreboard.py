@@ -52,9 +52,15 @@ def _baseline(name: str) -> tuple[Baseline | None, list[Baseline]]:
     with tools().ledger.reading() as tx:
         known = tx.baselines()
         chosen = name if name in {b.name for b in known} else known[0].name if known else ""
-        return (tx.baseline(chosen) if chosen else None), known
+        if not chosen:
+            return None, known
+        key = (tools().settings.ledger, chosen)
+        if key not in _FROZEN:  # it never changes, so its cases are read once
+            _FROZEN[key] = tx.baseline(chosen)
+        return _FROZEN[key], known
 
 
+_FROZEN: dict[tuple[str, str], Baseline | None] = {}
 _SCORES: dict[tuple[object, ...], Score] = {}
 _KEPT = 64
 
@@ -71,8 +77,9 @@ def _score(sight: Sight, against: Baseline | None, tier: str) -> Score:
         tier,
         newest,
     )
-    if key not in _SCORES:
+    found = _SCORES.get(key)
+    if found is None:
         if len(_SCORES) >= _KEPT:
             _SCORES.clear()
-        _SCORES[key] = score(sight.chosen, against, sight.now, tier)
-    return _SCORES[key]
+        found = _SCORES[key] = score(sight.chosen, against, sight.now, tier)
+    return found

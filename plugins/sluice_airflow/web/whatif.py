@@ -9,18 +9,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sluice.errors import BadInputError, RefusedError
-from sluice.flow.reading import flows
 from sluice.histories import Origin
-from sluice.insight.changes import Changes, outcomes_chart, varied
-from sluice.simulation.fitting import fit
+from sluice.insight.changes import Changes, outcomes_chart
 from sluice.simulation.model import Scenario
-from sluice.simulation.whatif import Outcome, outcomes
+from sluice.simulation.whatif import Outcome
+from sluice.stream import ahead
+from sluice.stream.apart import apart
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer
+from sluice_airflow.web.flow import Chosen_, Sight, csv_answer
 from sluice_airflow.web.kept import Kept
 from sluice_airflow.web.pages import pages, show
 
-LEARNED, SIMULATED = 500, 200
 FRESH, WAIT = 600.0, 0.15
 _KEPT = Kept()
 routes = APIRouter()
@@ -52,7 +51,10 @@ def _tried(sight: Sight, wanted: Changes, wait: float) -> Tried:
     origin = Origin.SIMULATED if sight.chosen.simulated else Origin.LIVE
     place = tools().settings.ledger
     try:
-        base = _KEPT.ask(("fit", place, origin), lambda: _fitted(origin), fresh=FRESH, wait=wait)
+        now = tools().now()
+        base = _KEPT.ask(
+            ("fit", place, origin), lambda: apart(tools(), ahead.fitted, origin, now), fresh=FRESH, wait=wait
+        )
         if base is None:
             return Tried(None, None, "")
         known = Changes(
@@ -60,7 +62,8 @@ def _tried(sight: Sight, wanted: Changes, wait: float) -> Tried:
             tuple(t for t in wanted.tiers if t in base.tiers), wanted.limit,
         )  # fmt: skip
         key = ("run", place, origin, known)
-        return Tried(base, _KEPT.ask(key, lambda: _run(base, known), fresh=FRESH, wait=wait), "")
+        found = _KEPT.ask(key, lambda: apart(tools(), ahead.tried, base, known, now), fresh=FRESH, wait=wait)
+        return Tried(base, found, "")
     except BadInputError as error:
         return Tried(None, None, f"{error.message}. {error.mend}")
 
@@ -74,7 +77,7 @@ def whatif_page(request: Request, sight: Chosen_, wanted: Wanted) -> HTMLRespons
         request, "whatif.html.jinja",
         **sight.content(
             *shown, tried=tried, wanted=wanted, waiting=not tried.found and not tried.reason,
-            simulated_requests=SIMULATED, asked=request.url.query,
+            simulated_requests=ahead.SIMULATED, asked=request.url.query,
         ),
     )  # fmt: skip
 
@@ -88,15 +91,3 @@ def whatif_csv(sight: Chosen_, wanted: Wanted) -> Response:
             "NOT_YET", tried.reason or "it is still being simulated", status=503, mend="Ask again later."
         )
     return csv_answer(outcomes_chart(tried.found))
-
-
-def _fitted(origin: Origin) -> Scenario:
-    """The way of working as the newest published requests measured it. Raises BadInputError when they are too few."""
-    calendar_of = calendars()
-    with tools().ledger.reading() as tx:
-        ids = tx.request_ids(origin=origin, published=True, newest=LEARNED)
-        return fit(((r.tier, f) for r, f in flows(tx, ids, tools().now(), calendar_of)), calendar_of)
-
-
-def _run(base: Scenario, wanted: Changes) -> Sequence[Outcome]:
-    return outcomes(varied(base, wanted), begin=tools().now(), requests=SIMULATED)

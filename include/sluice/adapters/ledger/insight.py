@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,11 +15,22 @@ from sluice.insight.packing import FORM, pack
 from sluice.insight.summary import Summary, place_data
 from sluice.ledger import Request
 
+_JSON = ("asked", "causes", "places")
+
 
 class InsightRows:
     """See sluice.insight.summary.SummaryStore."""
 
     _connection: Connection
+
+    def lines_state(self, reader: str) -> tuple[int, int, int]:
+        asked = (
+            sa.select(t.outbox_cursor.c.seq).where(t.outbox_cursor.c.reader == reader).scalar_subquery(),
+            sa.select(sa.func.max(t.stage_event.c.seq)).scalar_subquery(),
+            sa.select(sa.func.max(t.request_summary.c.written)).scalar_subquery(),
+        )
+        found = self._connection.execute(sa.select(*(sa.func.coalesce(a, 0) for a in asked))).one()
+        return int(found[0]), int(found[1]), int(found[2])
 
     def unread_requests(self, after: int, until: int) -> list[str]:
         e, line = t.stage_event.c, t.request_summary.c
@@ -66,8 +78,16 @@ class InsightRows:
 
     def summary_rows(self, after: int) -> list[Mapping[str, Any]]:
         line = t.request_summary.c
-        query = sa.select(t.request_summary).where(line.written > after, line.form == FORM).order_by(line.written)
-        return [*self._connection.execute(query).mappings()]
+        # JSON as text: lines say the same again and again, and reading a hundred thousand of them is mostly that.
+        plain = [c if c.name not in _JSON else sa.cast(c, sa.Text).label(c.name) for c in t.request_summary.columns]
+        query = sa.select(*plain).where(line.written > after, line.form == FORM).order_by(line.written)
+        known: dict[str, Any] = {}
+
+        def read(text: str) -> Any:
+            return known[text] if text in known else known.setdefault(text, json.loads(text))
+
+        rows = self._connection.execute(query).mappings()
+        return [dict(row) | {name: read(row[name]) for name in _JSON} for row in rows]
 
 
 def _row(line: Summary) -> dict[str, Any]:
