@@ -11,6 +11,7 @@ from sluice.approval import Person
 from sluice.errors import RefusedError
 from sluice.flow.kinds import REASONS, ReasonCode
 from sluice.ledger import Request, RequestState, Transaction
+from sluice.onboarding import cancel
 from sluice.policy import Policy
 from sluice.stages import Clock, Event, Stage
 
@@ -75,12 +76,7 @@ def withdraw(tx: Transaction, policy: Policy, request_id: str, comment: str, per
     if clock.attempt(Stage.PUBLISH) and clock.started(Stage.PUBLISH):
         raise RefusedError("TOO_LATE", f"{request_id} is being published", status=409,
                            mend="`sluice offboard` takes a published source away.")  # fmt: skip
-    reason = f"withdrawn by {person.name}: {comment}"
-    for stage in clock.current() or (Stage.REQUEST,):
-        tx.append(
-            request_id, stage, max(clock.attempt(stage), 1), Event.CANCELLED, now, actor=person.name, reason=reason
-        )
-    tx.close_request(request_id, RequestState.CANCELLED, reason, now)
+    cancel(tx, request, f"withdrawn by {person.name}: {comment}", now, actor=person.name)
 
 
 def _open(tx: Transaction, request_id: str) -> Request:

@@ -278,6 +278,14 @@ def fail(
         tx.close_request(request_id, RequestState.FAILED, f"{stage}: {reason}", now)
 
 
+def cancel(tx: Transaction, request: Request, reason: str, now: datetime, *, actor: str | None = None) -> None:
+    """End an open request because nobody wants it any more, or it has been overtaken."""
+    clock = Clock(tx.events(request.id))
+    for stage in clock.current() or (Stage.REQUEST,):
+        tx.append(request.id, stage, max(clock.attempt(stage), 1), Event.CANCELLED, now, actor=actor, reason=reason)
+    tx.close_request(request.id, RequestState.CANCELLED, reason, now)
+
+
 def found(tx: Transaction, request: Request, stage: Stage) -> Mapping[str, dict[str, Any]]:
     """What a stage found, by table ("" for what is of no table)."""
     return {a.table or "": a.content for a in tx.artifacts(request.id, stage=stage)}

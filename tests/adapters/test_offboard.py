@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +153,94 @@ def test_a_source_that_lives_again_keeps_its_data(ledger_url: str, lake: str, tm
     shop.publish()
     shop.later(days=60)
     assert destroy_due(shop.tools) == [] and len(shop.rows()) == 1
+
+
+def test_retention_counts_from_the_last_publication_not_from_the_first(
+    ledger_url: str, lake: str, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path, ledger_url, lake, f"shop_{secrets.token_hex(4)}")
+    shop.text = shop.text.replace("slaProperties:", "slaProperties:\n  - {property: retention, value: 30, unit: d}")
+    shop.deliver([(1, "ann", "1.00")])
+    shop.publish()
+    shop.later(days=40)
+    shop.deliver([(1, "ann", "1.00"), (2, "bob", "2.00")])
+    assert run(shop.tools, shop.source, Asked("x", "olga")).state == "published"
+    agreed(shop, destroy=True)
+    done = offboard(shop.tools, shop.source)
+    assert done.data["fate"] == "kept" and lying(shop), "yesterday's rows are a day old"
+
+
+def test_whatever_was_ever_published_goes_and_whoever_waits_is_told(shop: Shop) -> None:
+    everything = shop.text.replace("version: 1.0.0", "version: 3.0.0")
+    shop.text = shop.text[: shop.text.index("  - name: items")].replace("version: 1.0.0", "version: 2.0.0")
+    shop.publish()
+    shop.text = everything
+    waiting = shop.approved()
+    tools = shop.tools
+    agreed(shop)
+    with pytest.raises(TerminalError, match="OFFBOARDING"):
+        shop.approved()
+    offboard(tools, shop.source)
+    assert tools.catalog.entry(f"{shop.source}.items") is None, "a table that the newest contract leaves out"
+    with tools.ledger.reading() as tx:
+        assert tx.request(waiting.id).state is RequestState.CANCELLED  # type: ignore[union-attr]
+    with pytest.raises(TerminalError, match="REQUEST_CLOSED"):
+        shop.publish(waiting)
+
+
+def test_a_table_that_is_somebody_elses_by_now_stays(shop: Shop) -> None:
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import LongType, NestedField
+
+    tools = shop.tools
+    theirs = f"{shop.source}.items"
+    tools.catalog.drop(theirs)
+    tools.tables().create_table(
+        theirs, Schema(NestedField(1, "x", LongType())), location=f"{tools.layout.root}/warehouse/theirs"
+    )
+    agreed(shop)
+    done = offboard(tools, shop.source)
+    assert done.state == "done" and tools.catalog.entry(theirs) is not None
+    unpublished = next(r for r in done.records if r.kind == offboarding.UNPUBLISHED)
+    assert "somebody else" in unpublished.content["tables"]["items"]["left"]
+
+
+def test_what_arrives_while_it_is_destroyed_is_listed_and_destroyed_as_well(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools, late = shop.tools, f"{shop.tools.layout.root}/landing/{shop.source}/late.csv"
+    agreed(shop, destroy=True)
+    delete = type(tools.store).delete
+    came: list[str] = []
+
+    def and_one_comes(store: Any, uri: str) -> None:  # a landing that had begun before
+        delete(store, uri)
+        if not came:
+            came.append(late)
+            tools.store.write(late, b"late", content_type="text/csv")
+
+    monkeypatch.setattr(type(tools.store), "delete", and_one_comes)
+    done = offboard(tools, shop.source)
+    assert done.data["fate"] == "destroyed" and lying(shop) == []
+    assert late in {o["uri"] for o in json.loads(tools.store.read(done.data["proof"]))["objects"]}
+
+
+def test_a_hold_that_comes_while_it_is_destroyed_stops_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluice.stream.offboard.HOLD_EVERY", 2)
+    tools = shop.tools
+    agreed(shop, destroy=True)
+    delete = type(tools.store).delete
+
+    def and_held(store: Any, uri: str) -> None:
+        delete(store, uri)
+        with tools.ledger.transaction() as tx:
+            offboarding.place_hold(tx, shop.source, "carl", "case 4712", tools.now())
+
+    monkeypatch.setattr(type(tools.store), "delete", and_held)
+    before = len(lying(shop))
+    with pytest.raises(TerminalError, match="case 4712"):
+        offboard(tools, shop.source)
+    assert len(lying(shop)) == before - 1
 
 
 def cli(shop: Shop, *arguments: object, crash: str = "", user: str = "olga") -> subprocess.CompletedProcess[str]:

@@ -80,6 +80,14 @@ def _as_compacted(name: str, table: Mapping[str, Any], compacted: Mapping[tuple[
     return {**table, "snapshot_id": snapshot}
 
 
+def published_tables(tx: Transaction, source: str) -> dict[str, str]:
+    """Every table that any publication of the source put into the catalog: identifier → table of the contract.
+
+    A newer version of the contract may have left one out; it is still there, and people may still read it.
+    """
+    return {str(t["identifier"]): name for v in versions(tx, source) for name, t in v.tables.items()}
+
+
 def newest_good(known: list[Version]) -> Version | None:
     """The newest version that no incident took back: what should be visible now."""
     return next((v for v in reversed(known) if not v.bad), None)

@@ -151,7 +151,7 @@ def hold(tx: Transaction, source: str) -> Record | None:
 
 
 def fate(tx: Transaction, contract: Contract, going: Offboarding, published_at: datetime, now: datetime) -> Fate:
-    """By legal hold first, then by retention, then by what was asked."""
+    """By legal hold first, then by retention since the last publication, then by what was asked."""
     if held := hold(tx, going.source):
         return Fate(False, f"legal hold: {held.content['reason']}")
     legal = said(contract.document, "legalHold")

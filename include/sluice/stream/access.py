@@ -16,6 +16,7 @@ from sluice.crashing import crash_point
 from sluice.errors import LakeUnavailableError, NotApprovedError, UsageError
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import contract_of
+from sluice.running.history import published_tables
 from sluice.running.offboarding import current, require_staying
 from sluice.stages import Clock, Event, Stage
 from sluice.stream.tools import Tools
@@ -103,16 +104,17 @@ def repair(tools: Tools, source: str, *, actor: str, reason: str, foreign: bool 
 
 def revoke_access(tools: Tools, source: str, *, actor: str, reason: str) -> list[Grant]:
     """Take away every grant on the source's tables, also those that others gave (end of life); what was taken away."""
-    request, contract = _latest(tools, source)
+    request, _ = _latest(tools, source)
+    tables = [i for i in _identifiers(tools, source) if not _of_another(tools, i, source)]
     taken: list[Grant] = []
-    for identifier in _identifiers(contract):
+    for identifier in tables:
         for grant in tools.access.granted(identifier):
             tools.access.revoke(grant)
             crash_point("revoke.revoked")
             review = Review(source, request.id, tools.access.enforced, tools.access.note, (), (), ())
             _record(tools, review, Difference(Drift.WITHDRAWN, grant), Granting.REVOKED, actor, reason)
             taken.append(grant)
-    left = [g for identifier in _identifiers(contract) for g in tools.access.granted(identifier)]
+    left = [g for identifier in tables for g in tools.access.granted(identifier)]
     if left:
         raise LakeUnavailableError("GRANT_STILL_SEEN", f"{left[0].principal} still has {', '.join(left[0].permissions)}",
                                    where=left[0].identifier, mend="Run it again; it takes a moment to show.")  # fmt: skip
@@ -124,7 +126,7 @@ def review_access(tools: Tools, source: str) -> Review:
     request, contract = _latest(tools, source)
     published_at = request.closed_at or request.requested_at
     wanted = declared(contract, published_at, tools.access.principal)
-    granted = [g for identifier in _identifiers(contract) for g in tools.access.granted(identifier)]
+    granted = [g for identifier in _identifiers(tools, source) for g in tools.access.granted(identifier)]
     with tools.ledger.reading() as tx:
         ours = in_hand(tx.grant_events(source))
         going = current(tx, source)
@@ -162,7 +164,6 @@ def _approved(tx: Transaction, request_id: str) -> Request:
                                mend="Access follows publication.")  # fmt: skip
     require_staying(tx, request.source)
     require_approvals(tx, request)
-    require_staying(tx, request.source)
     return request
 
 
@@ -184,5 +185,15 @@ def _record(tools: Tools, review: Review, d: Difference, event: Granting, actor:
         )
 
 
-def _identifiers(contract: Contract) -> list[str]:
-    return [f"{contract.id}.{t.table_name}" for t in contract.tables]
+def _identifiers(tools: Tools, source: str) -> list[str]:
+    """Every table that was ever published, also those that the newest contract leaves out."""
+    with tools.ledger.reading() as tx:
+        return list(published_tables(tx, source))
+
+
+def _of_another(tools: Tools, identifier: str, source: str) -> bool:
+    """Whether the table was removed, and somebody else made one of the same name: its grants are none of ours."""
+    from sluice.adapters.catalogs import snapshots
+
+    there = snapshots.registered(tools.tables(), identifier) if tools.access.enforced else None
+    return there is not None and there.owner != source

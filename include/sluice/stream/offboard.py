@@ -6,17 +6,19 @@ Every step is recorded when it is done and skipped when it was: a run that was k
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from sluice.contract.model import Contract, digest_of
 from sluice.crashing import crash_point
-from sluice.errors import LakeUnavailableError, TerminalError
-from sluice.ledger import Request
-from sluice.onboarding import contract_of
+from sluice.errors import LakeUnavailableError, SluiceError, TerminalError
+from sluice.ledger import Request, RequestState
+from sluice.onboarding import cancel, contract_of
 from sluice.running import incidents, offboarding, refreshes
-from sluice.running.history import live
+from sluice.running.history import live, published_tables, versions
 from sluice.running.offboarding import (
     COMPLETED,
     DESTROYED,
@@ -34,6 +36,12 @@ from sluice.stream.tools import Tools, sha256
 
 FOLDERS = ("landing", "warehouse", "quarantine", "failed_rows", "replay", "manifests")
 """What is destroyed. Evidence stays: it proves what was agreed and done, and holds no rows."""
+ROUNDS = 3
+"""How often what came while it was destroyed (by a run that had begun before) is listed and destroyed as well."""
+HOLD_EVERY = 50
+"""After how many objects it is asked again whether somebody has placed a legal hold."""
+
+log = logging.getLogger(__name__)
 
 
 def ask(tools: Tools, source: str, actor: str, reason: str, *, destroy: bool = False) -> Offboarding:
@@ -50,9 +58,7 @@ def offboard(tools: Tools, source: str) -> Offboarding:
             raise TerminalError("NOTHING_ASKED", f"nobody has asked to offboard {source}", where=source,
                                 mend=f"`sluice offboard {source} --reason …` asks.")  # fmt: skip
         offboarding.require_agreed(tx, tools.policy(), going)
-        request = tx.request(going.request_id)
-    if request is None:
-        raise TerminalError("NO_REQUEST", f"there is no request {going.request_id}", where=going.id)
+        request = live(tx, source)  # not the one of the day when it was asked: a newer one may have come since
     contract = contract_of(request)
     for kind, step in ((TOLD, _tell), (REVOKED, _revoke), (UNPUBLISHED, _unpublish)):
         if kind not in going.done:
@@ -68,16 +74,30 @@ def destroy_due(tools: Tools) -> list[str]:
     """Destroy the data of offboarded sources whose retention is over and that nobody holds; their names."""
     with tools.ledger.reading() as tx:
         due = [(o, tx.request(o.request_id)) for o in offboarding.due_for_destruction(tx, tools.now())]
+    done: list[str] = []
+    failed: list[SluiceError] = []
     for going, request in due:
-        if request is not None:
+        if request is None:
+            continue
+        try:
             _destroy(tools, going, "its retention is over")
-    return [going.source for going, _ in due]
+            done.append(going.source)
+        except SluiceError as error:  # the others' time has come all the same
+            log.warning("%s: %s", going.id, error)
+            failed.append(error)
+    if failed and not done:
+        raise failed[0]
+    return done
 
 
 def _tell(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
     text = f"{going.source} ends: {going.reason}. Its tables are no longer available: {', '.join(request.tables)}."
     hurt = [*incidents.consumers(contract), *incidents.use_cases(contract, request)]
+    why = f"{going.source} is being offboarded as {going.id}: {going.reason}"
     with tools.ledger.transaction() as tx:
+        for waiting in tx.requests(source=going.source):
+            if waiting.state is RequestState.OPEN:  # nobody signs any more for what ends
+                cancel(tx, waiting, why, tools.now(), actor=going.agreed_by)
         refreshes.tell(tx, going.source, "offboarded", f"{going.id}/told", text, tools.now(), contract)
         tx.record(going.source, going.id, TOLD, tools.now(), content={"consumers": hurt, "text": text})
     crash_point("offboard.told")
@@ -93,26 +113,28 @@ def _revoke(tools: Tools, going: Offboarding, request: Request, contract: Contra
 
 
 def _unpublish(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
+    """Every table that any publication put into the catalog, as long as it is still this source's."""
     from sluice.adapters.catalogs import snapshots
 
     catalog = tools.tables()
+    with tools.ledger.reading() as tx:
+        known = published_tables(tx, going.source)
     tables: dict[str, Any] = {}
-    for table in contract.tables:
-        identifier = f"{contract.id}.{table.table_name}"
-        where = snapshots.metadata_location(catalog, identifier)
+    for identifier, name in known.items():
+        there = snapshots.registered(catalog, identifier)
+        ours = there is not None and there.owner == going.source
+        where = there.metadata if there is not None and ours else None
         if where is not None:  # so that data which is kept can be found and registered again
             with tools.ledger.transaction() as tx:
                 tx.record(
-                    going.source,
-                    going.id,
-                    "offboard.located",
-                    tools.now(),
-                    table=table.name,
-                    content={"metadata": where},
+                    going.source, going.id, "offboard.located", tools.now(), table=name, content={"metadata": where}
                 )
-        snapshots.unregister(catalog, identifier)
+            snapshots.unregister(catalog, identifier)
         crash_point("offboard.unpublished")
-        tables[table.name] = {"identifier": identifier, "metadata": where}
+        tables[name] = {"identifier": identifier, "metadata": where}
+        if there is not None and not ours:
+            tables[name]["left"] = f"it belongs to {there.owner or 'somebody else'} now"
+    snapshots.unregister_database(catalog, contract.id, going.source)
     with tools.ledger.transaction() as tx:
         tx.record(going.source, going.id, UNPUBLISHED, tools.now(), content={"tables": tables})
 
@@ -120,7 +142,8 @@ def _unpublish(tools: Tools, going: Offboarding, request: Request, contract: Con
 def _data(tools: Tools, going: Offboarding, request: Request, contract: Contract) -> None:
     with tools.ledger.reading() as tx:
         known = next(o for o in offboarding.offboardings(tx, going.source) if o.id == going.id)
-        fate = offboarding.fate(tx, contract, going, request.closed_at or request.requested_at, tools.now())
+        last = max((v.at for v in versions(tx, going.source)), default=request.closed_at or request.requested_at)
+        fate = offboarding.fate(tx, contract, going, last, tools.now())
     if known.data:
         return
     if fate.destroy or LISTED in known.done:
@@ -134,39 +157,27 @@ def _data(tools: Tools, going: Offboarding, request: Request, contract: Contract
 
 
 def _destroy(tools: Tools, going: Offboarding, reason: str) -> None:
-    """List every object with its digest first, delete, look that each is gone, and keep the list as the proof."""
-    with tools.ledger.reading() as tx:
-        listed = tx.records(run=going.id, kinds=(LISTED,))
-        if offboarding.hold(tx, going.source) is not None:
-            raise TerminalError("HELD", f"{going.source} is under a legal hold", where=going.id, mend="Lift it first: `sluice hold SOURCE --lift`.")  # fmt: skip
-    if listed:
-        uri = listed[-1].content["uri"]
-        objects = json.loads(tools.store.read(uri))["objects"]
-    else:
-        objects = _objects(tools, going.source)
-        document = {"offboarding": going.id, "source": going.source, "reason": reason, "objects": objects}
-        digest = digest_of(document)
-        uri = tools.layout.evidence(going.source, digest, "to_be_destroyed.json")
-        tools.store.write(uri, strict_json(document), content_type="application/json", only_if_absent=True)
-        with tools.ledger.transaction() as tx:
-            tx.record(
-                going.source,
-                going.id,
-                LISTED,
-                tools.now(),
-                digest=digest,
-                content={"uri": uri, "objects": len(objects)},
-            )
-    crash_point("offboard.listed")
-    for thing in objects:
-        tools.store.delete(thing["uri"])
-        crash_point("offboard.deleting")
-    left = [o.uri for folder in FOLDERS for o in tools.store.list(f"{tools.layout.root}/{folder}/{going.source}/")]
+    """List every object with its digest first, delete, look that each is gone, and keep the list as the proof.
+
+    Raises TerminalError (HELD) as soon as somebody holds the source: what is not deleted by then stays.
+    """
+    _require_no_hold(tools, going)
+    objects = _on_lists(tools, going)
+    for _ in range(ROUNDS):
+        objects += _listed(tools, going, reason, {thing["uri"] for thing in objects})
+        crash_point("offboard.listed")
+        for number, thing in enumerate(objects, 1):
+            if number % HOLD_EVERY == 0:
+                _require_no_hold(tools, going)
+            tools.store.delete(thing["uri"])
+            crash_point("offboard.deleting")
+        left = _lying(tools, going.source)
+        if not left:
+            break
     left += [t["uri"] for t in objects if tools.store.head(t["uri"]) is not None]
     if left:
-        raise LakeUnavailableError(
-            "STILL_THERE", f"{len(left)} objects are still there", where=left[0], mend="Run it again."
-        )
+        raise LakeUnavailableError("STILL_THERE", f"{len(left)} objects are still there", where=left[0],
+                                   mend="Something still writes there: stop it, and run this again.")  # fmt: skip
     proof = {
         "offboarding": going.id, "source": going.source, "reason": reason, "asked_by": going.asked_by, "agreed_by": going.agreed_by,
         "destroyed_at": tools.now().isoformat(), "verified_gone": len(objects), "objects": objects,
@@ -180,14 +191,50 @@ def _destroy(tools: Tools, going: Offboarding, reason: str) -> None:
         })  # fmt: skip
 
 
-def _objects(tools: Tools, source: str) -> list[dict[str, Any]]:
-    """Every object of the source with the SHA-256 of its content, read here where the store does not know it."""
+def _require_no_hold(tools: Tools, going: Offboarding) -> None:
+    with tools.ledger.reading() as tx:
+        held = offboarding.hold(tx, going.source)
+    if held is not None:
+        raise TerminalError("HELD", f"{going.source} is under a legal hold: {held.content['reason']}", where=going.id,
+                            mend="Lift it first: `sluice hold SOURCE --lift`.")  # fmt: skip
+
+
+def _on_lists(tools: Tools, going: Offboarding) -> list[dict[str, Any]]:
+    """What earlier tries listed; some of it is gone already."""
+    with tools.ledger.reading() as tx:
+        uris = [r.content["uri"] for r in tx.records(run=going.id, kinds=(LISTED,))]
+    return [thing for uri in uris for thing in json.loads(tools.store.read(uri))["objects"]]
+
+
+def _listed(tools: Tools, going: Offboarding, reason: str, known: Collection[str]) -> list[dict[str, Any]]:
+    """The objects that no list has yet, put on one."""
+    objects = _objects(tools, going.source, known)
+    if known and not objects:
+        return []
+    document = {"offboarding": going.id, "source": going.source, "reason": reason, "objects": objects}
+    digest = digest_of(document)
+    uri = tools.layout.evidence(going.source, digest, "to_be_destroyed.json")
+    tools.store.write(uri, strict_json(document), content_type="application/json", only_if_absent=True)
+    with tools.ledger.transaction() as tx:
+        tx.record(going.source, going.id, LISTED, tools.now(), digest=digest,
+                  content={"uri": uri, "objects": len(objects)})  # fmt: skip
+    return objects
+
+
+def _lying(tools: Tools, source: str) -> list[str]:
+    return [o.uri for folder in FOLDERS for o in tools.store.list(f"{tools.layout.root}/{folder}/{source}/")]
+
+
+def _objects(tools: Tools, source: str, known: Collection[str]) -> list[dict[str, Any]]:
+    """Every object of the source but the `known`, with the SHA-256 of its content, read here where the store does not know it."""
     found = []
     with tempfile.TemporaryDirectory(dir=tools.scratch("offboard")) as folder:
         for name in FOLDERS:
             for info in tools.store.list(f"{tools.layout.root}/{name}/{source}/"):
-                known = tools.store.head(info.uri)
-                digest = known.sha256 if known is not None else None
+                if info.uri in known:
+                    continue
+                there = tools.store.head(info.uri)
+                digest = there.sha256 if there is not None else None
                 if digest is None:
                     path = Path(folder) / "object"
                     path.unlink(missing_ok=True)

@@ -131,9 +131,13 @@ class Publishing:
             _still_there(manifest, self.tools.store)
 
     def approved(self) -> None:
-        """The approvals stand, and no incident is open. Raises NotApprovedError, RefusedError (INCIDENT_OPEN)."""
+        """The approvals stand, no incident is open, its end is not agreed.
+
+        Raises NotApprovedError, RefusedError (INCIDENT_OPEN), TerminalError (OFFBOARDING).
+        """
         with self.tools.ledger.reading() as tx:
             require_no_incident(tx, self.request.source)
+            require_staying(tx, self.request.source)
             self.digest = _approved_digest(tx, self.request)
 
     def prepare(self, name: str) -> Prepared | Publication:

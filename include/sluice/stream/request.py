@@ -10,6 +10,7 @@ from sluice.errors import BadInputError
 from sluice.ledger import Artifact, Request
 from sluice.linting import usable_contract, usable_text
 from sluice.onboarding import Ask, found, is_id_for, open_request
+from sluice.running.offboarding import require_staying
 from sluice.stages import Stage
 from sluice.stream.source import probe
 from sluice.stream.tools import Tools
@@ -47,6 +48,7 @@ def open_for_run(tools: Tools, contract: Contract, ask: Ask, *, run_id: str, req
                             mend="Ask again with `sluice request`.")  # fmt: skip
     seen = probe(contract, ask.base, tools.settings, tools.store)
     with tools.ledger.transaction() as tx:
+        require_staying(tx, contract.id)
         size = sum(file["bytes"] for table in seen.values() for file in table["files"])
         request = open_request(tx, contract, ask, policy, run_id=run_id, requested_at=requested_at,
                                started_at=started_at, now=tools.now(), source_bytes=size)  # fmt: skip

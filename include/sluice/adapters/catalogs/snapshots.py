@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.adapters.catalogs.commits import data_file
 from sluice.adapters.catalogs.failures import translated
-from sluice.catalog import REQUEST_PROPERTY
+from sluice.catalog import REQUEST_PROPERTY, SOURCE_PROPERTY
 from sluice.contract.types import ColumnType
 from sluice.errors import LakeUnavailableError, TerminalError
 
@@ -123,9 +123,7 @@ def put_back(source: Catalog, identifier: str, snapshot_id: int, properties: Map
             before = current.snapshot_id if current else None
             if before == snapshot_id:
                 return Moved(identifier, before, snapshot_id)
-            if table.metadata.snapshot_by_id(snapshot_id) is None:
-                raise TerminalError("NO_SNAPSHOT", f"the table has no snapshot {snapshot_id} any more", where=identifier,
-                                    mend="Name another: `sluice restore SOURCE --list` shows them.")  # fmt: skip
+            require_snapshot(source, identifier, snapshot_id)
             try:
                 with table.transaction() as change:
                     change.set_properties(dict(properties))
@@ -250,6 +248,14 @@ def shows(source: Catalog, identifier: str, request: str) -> bool:
         return shown(source.load_table(identifier), request) is not None
 
 
+def require_snapshot(source: Catalog, identifier: str, snapshot_id: int) -> None:
+    """Raises TerminalError (NO_SNAPSHOT, NOT_REGISTERED) when the table cannot show this snapshot any more."""
+    with translated(identifier):
+        if source.load_table(identifier).metadata.snapshot_by_id(snapshot_id) is None:
+            raise TerminalError("NO_SNAPSHOT", f"the table has no snapshot {snapshot_id} any more", where=identifier,
+                                mend="Name another: `sluice restore SOURCE --list` shows them.")  # fmt: skip
+
+
 def is_partitioned(source: Catalog, identifier: str) -> bool:
     """Whether the table has partitions: a file may hold rows of one only."""
     with translated(identifier):
@@ -291,34 +297,41 @@ def all_files(source: Catalog, identifier: str) -> set[str]:
     return needed
 
 
-def metadata_location(source: Catalog, identifier: str) -> str | None:
-    """Where the table's metadata lies, None when it is not in the catalog."""
+@dataclass(frozen=True)
+class Registered:
+    """A table that the catalog has: where its metadata lies, and the source whose table it says it is ("": nobody's)."""
+
+    metadata: str
+    owner: str
+
+
+def registered(source: Catalog, identifier: str) -> Registered | None:
+    """The table, whosever it is; None when it is not in the catalog."""
     from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
     with translated(identifier):
         try:
-            return str(source.load_table(identifier).metadata_location)
+            table = source.load_table(identifier)
         except (NoSuchTableError, NoSuchNamespaceError):
             return None
+    return Registered(str(table.metadata_location), table.properties.get(SOURCE_PROPERTY, ""))
 
 
-def unregister(source: Catalog, identifier: str) -> bool:
-    """Take the table out of the catalog, and its database when nothing is left in it; False when it was not there.
+def unregister(source: Catalog, identifier: str) -> None:
+    """Take the table out of the catalog; nothing happens when it is not there. No file is deleted here."""
+    from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
-    No file is deleted here.
-    """
-    from pyiceberg.exceptions import NamespaceNotEmptyError, NoSuchNamespaceError, NoSuchTableError
+    with translated(identifier), suppress(NoSuchTableError, NoSuchNamespaceError):
+        source.drop_table(identifier)
 
-    namespace = identifier.rsplit(".", 1)[0]
-    with translated(identifier):
-        try:
-            source.drop_table(identifier)
-            dropped = True
-        except NoSuchTableError:
-            dropped = False
-        with suppress(NamespaceNotEmptyError, NoSuchNamespaceError):
-            source.drop_namespace(namespace)
-    return dropped
+
+def unregister_database(source: Catalog, database: str, owner: str) -> None:
+    """Take a source's database out of the catalog when nothing is left in it; somebody else's stays."""
+    from pyiceberg.exceptions import NamespaceNotEmptyError, NoSuchNamespaceError
+
+    with translated(database), suppress(NamespaceNotEmptyError, NoSuchNamespaceError):
+        if source.load_namespace_properties(database).get(SOURCE_PROPERTY) == owner:
+            source.drop_namespace(database)
 
 
 def _loaded(source: Catalog, identifier: str) -> IcebergTable:
