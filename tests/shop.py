@@ -134,6 +134,10 @@ class Shop:
             with tools.ledger.transaction() as tx:
                 decide(tx, policy, choice, tools.now())
 
+    def whole(self) -> dict[str, str]:
+        """The environment of a process of its own: this one's, without what it says of another lake or ledger."""
+        return {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")} | self.environment
+
     def rows(self, table: str = "orders") -> list[tuple[Any, ...]]:
         """What readers see, by pyiceberg."""
         found = self.tools.catalog.scan(f"{self.source}.{table}").to_pylist()

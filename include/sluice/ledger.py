@@ -44,6 +44,10 @@ class RequestState(StrEnum):
     """It was published, but the lake no longer has it (the embedded lake forgets at a restart)."""
 
 
+MACHINE = "sluice"
+"""The requester of what Sluice itself asks for: a change that it found in a delivery."""
+
+
 @dataclass(frozen=True)
 class Request:
     """An onboarding request. `signatures` is what was promised when it was made: gate → roles.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from command_line import strict
+from adapters.lakes import dying
 from shop import Shop
 from sluice.crashing import POINTS
 from sluice.errors import RefusedError, TerminalError
@@ -258,22 +257,18 @@ def cli(shop: Shop, *arguments: object, crash: str = "", user: str = "olga") -> 
 )
 def test_killed_at_any_step_it_goes_on(shop: Shop, point: str) -> None:
     before = set(lying(shop))
-    asked = cli(shop, "offboard", shop.source, "--reason", "nobody needs it", "--destroy")
-    assert asked.returncode == 0, asked.stderr
-    killed = cli(shop, "offboard", shop.source, "--approve", user="gus", crash=point)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    going = agreed(shop, destroy=True)
+    step, environment = "sluice.stream.offboard:offboard", shop.whole()
+    assert dying.run(step, shop.source, environment=environment, crash=point) == ("died", None)
     with pytest.raises(TerminalError, match="OFFBOARDING"):
         run(shop.tools, shop.source, Asked("x", "olga"))
-    done = cli(shop, "offboard", shop.source, "--json")
-    assert done.returncode == 0, done.stderr
-    told = strict(done.stdout)
-    assert told["state"] == "done" and lying(shop) == []
-    proof = json.loads(shop.tools.store.read(told["data"]["proof"]))
+    answer, done = dying.run(step, shop.source, environment=environment)
+    assert answer == "done" and done.state == "done" and done.id == going.id and lying(shop) == []
+    proof = json.loads(shop.tools.store.read(done.data["proof"]))
     assert {o["uri"] for o in proof["objects"]} == before
     assert len(shop.messages("notify.incident.offboarded")) == 1
-    assert all(
-        s["step"] == "located" or [x["step"] for x in told["steps"]].count(s["step"]) == 1 for s in told["steps"]
-    )
+    steps = [r.kind for r in done.records if r.kind != "offboard.located"]
+    assert len(steps) == len(set(steps))
 
 
 def test_the_command_line_needs_two_people_and_says_what_is_missing(shop: Shop) -> None:

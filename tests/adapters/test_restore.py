@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
 from datetime import timedelta
@@ -13,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from adapters.lakes import dying
 from command_line import strict
 from shop import Shop
 from sluice.crashing import POINTS
 from sluice.errors import BadInputError, RefusedError, TerminalError
-from sluice.running import incidents
+from sluice.running import incidents, refreshes
 from sluice.running.history import versions
+from sluice.running.refreshes import Asked
+from sluice.stream.refreshing.run import run
 from sluice.stream.restore import restore
 
 PROJECT = Path(__file__).parents[2]
@@ -117,6 +119,59 @@ def test_a_source_with_one_publication_stays_as_it_is_and_is_blocked(
         incidents.require_no_incident(tx, shop.source)
 
 
+def test_what_cannot_be_put_back_whole_is_not_put_back_by_half(shop: Shop) -> None:
+    """A snapshot was expired by another tool: no table moves, people hear of it, and the incident can be closed."""
+    from sluice.adapters.catalogs import snapshots
+
+    tools = shop.tools
+    with tools.ledger.reading() as tx:
+        first = versions(tx, shop.source)[0]
+    snapshots.expire(tools.tables(), f"{shop.source}.items", [int(first.tables["items"]["snapshot_id"])])
+    with pytest.raises(TerminalError, match="NO_SNAPSHOT"):
+        restore(tools, shop.source, actor="ann", reason="bad")
+    assert ids(shop) == [1] and shop.rows("items") == [(1, "poison")], "orders were not moved without items"
+    (message,) = shop.messages("incident.opened")
+    assert "could not be put back" in message.payload["text"]
+    with tools.ledger.transaction() as tx:
+        assert not incidents.close(tx, shop.source, "olga", "a sign was lost", "loaded anew", tools.now()).is_open
+
+
+def test_a_version_that_is_gone_is_passed_over_for_an_earlier_one(shop: Shop) -> None:
+    from sluice.adapters.catalogs import snapshots
+
+    shop.text = shop.text.replace("version: 1.0.1", "version: 1.0.2")
+    shop.deliver([(9, "eve", "9.00")])
+    shop.publish()
+    tools = shop.tools
+    with tools.ledger.reading() as tx:
+        second = versions(tx, shop.source)[1]
+    snapshots.expire(tools.tables(), f"{shop.source}.items", [int(second.tables["items"]["snapshot_id"])])
+    done = restore(tools, shop.source, actor="ann", reason="bad")
+    assert ids(shop) == [1, 2] and done.version is not None
+    with tools.ledger.reading() as tx:
+        assert [v.bad for v in versions(tx, shop.source)] == [False, True, True]
+
+
+def test_a_table_that_somebody_dropped_ends_refreshes_in_words_and_can_be_made_anew(shop: Shop) -> None:
+    tools = shop.tools
+    tools.catalog.drop(f"{shop.source}.items")
+    for _ in range(2):
+        with pytest.raises(TerminalError, match="NOT_REGISTERED"):
+            run(tools, shop.source, Asked(f"run-{secrets.token_hex(4)}", "olga"))
+    with tools.ledger.reading() as tx:
+        assert [r.state for r in refreshes.refreshes(tx, shop.source)] == ["failed", "failed"]
+    assert len(shop.messages("notify.incident.refresh_failed")) == 1
+    with pytest.raises(TerminalError, match="NOT_REGISTERED"):
+        restore(tools, shop.source, actor="ann", reason="items are gone")
+    assert ids(shop) == [1]
+    with tools.ledger.transaction() as tx:
+        incidents.close(tx, shop.source, "olga", "dropped by hand", "", tools.now())
+    shop.text = shop.text.replace("version: 1.0.1", "version: 1.0.2")
+    shop.deliver(GOOD, [(1, "tea")])
+    shop.publish()
+    assert ids(shop) == [1, 2] and shop.rows("items") == [(1, "tea")]
+
+
 def test_people_hear_of_it_again_and_again_until_it_is_over(shop: Shop) -> None:
     tools = shop.tools
     done = restore(tools, shop.source, actor="ann", reason="bad")
@@ -155,13 +210,14 @@ def cli(shop: Shop, *arguments: object, crash: str = "") -> subprocess.Completed
 
 @pytest.mark.parametrize("point", [p for p in POINTS if p.startswith("restore.")])
 def test_killed_at_any_step_it_goes_on(shop: Shop, point: str) -> None:
-    killed = cli(shop, "restore", shop.source, "--reason", "bad", crash=point)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    def restored(crash: str = "") -> str:
+        said = {"actor": "ann", "reason": "bad"}
+        return dying.run("sluice.stream.restore:restore", shop.source, **said, environment=shop.whole(), crash=crash)[0]
+
+    assert restored(point) == "died"
     with shop.tools.ledger.reading() as tx, pytest.raises(RefusedError, match="INCIDENT_OPEN"):
         incidents.require_no_incident(tx, shop.source)
-    done = cli(shop, "restore", shop.source, "--reason", "bad", "--json")
-    assert done.returncode == 0, done.stderr
-    assert strict(done.stdout)["open"] is True
+    assert restored() == "done"
     assert ids(shop) == [1, 2] and shop.rows("items") == [(1, "tea")]
     with shop.tools.ledger.reading() as tx:
         (found,) = incidents.incidents(tx, shop.source)

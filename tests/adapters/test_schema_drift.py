@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.lakes import dying
 from shop import FULL, Shop
+from sluice.approval import Choice, decide, gate_standing, require_approvals
 from sluice.contract.reading import read_contract
-from sluice.errors import InvalidContractError, NotApprovedError
-from sluice.ledger import RequestState
+from sluice.errors import InvalidContractError, NotApprovedError, RefusedError
+from sluice.ledger import Request, RequestState, Verdict
+from sluice.onboarding import Ask
 from sluice.running import incidents
 from sluice.running.refreshes import Asked, Refresh
 from sluice.stages import Stage
 from sluice.stream.change import adopt
 from sluice.stream.refreshing.run import run
+from sluice.stream.request import open_for_run
+from sluice.stream.restore import restore
 
 ROWS = [f"{i},buyer{i},{i}.50" for i in range(1, 31)]
 
@@ -116,6 +122,97 @@ def test_a_change_without_signatures_is_never_adopted(shop: Shop) -> None:
     with pytest.raises(NotApprovedError):
         adopt(tools)
     assert columns(shop) == ["id", "buyer", "paid"]
+
+
+def lost(shop: Shop, *names: str) -> Refresh:
+    """A delivery without these columns."""
+    kept = [n for n in ("id", "buyer", "paid") if n not in names]
+    places = [("id", "buyer", "paid").index(n) for n in kept]
+    shop.write("orders.csv", [",".join(kept), *(",".join(r.split(",")[i] for i in places) for r in ROWS)])
+    return refreshed(shop)
+
+
+def waiting(shop: Shop) -> list[Request]:
+    with shop.tools.ledger.reading() as tx:
+        return tx.requests(source=shop.source, state=RequestState.OPEN)
+
+
+def test_people_are_asked_once_and_only_about_what_is_delivered_now(shop: Shop) -> None:
+    tools = shop.tools
+    lost(shop, "paid")
+    (first,) = waiting(shop)
+    assert "decide on" in lost(shop, "buyer").reason
+    (second,) = waiting(shop)
+    with tools.ledger.reading() as tx:
+        overtaken = tx.request(first.id)
+        standing = gate_standing(tx, second, Stage.PUBLICATION)
+    assert overtaken is not None and overtaken.state is RequestState.CANCELLED and second.id in overtaken.state_reason
+    no = Choice(second.id, Stage.PUBLICATION, "business", Verdict.REJECT, "bea", "we need it", standing.evidence_digest)
+    with tools.ledger.transaction() as tx:
+        decide(tx, tools.policy(), no, tools.now())
+    assert "decided against" in lost(shop, "buyer").reason and not waiting(shop)
+    lost(shop, "paid")
+    (third,) = waiting(shop)
+    shop.sign(third, Stage.PUBLICATION)
+    shop.write("orders.csv", ["id,buyer,paid", *ROWS])
+    assert refreshed(shop).state == "unchanged"
+    assert adopt(tools) == [] and columns(shop) == ["id", "buyer", "paid"], "what they agreed to is delivered no more"
+
+
+def test_who_asked_for_the_source_does_not_decide_on_its_change(shop: Shop) -> None:
+    tools, policy = shop.tools, shop.tools.policy()
+    role = replace(policy.roles["business"], members=("remy", "bea"))
+    policy = replace(policy, roles={**policy.roles, "business": role})
+    lost(shop, "paid")
+    (change,) = waiting(shop)
+    with tools.ledger.reading() as tx:
+        seen = gate_standing(tx, change, Stage.PUBLICATION).evidence_digest
+    yes = Choice(change.id, Stage.PUBLICATION, "business", Verdict.APPROVE, "remy", "", seen)
+    with tools.ledger.transaction() as tx, pytest.raises(RefusedError, match="OWN_REQUEST"):
+        decide(tx, policy, yes, tools.now())
+
+
+def test_the_word_of_a_change_opens_no_admission_for_a_person(shop: Shop) -> None:
+    """A record that says that a request changes a published source counts only where Sluice asked for it itself."""
+    shop.text = shop.text.replace("version: 1.0.0", "version: 1.0.1")
+    tools = shop.tools
+    asked = Ask("remy", use_case="pricing", base=str(shop.folder))
+    request = open_for_run(tools, shop.contract, asked, run_id="run-forged", requested_at=tools.now())
+    with tools.ledger.transaction() as tx:
+        (before,) = tx.requests(source=shop.source, state=RequestState.PUBLISHED)
+        tx.record(shop.source, request.id, "change.proposed", tools.now(), content={"before": before.id})
+        with pytest.raises(NotApprovedError, match="admission"):
+            require_approvals(tx, request)
+
+
+def test_an_adopted_change_is_described_tagged_and_granted_even_when_killed_on_the_way(shop: Shop) -> None:
+    shop.write("orders.csv", ["id,buyer,paid,email", *(f"{r},person{i}@example.org" for i, r in enumerate(ROWS))])
+    refreshed(shop)
+    (change,) = waiting(shop)
+    shop.sign(change, Stage.PUBLICATION)
+    adoption = "sluice.stream.change:adopt"
+    assert dying.run(adoption, environment=shop.whole(), crash="adopt.committed:1")[0] == "died"
+    assert dying.run(adoption, environment=shop.whole()) == ("done", [change.id])
+    tools, orders = shop.tools, f"{shop.source}.orders"
+    column = shop.tools.catalog.load(orders).properties["classification.column.email"]
+    assert shop.tools.catalog.load(orders).properties["sluice.contract-version"] == "2.0.0"
+    assert column != "public" and tools.access.tags(orders, ["id", "email"]) == {"id": "public", "email": column}
+    assert sum(s.properties.get("sluice.request-id") == change.id for s in tools.catalog.snapshots(orders)) == 1
+    assert [g.principal.rsplit("/", 1)[-1] for g in tools.access.granted(orders)] == ["analyst"]
+
+
+def test_a_change_that_must_wait_keeps_no_other_from_being_adopted(
+    tmp_path: Path, ledger_url: str, lake: str, shop: Shop
+) -> None:
+    other = made(tmp_path / "other", ledger_url, lake)
+    for one in sorted((shop, other), key=lambda s: s.source):
+        lost(one, "paid")
+        shop.sign(waiting(one)[0], Stage.PUBLICATION)
+    first, second = sorted((shop, other), key=lambda s: s.source)
+    restore(first.tools, first.source, actor="ann", reason="bad")
+    with pytest.raises(RefusedError, match="INCIDENT_OPEN"):
+        adopt(first.tools)
+    assert columns(first) == ["id", "buyer", "paid"] and columns(second) == ["id", "buyer"]
 
 
 def test_values_of_another_type_are_a_breaking_change_of_that_column(shop: Shop) -> None:

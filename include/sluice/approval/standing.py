@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sluice.chain import broken_near
 from sluice.errors import BadInputError, NotApprovedError
 from sluice.governance import Pack
-from sluice.ledger import Decision, Request, RequestState, Transaction, Verdict
+from sluice.ledger import MACHINE, Decision, Request, RequestState, Transaction, Verdict
 from sluice.policy import POLICY_ACTOR, Asked, GateTerms, Policy, Tiers, frozen_policy
 from sluice.stages import GATES, Stage
 
@@ -187,8 +187,10 @@ def _approvals(
 
 
 def asked_by(tx: Transaction, request: Request) -> frozenset[str]:
-    """Whoever asked for this, also for the earlier requests that it continues: none of them decides on it."""
+    """Whoever asked for this, also for the earlier requests that it continues or changes: none of them decides on it."""
     found = {request.requester}
+    if (changed := _changed(tx, request)) is not None:
+        found |= asked_by(tx, changed)
     while request.continues and (before := tx.request(request.continues)) is not None:
         request = before
         found.add(request.requester)
@@ -253,7 +255,10 @@ def require_approvals(tx: Transaction, request: Request) -> None:
     if problem := broken_near(tx, tx.decisions(request.id)):
         raise NotApprovedError("LEDGER_BROKEN", f"the record of decisions cannot be trusted: {problem}", where=request.id,
                                mend="`sluice ledger verify` says where; call the platform owner.")  # fmt: skip
-    for gate in _gates(tx, request):
+    changed = _changed(tx, request)
+    if changed is not None:
+        require_approvals(tx, changed)  # it enters on the admission of what it changes
+    for gate in GATES if changed is None else (Stage.PUBLICATION,):
         standing = gate_standing(tx, request, gate)
         if not standing.satisfied:
             lacking = f"no signature of {', '.join(standing.missing)}" if standing.missing else "it was decided against"
@@ -261,10 +266,20 @@ def require_approvals(tx: Transaction, request: Request) -> None:
                                    mend="Only decisions recorded in the ledger open a gate.")  # fmt: skip
 
 
-def _gates(tx: Transaction, request: Request) -> tuple[Stage, ...]:
-    """Both gates; of a change of a published source the second: the source itself was admitted before."""
+def _changed(tx: Transaction, request: Request) -> Request | None:
+    """The publication that this request changes, where Sluice itself found the change in a delivery.
+
+    Such a change is asked about at the second gate alone: its source was admitted before. No person can ask for one.
+    """
+    if request.requester != MACHINE:
+        return None
     for record in tx.records(run=request.id, kinds=("change.proposed",)):
         before = tx.request(str(record.content["before"]))
-        if before is not None and before.source == request.source and before.state is RequestState.PUBLISHED:
-            return (Stage.PUBLICATION,)
-    return GATES
+        if (
+            before is not None
+            and before.source == request.source
+            and before.state is RequestState.PUBLISHED
+            and before.id != request.id
+        ):
+            return before
+    return None

@@ -150,9 +150,13 @@ def record_restored(
 
 
 def declare(
-    tx: Transaction, current: Incident, request: Request, contract: Contract, terms: IncidentTerms, use_cases: Iterable[str], now: datetime
+    tx: Transaction, current: Incident, request: Request, contract: Contract, terms: IncidentTerms, use_cases: Iterable[str], now: datetime,
+    trouble: str = "",
 ) -> Incident:  # fmt: skip
-    """Open the incident: who owns it, whom it hurts, when it should be over. Doing it again changes nothing."""
+    """Open the incident: who owns it, whom it hurts, when it should be over. Doing it again changes nothing.
+
+    `trouble` is what kept the last good data from coming back: people hear of it too.
+    """
     if current.opened:
         return current
     rule = terms.by_severity[current.severity]
@@ -170,7 +174,7 @@ def declare(
         "channels": [dict(c) for c in contract.document.get("support") or ()],
     })  # fmt: skip
     opened = incident(tx, current.id)
-    notify(tx, opened, "incident.opened", f"{opened.source}: {opened.reason}", now)
+    notify(tx, opened, "incident.opened", f"{opened.source}: {opened.reason}. {trouble}".removesuffix(". "), now)
     return incident(tx, current.id)
 
 

@@ -128,7 +128,7 @@ class Publishing:
             self.manifests = {n: Manifest.from_dict(m) for n, m in found(tx, self.request, Stage.LAND).items()}
             self.identifiers = {n: e["identifier"] for n, e in found(tx, self.request, Stage.REGISTER).items()}
         for manifest in self.manifests.values():
-            _still_there(manifest, self.tools.store)
+            require_staged(manifest, self.tools.store)
 
     def approved(self) -> None:
         """The approvals stand, no incident is open, its end is not agreed.
@@ -138,7 +138,7 @@ class Publishing:
         with self.tools.ledger.reading() as tx:
             require_no_incident(tx, self.request.source)
             require_staying(tx, self.request.source)
-            self.digest = _approved_digest(tx, self.request)
+            self.digest = approved_digest(tx, self.request)
 
     def prepare(self, name: str) -> Prepared | Publication:
         """The table's snapshot, written and not visible, or what is visible of this request already."""
@@ -201,7 +201,8 @@ class Publishing:
                 )
 
 
-def _approved_digest(tx: Transaction, request: Request) -> str:
+def approved_digest(tx: Transaction, request: Request) -> str:
+    """The digest of the evidence that people approved, as long as it is what was landed. Raises NotApprovedError."""
     require_approvals(tx, request)
     approved = next(a for a in tx.artifacts(request.id) if a.stage is Stage.PUBLICATION)
     seen = [t["content_digest"] for t in approved.content["tables"]]
@@ -212,7 +213,8 @@ def _approved_digest(tx: Transaction, request: Request) -> str:
     return approved.digest
 
 
-def _still_there(manifest: Manifest, store: ObjectStore) -> None:
+def require_staged(manifest: Manifest, store: ObjectStore) -> None:
+    """Raises LakeUnavailableError (STAGED_GONE) unless every staged file is there with its size."""
     for staged in manifest.staged:
         info = store.head(staged.uri)
         if info is None or info.size != staged.size:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sluice.catalog import TableRequest
-from sluice.contract.model import digest_of
+from sluice.catalog import CatalogEntry, TableRequest
+from sluice.contract.model import Contract, digest_of
 from sluice.crashing import crash_point
 from sluice.ledger import Artifact, Request
 from sluice.onboarding import begin, complete, contract_of
@@ -17,9 +17,7 @@ def register(tools: Tools, request_id: str, table_name: str) -> int:
     with tools.ledger.transaction() as tx:
         request = begin(tx, request_id, Stage.REGISTER, tools.now(), table=table_name)
     crash_point("register.begun")
-    wanted = request_for(tools, request, table_name)
-    entry = tools.catalog.register(wanted)
-    tools.access.tag(wanted.identifier, wanted.tags)
+    entry = describe(tools, request, contract_of(request), table_name)
     crash_point("register.tagged")
     content = {
         "identifier": entry.identifier,
@@ -33,9 +31,16 @@ def register(tools: Tools, request_id: str, table_name: str) -> int:
     return 1
 
 
-def request_for(tools: Tools, request: Request, table_name: str) -> TableRequest:
-    """What the catalog is asked for one table of an onboarding request."""
-    contract = contract_of(request)
+def describe(tools: Tools, request: Request, contract: Contract, table_name: str) -> CatalogEntry:
+    """Make the table in the catalog, or bring what it says of itself up to the contract: parameters, comments, tags."""
+    wanted = request_for(tools, request, contract, table_name)
+    entry = tools.catalog.register(wanted)
+    tools.access.tag(wanted.identifier, wanted.tags)
+    return entry
+
+
+def request_for(tools: Tools, request: Request, contract: Contract, table_name: str) -> TableRequest:
+    """What the catalog is asked for one table of an onboarding request, by the contract as it is in force."""
     table = contract.table(table_name)
     location = tools.layout.table(contract.id, table.table_name)
     return table_request(contract, table, location, links(tools.settings.public_url, request))

@@ -21,7 +21,14 @@ SERVER.set_forkserver_preload(
 )
 
 
-def _work(step: str, arguments: tuple[Any, ...], environment: Mapping[str, str], crash: str, out: Any) -> None:
+def _work(
+    step: str,
+    arguments: tuple[Any, ...],
+    named: Mapping[str, Any],
+    environment: Mapping[str, str],
+    crash: str,
+    out: Any,
+) -> None:
     from importlib import import_module
 
     from sluice.crashing import VARIABLE
@@ -34,15 +41,15 @@ def _work(step: str, arguments: tuple[Any, ...], environment: Mapping[str, str],
         os.environ[VARIABLE] = crash
     module, name = step.split(":")
     try:
-        out.send(("done", getattr(import_module(module), name)(connect(load()), *arguments)))
+        out.send(("done", getattr(import_module(module), name)(connect(load()), *arguments, **named)))
     except Exception as error:
         out.send(("raised", error))
 
 
-def run(step: str, *arguments: Any, environment: Mapping[str, str], crash: str = "") -> tuple[str, Any]:
+def run(step: str, *arguments: Any, environment: Mapping[str, str], crash: str = "", **named: Any) -> tuple[str, Any]:
     """(`done`, the result), (`raised`, the error) or (`died`, None), of `module:function` on tools of its own."""
     receive, send = SERVER.Pipe(duplex=False)
-    process = SERVER.Process(target=_work, args=(step, arguments, dict(environment), crash, send))
+    process = SERVER.Process(target=_work, args=(step, arguments, named, dict(environment), crash, send))
     process.start()
     send.close()
     try:

@@ -6,7 +6,6 @@ kill is followed by the next one in the very same request, as an orchestrator wo
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,7 @@ def shop(room: Lake, ledger_url: str, tmp_path: Path) -> Shop:
 
 
 def child(shop: Shop, step: str, *arguments: Any, crash: str = "") -> tuple[str, Any]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")} | shop.environment
-    return run(step, *arguments, environment=environment, crash=crash)
+    return run(step, *arguments, environment=shop.whole(), crash=crash)
 
 
 def killed(shop: Shop, step: str, *arguments: Any, at: str) -> None:

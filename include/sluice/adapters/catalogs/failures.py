@@ -21,7 +21,7 @@ def translated(where: str) -> Iterator[None]:
         yield
     except (NoSuchTableError, NoSuchNamespaceError) as error:
         raise TerminalError("NOT_REGISTERED", "the catalog has no such table", where=where,
-                            mend="Somebody removed it after it was registered; ask again.") from error  # fmt: skip
+                            mend="Somebody removed it. Raise the contract's version and ask again: it is made anew.") from error  # fmt: skip
     except CommitStateUnknownException as error:
         raise LakeUnavailableError(
             "COMMIT_UNKNOWN", "the catalog did not say whether the commit happened", where=where

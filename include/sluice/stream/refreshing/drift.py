@@ -12,7 +12,7 @@ from sluice.errors import SourceError
 from sluice.running import refreshes, schema_drift
 from sluice.running.refreshes import HELD, Refresh
 from sluice.running.schema_drift import EVOLVE, FOUND, GATE, PASS, SET_ASIDE, DeliveredColumn, Difference
-from sluice.stream.change import propose
+from sluice.stream.change import DECIDED_AGAINST, propose
 from sluice.stream.delivered import TEXT, delivered_columns
 from sluice.stream.refreshing.look import Basis
 from sluice.stream.source import deliveries
@@ -82,7 +82,8 @@ def answer(tools: Tools, refresh: Refresh, at: Basis, drifts: Mapping[str, Drift
     said = "; ".join(d.in_words() for d in relevant if d.severity != schema_drift.COMPATIBLE)
     if worst == GATE:
         change = propose(tools, at.request, at.contract, proposed, content, refresh.id)
-        reason = f"people decide on the change as {change.id}: {said}"
+        said_no = change.state in DECIDED_AGAINST
+        reason = f"people {'decided against' if said_no else 'decide on'} the change as {change.id}: {said}"
     else:
         reason = f"the delivery is set aside: {said}"
     with tools.ledger.transaction() as tx:

@@ -38,10 +38,10 @@ def fail(tools: Tools, refresh_id: str, error: SluiceError) -> None:
         refresh = refreshes.refresh(tx, refresh_id)
     if refresh.state != "open":
         return
-    undo(tools, refresh)
+    left = undo(tools, refresh)
     with tools.ledger.transaction() as tx:
         request = tx.request(refresh.request_id)
-        content = {"reason": str(error), "code": error.code}
+        content = {"reason": f"{error}{left}", "code": error.code}
         refreshes.step(tx, refresh, FAILED, tools.now(), content)
         contract = contract_of(request) if request else None
         if contract and error.code in ODD:
@@ -69,13 +69,16 @@ def conclude(tools: Tools, refresh_id: str) -> Refresh:
     """The refresh as it ended; one that nobody ended was interrupted."""
     with tools.ledger.reading() as tx:
         refresh = refreshes.refresh(tx, refresh_id)
-    if refresh.state == "open":
-        undo(tools, refresh)
+    left = undo(tools, refresh) if refresh.state == "open" else ""
     with tools.ledger.transaction() as tx:
         refresh = refreshes.refresh(tx, refresh_id)
         if refresh.state == "open":
             refreshes.step(
-                tx, refresh, FAILED, tools.now(), {"reason": "[INTERRUPTED] the run ended before the refresh did"}
+                tx,
+                refresh,
+                FAILED,
+                tools.now(),
+                {"reason": f"[INTERRUPTED] the run ended before the refresh did{left}"},
             )
             refresh = refreshes.refresh(tx, refresh_id)
     tools.sweep(refresh_id)
@@ -84,13 +87,21 @@ def conclude(tools: Tools, refresh_id: str) -> Refresh:
     return refresh
 
 
-def undo(tools: Tools, refresh: Refresh) -> None:
-    """Tables that show what a refresh committed without being published show the last good version again."""
+def undo(tools: Tools, refresh: Refresh) -> str:
+    """Tables that show what a refresh committed without being published show the last good version again.
+
+    "" or what could not be put back, in words: a table that somebody removed keeps no refresh from ending.
+    """
     from sluice.adapters.catalogs import snapshots
 
     with tools.ledger.reading() as tx:
         version = newest_good(versions(tx, refresh.source))
-    catalog = tools.tables()
+    catalog, left = tools.tables(), ""
     for table in version.tables.values() if version else ():
-        if snapshots.shows(catalog, table["identifier"], refresh.id):
-            snapshots.put_back(catalog, table["identifier"], int(table["snapshot_id"]), {"sluice.put-back": refresh.id})
+        try:
+            if snapshots.shows(catalog, table["identifier"], refresh.id):
+                put_back = {"sluice.put-back": refresh.id}
+                snapshots.put_back(catalog, table["identifier"], int(table["snapshot_id"]), put_back)
+        except TerminalError as error:
+            left += f"; {error.where} stays as it is: {error.message}"
+    return left

@@ -14,6 +14,7 @@ from sluice.contract.model import Contract, digest_of
 from sluice.crashing import crash_point
 from sluice.errors import ChecksFailedError, SourceError, TerminalError
 from sluice.ledger import Transaction
+from sluice.publications import commit_order
 from sluice.running import refreshes
 from sluice.running.history import REFRESHED, live
 from sluice.running.incidents import require_no_incident
@@ -21,6 +22,7 @@ from sluice.running.offboarding import require_staying
 from sluice.running.refreshes import CHECKED, LANDED, LATE, UNCHANGED, Asked, Refresh
 from sluice.running.schema_drift import COMPATIBLE, EVOLVE, EVOLVED, FOUND
 from sluice.stages import Stage
+from sluice.stream.change import withdraw_changes
 from sluice.stream.check import check_table, failed_files, found_private
 from sluice.stream.gate import strict_json
 from sluice.stream.profile import profile_table, refuse_drift
@@ -29,6 +31,7 @@ from sluice.stream.refreshing.content import Content, manifests, resulting, unch
 from sluice.stream.refreshing.ends import conclude, undo
 from sluice.stream.refreshing.land import Landing, described, land_changes, planned, volume
 from sluice.stream.refreshing.look import Basis, basis, keep_holding
+from sluice.stream.register import describe
 from sluice.stream.tools import Tools
 from sluice.words import minute
 
@@ -67,6 +70,7 @@ def land(tools: Tools, refresh_id: str) -> int:
             refreshes.step(
                 tx, refresh, UNCHANGED, tools.now(), {"reason": "nothing new at the source", "newest": newest}
             )
+            withdraw_changes(tx, refresh.source, f"{refresh_id} found what is published already", tools.now())
             return 0
         for landing in landings:
             content = described(landing) | {
@@ -183,8 +187,8 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
         else {}
     )
     tables: dict[str, dict[str, Any]] = {}
-    for name, content in checked.items():
-        identifier = at.states[name].identifier
+    for name in commit_order(at.contract, list(checked)):
+        content, identifier = checked[name], at.states[name].identifier
         if content["nothing"]:
             tables[name] = {k: at.version.tables[name][k] for k in ("identifier", "snapshot_id", "rows")}
             continue
@@ -207,6 +211,9 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
             raise
         tables[name] = {"identifier": identifier, "snapshot_id": made, "rows": content["rows"]}
         crash_point("refresh.committed")
+    if grown:  # before it is on record: a retry comes here again
+        for name in tables:
+            describe(tools, request, at.contract, name)
     outcome = {
         "request_id": request.id, "contract_digest": at.contract.digest, "tables": tables, "evidence": pack["uri"],
         "holdings": {n: r["held"] for n, r in landed.items()}, "newest": max(r["newest"] for r in landed.values()),
@@ -219,6 +226,7 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
         still = refreshes.refresh(tx, refresh_id).state == "open"
         if still:
             refreshes.step(tx, refresh, REFRESHED, tools.now(), outcome, digest=pack["evidence_digest"])
+            withdraw_changes(tx, refresh.source, f"{refresh_id} brought what the contract says", tools.now())
             if grown:
                 refreshes.step(tx, refresh, EVOLVED, tools.now(), grown)
                 text = f"{refresh.source} takes up what its delivery added; the contract's next version is proposed:\n{grown['diff']}"
