@@ -7,7 +7,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from sluice.errors import SluiceError
@@ -33,7 +33,7 @@ def refresh_dag(terms: dict[str, Any], text: str | None) -> DAG:
     """The DAG of one source. Without a promised frequency it runs only when somebody starts it."""
     source = terms["source"]
     with DAG(
-        f"refresh_{source}", doc_md=text, schedule=_schedule(terms["schedule"]), start_date=START, catchup=False, max_active_runs=1,
+        f"refresh_{source}", doc_md=text, schedule=_schedule(terms["schedule"], terms.get("zone", "UTC")), start_date=START, catchup=False, max_active_runs=1,
         params=_form(), tags=["refresh", source], description=f"{terms['name'] or source}, {terms['version']}",
         dag_display_name=f"refresh {source}",
     ) as made:  # fmt: skip
@@ -41,10 +41,10 @@ def refresh_dag(terms: dict[str, Any], text: str | None) -> DAG:
     return made
 
 
-def _schedule(text: str | None) -> Any:
+def _schedule(text: str | None, zone: str) -> Any:
     if text and text.startswith("every "):
         return timedelta(seconds=int(text.split()[1]))
-    return text
+    return CronTriggerTimetable(text, timezone=zone) if text else None
 
 
 def _form() -> dict[str, Param]:

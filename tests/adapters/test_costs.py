@@ -9,6 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sluice.prices import CLASSES, FOLDER, prices_of
 from sluice.running import incidents
 from sluice.running.focus import COLUMNS, MANDATORY, as_csv, rows
 from sluice.running.history import versions
+from sluice.running.records import Record
 from sluice.running.refreshes import Asked
 from sluice.stages import Stage
 from sluice.stream.costing import measure_storage, record_reads, summary, warn
@@ -122,12 +124,14 @@ def test_focus_rows_have_every_mandatory_column_and_sum_to_what_is_on_record(sho
     measure_storage(shop.tools, shop.source)
     with shop.tools.ledger.reading() as tx:
         records = tx.records(source=shop.source, kinds=("cost",))
-    text = as_csv(rows(records, account="123", account_name="=cmd()"))
+    text = as_csv(rows(records, account="123", account_name="=cmd()", now=shop.now()))
     found = list(csv.DictReader(io.StringIO(text)))
     assert found and tuple(found[0]) == COLUMNS
     nullable = {"ChargeClass"}
     assert all(row[c] for row in found for c in MANDATORY if c not in nullable)
-    assert sum(float(r["BilledCost"]) for r in found) == pytest.approx(sum(r.content["usd"] for r in records))
+    runs = sum(r.content["usd"] for r in records if r.kind != "cost.storage")
+    assert sum(float(r["BilledCost"]) for r in found if r["x_Run"]) == pytest.approx(runs)
+    assert {r["ChargeFrequency"] for r in found} == {"Usage-Based"}
     assert all(
         r["BillingPeriodStart"] <= r["ChargePeriodEnd"] and r["ChargePeriodStart"] < r["ChargePeriodEnd"] for r in found
     )
@@ -136,6 +140,30 @@ def test_focus_rows_have_every_mandatory_column_and_sum_to_what_is_on_record(sho
     assert {r["ServiceCategory"] for r in found} == {"Storage", "Compute", "Analytics"} or {
         r["ServiceCategory"] for r in found
     } >= {"Storage", "Compute"}
+
+
+def test_what_is_stored_is_charged_by_the_hour_however_often_it_is_measured() -> None:
+    """Source: FOCUS 1.0, ChargePeriod; S3 bills byte-hours as GB-months."""
+    line = {"sku": "storage warehouse", "quantity": 10.0, "unit": "GB-Month", "price": 0.023, "usd": 0.23}
+    tagged = {"use_cases": ["churn"], "cost_centre": "CC-42", "owner": "olga", "domain": "", "source": "shop"}
+    content = {"lines": [line], "usd": 0.23, "tags": tagged, "region": "eu-west-1", "prices_date": "2025-06"}
+    begun = datetime(2026, 1, 16, 2, 30, tzinfo=UTC)
+    nightly = [
+        Record(i, "shop", "", "cost.storage", begun + timedelta(days=i), content=content | {"begun": "2026-01-16T02:30:00+00:00"})
+        for i in range(30)
+    ]  # fmt: skip
+    found = list(rows(nightly, account="1", account_name="1", now=datetime(2026, 2, 14, 23, 30, tzinfo=UTC)))
+    by_month = {
+        m: sum(r["BilledCost"] for r in found if r["BillingPeriodStart"][:7] == m) for m in ("2026-01", "2026-02")
+    }
+    assert by_month["2026-01"] == pytest.approx(0.23 * (15 * 24 + 22) / (31 * 24)), "from 16 January, 02:00"
+    assert by_month["2026-02"] == pytest.approx(0.23 / 2), "two of four weeks"
+    ends = {r["ChargePeriodEnd"] for r in found}
+    assert {r["ChargePeriodStart"] for r in found} - ends == {"2026-01-16T02:00:00Z"}, "no gap, no overlap"
+    assert all(
+        r["BillingPeriodStart"] <= r["ChargePeriodStart"] and r["ChargePeriodEnd"] <= r["BillingPeriodEnd"]
+        for r in found
+    )
 
 
 def test_budgets_are_told_once_a_month_and_unused_tables_are_named(shop: Shop) -> None:

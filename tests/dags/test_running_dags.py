@@ -52,7 +52,7 @@ def written(home: Path, count: int) -> None:
     sources = [
         {
             "source": f"source_{i:04}", "request_id": f"onb-{i}", "contract_digest": "d" * 64, "version": "1.0.0", "owner": "olga",
-            "name": f"Source {i}", "schedule": "0 6 * * *" if i % 2 else "every 900 s", "frequency": 900.0, "latency": 0,
+            "name": f"Source {i}", "schedule": "0 6 * * *" if i % 2 else "every 900 s", "zone": "Europe/Berlin", "frequency": 900.0, "latency": 0,
             "available": None, "channels": [],
             "tables": {n: {"identifier": f"source_{i:04}.{n}", "uri": f"glue://source_{i:04}/{n}"} for n in ("orders", "items")},
         }
@@ -80,6 +80,13 @@ def test_every_published_source_has_its_dag(home: Path) -> None:
         "cron" in type(dag.timetable).__name__.lower()
         and "delta" in type(dags["refresh_source_0000"].timetable).__name__.lower()
     )
+
+
+def test_a_daily_refresh_keeps_its_hour_in_summer_and_winter(home: Path) -> None:
+    written(home, 2)
+    timetable = loaded("refresh_sources")["refresh_source_0001"].timetable
+    told = {str(getattr(timetable, n, "")) for n in ("timezone", "_timezone")}
+    assert "Europe/Berlin" in " ".join(told), timetable
 
 
 def test_a_thousand_sources_parse_in_ten_seconds(home: Path) -> None:

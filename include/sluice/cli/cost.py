@@ -44,7 +44,12 @@ def cost(
     if focus is not None:
         with tools.ledger.reading() as tx:
             text = as_csv(
-                rows(tx.records(source=source, kinds=("cost",)), account=billing_account, account_name=billing_account)
+                rows(
+                    tx.records(source=source, kinds=("cost",)),
+                    account=billing_account,
+                    account_name=billing_account,
+                    now=tools.now(),
+                )
             )
         if str(focus) == "-":
             click.echo(text, nl=False)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.contract.arrangement import read_partition, read_sort
+from sluice.contract.cron import check_schedules
 from sluice.contract.dialect import read_options, read_terms
 from sluice.contract.document import Document, Path
 from sluice.contract.drift import read_drift
@@ -200,6 +201,7 @@ def build(document: Document, text: str) -> Contract:
     read.relations.check([t for t, _ in tables])
     server = read_server(document, read.findings, [t for t, _ in tables])
     roles = read_roles(document, read.findings, [t.name for t, _ in tables])
+    check_schedules(document, read.findings)
     if read.findings or server is None:
         raise InvalidContractError(sorted(read.findings, key=lambda f: f.line))
     description = data.get("description") or {}

@@ -36,18 +36,32 @@ _SERVICES = {
     "compute": ("Compute", "Airflow workers"), "scan": ("Analytics", "Amazon Athena"), "catalog": ("Analytics", "AWS Glue"),
 }  # fmt: skip
 _DESCRIPTIONS = {
-    RUN: "one run: landing, profiling, checking, publishing", STORAGE: "a month of what is stored now",
+    RUN: "one run: landing, profiling, checking, publishing", STORAGE: "what was stored, as it was measured",
     UPKEEP: "upkeep: files compacted, snapshots expired", READ: "data that consumers read",
 }  # fmt: skip
+_HOUR = timedelta(hours=1)
 _REGIONS = {"eu-west-1": "EU (Ireland)", "eu-central-1": "EU (Frankfurt)", "us-east-1": "US East (N. Virginia)"}
 
 
-def rows(records: Iterable[Record], *, account: str, account_name: str) -> Iterator[dict[str, Any]]:
-    """A row for every line of every cost on record; `account` is who is billed."""
-    for record in records:
-        for line in record.content.get("lines", ()):
-            if line["quantity"]:
-                yield _row(record, line, account, account_name)
+def rows(records: Iterable[Record], *, account: str, account_name: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """A row for every line of every cost on record; `account` is who is billed.
+
+    What is stored is measured again and again, each time as the cost of a whole month. Here a measurement holds until
+    the source's next one (the newest until `now`), and is charged for these hours of the month alone.
+    """
+    known = list(records)
+    until: dict[int, datetime] = {}
+    following: dict[str, datetime] = {}
+    for record in reversed(known):
+        if record.kind == STORAGE:
+            until[record.seq] = following.get(record.source, _hour(now) + _HOUR)
+            following[record.source] = _hour(record.at)
+    for record in known:
+        spans = _by_month(_hour(record.at), until[record.seq]) if record.kind == STORAGE else [(*_hours(record), 1.0)]
+        for begun, ended, share in spans:
+            for line in record.content.get("lines", ()):
+                if line["quantity"]:
+                    yield _row(record, line, account, account_name, begun, ended, share)
 
 
 def as_csv(found: Iterable[dict[str, Any]]) -> str:
@@ -60,23 +74,23 @@ def as_csv(found: Iterable[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def _row(record: Record, line: dict[str, Any], account: str, account_name: str) -> dict[str, Any]:
-    begun, ended = _period(record)
-    month = ended.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = (month + timedelta(days=32)).replace(day=1)
+def _row(
+    record: Record, line: dict[str, Any], account: str, account_name: str, begun: datetime, ended: datetime, share: float
+) -> dict[str, Any]:  # fmt: skip
+    month, following = _month(begun)
     sku = line["sku"].split(" ")[0]
     category, service = _SERVICES[sku]
     tagged, region = record.content["tags"], record.content["region"]
-    cost = round(line["usd"], 10)
+    cost, quantity = round(line["usd"] * share, 12), line["quantity"] * share
     named = {k: v for k, v in tagged.items() if k != "use_cases"} | {"use_case": ", ".join(tagged["use_cases"])}
     return {
         "BilledCost": cost, "BillingAccountId": account, "BillingAccountName": account_name, "BillingCurrency": "USD",
         "BillingPeriodEnd": _time(following), "BillingPeriodStart": _time(month), "ChargeCategory": "Usage", "ChargeClass": None,
         "ChargeDescription": f"{record.source}: {_DESCRIPTIONS[record.kind]} ({line['sku']})", "ChargePeriodEnd": _time(ended),
         "ChargePeriodStart": _time(begun), "ContractedCost": cost, "EffectiveCost": cost, "InvoiceIssuerName": "AWS", "ListCost": cost,
-        "PricingQuantity": line["quantity"], "PricingUnit": line["unit"], "ProviderName": "AWS", "PublisherName": "AWS",
-        "ServiceCategory": category, "ServiceName": service, "ChargeFrequency": "Recurring" if record.kind == STORAGE else "Usage-Based",
-        "ConsumedQuantity": line["quantity"], "ConsumedUnit": line["unit"], "ContractedUnitPrice": line["price"],
+        "PricingQuantity": quantity, "PricingUnit": line["unit"], "ProviderName": "AWS", "PublisherName": "AWS",
+        "ServiceCategory": category, "ServiceName": service, "ChargeFrequency": "Usage-Based",
+        "ConsumedQuantity": quantity, "ConsumedUnit": line["unit"], "ContractedUnitPrice": line["price"],
         "ListUnitPrice": line["price"], "PricingCategory": "Standard", "RegionId": region, "RegionName": _REGIONS.get(region, region),
         "ResourceId": record.source, "ResourceName": record.source, "ResourceType": "Published source", "SkuId": line["sku"].replace(" ", "-"),
         "SkuPriceId": f"{line['sku'].replace(' ', '-')}/{region}", "SubAccountId": tagged["cost_centre"] or None,
@@ -85,15 +99,27 @@ def _row(record: Record, line: dict[str, Any], account: str, account_name: str) 
     }  # fmt: skip
 
 
-def _period(record: Record) -> tuple[datetime, datetime]:
-    """When the charge arose: the run itself, to the hour; for storage the month that it is measured for."""
-    begun = datetime.fromisoformat(record.content["begun"])
-    if record.kind == STORAGE:
-        begun = record.at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        return begun, (begun + timedelta(days=32)).replace(day=1)
-    start = begun.replace(minute=0, second=0, microsecond=0)
-    end = record.at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    return start, end
+def _hours(record: Record) -> tuple[datetime, datetime]:
+    """When a run's charge arose, to the hour."""
+    return _hour(datetime.fromisoformat(record.content["begun"])), _hour(record.at) + _HOUR
+
+
+def _by_month(begun: datetime, ended: datetime) -> Iterator[tuple[datetime, datetime, float]]:
+    """The time from `begun` to `ended`, cut where months end, and each piece's share of its month."""
+    while begun < ended:
+        month, following = _month(begun)
+        piece = min(ended, following)
+        yield begun, piece, (piece - begun) / (following - month)
+        begun = piece
+
+
+def _month(at: datetime) -> tuple[datetime, datetime]:
+    month = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return month, (month + timedelta(days=32)).replace(day=1)
+
+
+def _hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _time(at: datetime) -> str:

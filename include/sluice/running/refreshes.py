@@ -149,9 +149,10 @@ def terms_of(
     frequency = promise(contract, "frequency")
     every = duration(frequency.get("value"), frequency.get("unit")) if frequency else None
     latency = promised(contract, "latency")
+    planned = schedule(contract)
     return {
         "request_id": request.id, "contract_digest": contract.digest, "version": contract.version, "owner": contract.owner,
-        "name": contract.name, "schedule": schedule(contract),
+        "name": contract.name, "schedule": planned.text if planned else None, "zone": planned.zone if planned else "UTC",
         "frequency": every.total_seconds() if every else None, "latency": latency.total_seconds() if latency else 0,
         "available": [clock.at.isoformat(), clock.zone] if clock else None,
         "tables": {n: {"identifier": t["identifier"], "uri": uris[n]} for n, t in tables.items()},

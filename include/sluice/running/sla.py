@@ -13,6 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sluice.contract.cron import is_cron
 from sluice.contract.model import Contract
 
 _UNITS = {
@@ -25,6 +26,8 @@ _WORDS = {
     "hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "quarterly": 7_776_000,
     "yearly": 31_536_000, "annually": 31_536_000,
 }  # fmt: skip
+SHORTEST = 60
+"""Seconds: nobody is refreshed more often."""
 _ISO = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _ISO_SECONDS = (31_536_000, 2_592_000, 604_800, 86_400, 3600, 60, 1)
 _CLOCK = re.compile(r"T?(\d{1,2}):(\d{2})(?::\d{2})?\s*(Z|UTC|[+-]\d{1,2}:?\d{2})?\s*([A-Za-z_]+/[A-Za-z_/]+)?")
@@ -88,27 +91,57 @@ def availability(contract: Contract) -> Availability | None:
     return Availability(time(int(shape[1]), int(shape[2])), _zone_name(shape[4] or shape[3] or "UTC"))
 
 
-def schedule(contract: Contract) -> str | None:
-    """When to refresh, as a cron expression in UTC or `every N s`; None: the contract promises no frequency.
+@dataclass(frozen=True)
+class Schedule:
+    """When to refresh: a cron expression as clocks show it in `zone` (an IANA name), or `every N s`."""
 
-    An SLA property may say it outright (`scheduler: cron`, `schedule: "0 6 * * *"`). Else `frequency` decides, and
-    where data is promised by a time of day, daily and slower refreshes begin then.
+    text: str
+    zone: str = "UTC"
+
+
+def schedule(contract: Contract) -> Schedule | None:
+    """When to refresh; None: the contract promises no frequency.
+
+    An SLA property may say it outright, in UTC (`scheduler: cron`, `schedule: "0 6 * * *"`). Else `frequency` decides,
+    and where data is promised by a time of day, daily and slower refreshes begin then, summer and winter.
     """
-    found = promise(contract, "frequency")
     for item in contract.document.get("slaProperties") or ():
-        if str(item.get("scheduler", "")).lower() == "cron" and (cron := str(item.get("schedule") or "").strip()):
-            return cron
+        cron = str(item.get("schedule") or "").strip()
+        if str(item.get("scheduler", "")).lower() == "cron" and is_cron(cron):
+            return Schedule(cron)
+    found = promise(contract, "frequency")
     every = duration(found.get("value"), found.get("unit")) if found else None
     if every is None:
         return None
     clock = availability(contract)
-    at = clock.due(datetime(2026, 1, 15, 12, tzinfo=_zone("UTC"))).astimezone(_zone("UTC")) if clock else None
-    minute, hour = (at.minute, at.hour) if at else (0, 0)
-    seconds = int(every.total_seconds())
+    text = _refreshes(every, *_clock(clock))
+    return Schedule(text, clock.zone if clock and _is_named(clock.zone) else "UTC")
+
+
+def _clock(clock: Availability | None) -> tuple[int, int]:
+    """Minute and hour as clocks show them in the zone; in UTC where the zone is an offset, which schedulers do not take."""
+    if clock is None:
+        return 0, 0
+    if _is_named(clock.zone):
+        return clock.at.minute, clock.at.hour
+    at = clock.due(datetime(2026, 1, 15, 12, tzinfo=ZoneInfo("UTC"))).astimezone(ZoneInfo("UTC"))
+    return at.minute, at.hour
+
+
+def _refreshes(every: timedelta, minute: int, hour: int) -> str:
+    seconds = max(int(every.total_seconds()), SHORTEST)
     crons = {3600: "0 * * * *", 86_400: f"{minute} {hour} * * *", 604_800: f"{minute} {hour} * * 1"}
     if 28 <= every.days <= 31:
         return f"{minute} {hour} 1 * *"
     return crons.get(seconds, f"every {seconds} s")
+
+
+def _is_named(zone: str) -> bool:
+    """Whether it is a zone that schedulers know by its name."""
+    try:
+        return bool(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
 
 
 def _zone_name(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice.cost import run_lines, storage_lines
-from sluice.ledger import Request, Transaction
+from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import contract_of, found
 from sluice.prices import Prices, prices_of
 from sluice.running import costs, refreshes
@@ -109,9 +109,9 @@ def measure_storage(tools: Tools, source: str) -> dict[str, int]:
     for folder in FOLDERS:
         stored[folder] = sum(o.size for o in tools.store.list(f"{tools.layout.root}/{folder}/{source}/"))
     table = prices(tools)
-    with tools.ledger.reading() as tx:
-        known = {p.source: p for p in tx.published_sources()}
-        request = tx.request(known[source].request_id) if source in known else None
+    with tools.ledger.reading() as tx:  # an offboarded source's data costs as long as it is kept
+        ever = [r for r in tx.requests(source=source) if r.state in (RequestState.PUBLISHED, RequestState.OFFBOARDED)]
+        request = max(ever, key=lambda r: (r.closed_at or r.requested_at, r.id), default=None)
     if request is None:
         return stored
     tagged = costs.tags(contract_of(request), request)

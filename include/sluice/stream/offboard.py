@@ -189,6 +189,7 @@ def _destroy(tools: Tools, going: Offboarding, reason: str) -> None:
         tx.record(going.source, going.id, DESTROYED, tools.now(), digest=digest, content={
             "reason": reason, "objects": len(objects), "bytes": sum(t["bytes"] for t in objects), "proof": where,
         })  # fmt: skip
+    measure_storage(tools, going.source)
 
 
 def _require_no_hold(tools: Tools, going: Offboarding) -> None:

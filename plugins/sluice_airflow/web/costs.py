@@ -26,7 +26,7 @@ def list_costs() -> dict[str, Any]:
 def focus(account: str = "sluice") -> Response:
     """All costs on record in the columns of FOCUS 1.0."""
     with tools().ledger.reading() as tx:
-        text = as_csv(rows(tx.records(kinds=("cost",)), account=account, account_name=account))
+        text = as_csv(rows(tx.records(kinds=("cost",)), account=account, account_name=account, now=tools().now()))
     return Response(text, media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="focus.csv"'})
 
 
