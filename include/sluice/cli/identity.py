@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 
 from sluice.adapters.airflow_api import AirflowApi
-from sluice.errors import StackError, UsageError
+from sluice.errors import StackError, TransientError, UsageError
 from sluice.policy import load_policy
 from sluice.settings import Settings
 
@@ -37,6 +38,27 @@ def session(settings: Settings, *, default: str | None = None, user: str | None 
     if password is None:
         raise UsageError("WHO", f"no password is known for {name!r}", mend="Set SLUICE_USER and SLUICE_PASSWORD.")
     return AirflowApi(settings.airflow_url, name, password)
+
+
+def acting(settings: Settings, user: str | None, *, offline: bool = False) -> str:
+    """Who acts on the ledger: where people log in at all, whoever can; the name of one who cannot is nobody's word.
+
+    Without a name it is the local stack's administrator; where no stack was ever started, whoever runs this.
+    `offline`: what must not wait for a log-in (putting good data back) goes on while nobody answers, and says so.
+    Raises UsageError (WHO), RefusedError (LOG_IN), StackError (NOT_RUNNING).
+    """
+    people_log_in = settings.profile == "production" or (settings.home / LOG_INS).exists()
+    name = user or settings.user
+    if not people_log_in:
+        return name or getpass.getuser()
+    default = ADMIN if settings.profile == "development" else None
+    try:
+        with session(settings, user=user, default=default) as api:
+            return api.user
+    except (StackError, TransientError):
+        if not offline:
+            raise
+        return f"{name or getpass.getuser()} (not logged in)"
 
 
 def local_log_ins(settings: Settings) -> dict[str, str]:

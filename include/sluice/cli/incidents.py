@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sluice.cli.console import emit_json, heading, table
+from sluice.cli.identity import acting
 from sluice.errors import BadInputError
 from sluice.settings import Settings, load
 from sluice.words import duration, moment
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from sluice.stream.tools import Tools
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
-_USER = click.option("--user", help="Who acts; default SLUICE_USER, or you.")
+_USER = click.option(
+    "--user", help="Who acts; default SLUICE_USER, or you. On a running stack it must be able to log in."
+)
 _SEVERITY = click.Choice(("low", "medium", "high", "critical"))
 
 
@@ -44,7 +46,7 @@ def restore(
         _show_versions(tools, source, as_json)
         return
     done = put_back(
-        tools, source, actor=_person(settings, user), reason=reason or "the published data is wrong", to=to,
+        tools, source, actor=acting(settings, user, offline=True), reason=reason or "the published data is wrong", to=to,
         severity=severity, occurred_at=_time(since),
     )  # fmt: skip
     if as_json:
@@ -117,7 +119,7 @@ def update(
 
     settings, tools = _connected()
     with tools.ledger.transaction() as tx:
-        done = tell(tx, name, _person(settings, user), tools.policy().running.incidents, tools.now(), comment=comment,
+        done = tell(tx, name, acting(settings, user), tools.policy().running.incidents, tools.now(), comment=comment,
                     eta=_time(eta), severity=severity, owner=owner, cause=cause)  # fmt: skip
     _show(done, as_json)
 
@@ -134,7 +136,7 @@ def close(name: str, cause: str, resolution: str, user: str | None, as_json: boo
 
     settings, tools = _connected()
     with tools.ledger.transaction() as tx:
-        done = end(tx, name, _person(settings, user), cause, resolution, tools.now())
+        done = end(tx, name, acting(settings, user), cause, resolution, tools.now())
     _show(done, as_json)
 
 
@@ -151,7 +153,12 @@ def report(source: str, what: str, severity: str | None, since: str | None, user
 
     settings, tools = _connected()
     done = put_back(
-        tools, source, actor=_person(settings, user), reason=what, severity=severity, occurred_at=_time(since)
+        tools,
+        source,
+        actor=acting(settings, user, offline=True),
+        reason=what,
+        severity=severity,
+        occurred_at=_time(since),
     )
     _show(done.incident, as_json)
 
@@ -161,10 +168,6 @@ def _connected() -> tuple[Settings, Tools]:
 
     settings = load()
     return settings, connect(settings)
-
-
-def _person(settings: Settings, user: str | None) -> str:
-    return user or settings.user or getpass.getuser()
 
 
 def _time(text: str | None) -> datetime | None:

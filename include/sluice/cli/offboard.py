@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sluice.cli.console import emit_json, heading
-from sluice.settings import Settings, load
+from sluice.cli.identity import acting
+from sluice.settings import load
 from sluice.words import moment
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def offboard(
     with tools.ledger.reading() as tx:
         going = rules.current(tx, source)
     if verdict is not None and (going is None or going.state == "asked"):
-        person = _person(settings, user)
+        person = acting(settings, user)
         with tools.ledger.transaction() as tx:
             going = rules.decide(tx, tools.policy(), source, person, verdict == "approve", reason, tools.now())
     elif going is None:
-        going = ask(tools, source, _person(settings, user), reason, destroy=destroy)
+        going = ask(tools, source, acting(settings, user), reason, destroy=destroy)
     if going.state == "agreed":
         going = end(tools, source)
     _show(going, as_json)
@@ -79,22 +79,11 @@ def hold(source: str, reason: str, lift: bool, user: str | None, as_json: bool) 
     tools = connect(settings)
     with tools.ledger.transaction() as tx:
         change = rules.lift_hold if lift else rules.place_hold
-        change(tx, source, _person(settings, user), reason, tools.now())
+        change(tx, source, acting(settings, user), reason, tools.now())
     if as_json:
         emit_json({"source": source, "held": not lift})
     else:
         click.echo(f"{source} is {'no longer held' if lift else 'held: nothing of it is destroyed'}.")
-
-
-def _person(settings: Settings, user: str | None) -> str:
-    """Who acts: on a running stack whoever can log in, for four eyes are two people and not two names."""
-    from sluice.cli.identity import LOG_INS, session
-
-    name = user or settings.user or getpass.getuser()
-    if settings.profile == "production" or (settings.home / LOG_INS).exists():
-        with session(settings, user=name):
-            return name
-    return name
 
 
 def _show(going: Offboarding, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluice.cli.console import emit_json, table
+from sluice.cli.identity import acting
 from sluice.settings import load
 from sluice.words import moment
 
@@ -50,7 +50,7 @@ def refresh(
             table(["refresh", "begun", "state", "by", ""], rows)
         return
     window = Window(since.date() if since else None, until.date() if until else None)
-    asked = Asked(f"cli-{secrets.token_hex(8)}", user or settings.user or getpass.getuser(), window, everything, again)
+    asked = Asked(f"cli-{secrets.token_hex(8)}", acting(settings, user, offline=True), window, everything, again)
     done = run(tools, source, asked)
     if as_json:
         emit_json(document(done))
