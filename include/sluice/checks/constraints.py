@@ -10,13 +10,13 @@ from typing import Any
 from sluice.checks.formats import string_format
 from sluice.checks.rules import BadRuleError, Rule, check_pattern, identifier, is_number, literal, search, select
 from sluice.contract.model import Column, Table
-from sluice.contract.types import FLOATS, NUMBERS, Kind
+from sluice.contract.types import FLOATS, FROM_JSON, NESTED, NUMBERS, Kind
 
 EXACT_DIGITS = 15
 EXACT_INTEGER = 2**53
 """Up to here a double holds every decimal number of so many digits, and every integer."""
 
-_LIMITS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+LIMITS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 _TEMPORAL = {
     Kind.DATE: "DATE",
@@ -65,7 +65,7 @@ def _length(table: Table, column: Column) -> list[Rule]:
         measured = f"length(CAST({identifier(column.field_name)} AS VARCHAR))"
     parts = [f"{measured} < {low}"] if low is not None else []
     parts += [f"{measured} > {high}"] if high is not None else []
-    return [_counted(table, column, "length", said, " OR ".join(parts))]
+    return [counted(table, column, "length", said, " OR ".join(parts))]
 
 
 def _pattern(table: Table, column: Column) -> list[Rule]:
@@ -76,7 +76,7 @@ def _pattern(table: Table, column: Column) -> list[Rule]:
     said = f"matches {pattern}"
     if column.type.kind is not Kind.STRING:
         condition = f"NOT {search(f'CAST({identifier(column.field_name)} AS VARCHAR)', pattern)}"
-        return [_counted(table, column, "pattern", said, condition)]
+        return [counted(table, column, "pattern", said, condition)]
     kind = "expect_column_values_to_match_regex"
     return [_expectation(column, "pattern", kind, "conformity", said, regex=str(pattern))]
 
@@ -94,8 +94,8 @@ def _limits(table: Table, column: Column, what: str, low: Any, high: Any, *, str
     if low is None and high is None:
         return []
     kind = column.type.kind
-    low, high = (None if end is None else _limit(column, end) for end in (low, high))
-    _require_room(column, what)
+    low, high = (None if end is None else limit(column, end) for end in (low, high))
+    require_room(column, what)
     said = f"lies {'strictly ' if strict else ''}{_between(low, high)}"
     if kind in NUMBERS:
         # GX takes limits as doubles: where a double cannot hold them, SQL compares exactly.
@@ -108,14 +108,14 @@ def _limits(table: Table, column: Column, what: str, low: Any, high: Any, *, str
         between = "expect_column_values_to_be_between"
         return [_expectation(column, what, between, "conformity", said, **ends)]
     name, equal = identifier(column.field_name), "=" if strict else ""
-    parts = [f"{name} <{equal} {_sql_limit(column, low)}"] if low is not None else []
-    parts += [f"{name} >{equal} {_sql_limit(column, high)}"] if high is not None else []
-    return [_counted(table, column, what, said, " OR ".join(parts))]
+    parts = [f"{name} <{equal} {sql_limit(column, low)}"] if low is not None else []
+    parts += [f"{name} >{equal} {sql_limit(column, high)}"] if high is not None else []
+    return [counted(table, column, what, said, " OR ".join(parts))]
 
 
-def _require_room(column: Column, what: str) -> None:
+def require_room(column: Column, what: str) -> None:
     """Raises BadRuleError when the column's limits together leave no value."""
-    given = {name: _limit(column, end) for name in _LIMITS if (end := column.options.get(name)) is not None}
+    given = {name: limit(column, end) for name in LIMITS if (end := column.options.get(name)) is not None}
     for low, high in product(("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if low in given and high in given:
             strict = "exclusive" in low or "exclusive" in high
@@ -125,7 +125,7 @@ def _require_room(column: Column, what: str) -> None:
                 )
 
 
-def _limit(column: Column, written: Any) -> Any:
+def limit(column: Column, written: Any) -> Any:
     kind = column.type.kind
     if kind in NUMBERS:
         if not is_number(written):
@@ -149,7 +149,7 @@ def _limit(column: Column, written: Any) -> Any:
     return moment.isoformat()
 
 
-def _sql_limit(column: Column, value: Any) -> str:
+def sql_limit(column: Column, value: Any) -> str:
     kind = column.type.kind
     return f"CAST({literal(value)} AS {_TEMPORAL[kind]})" if kind in _TEMPORAL else literal(value)
 
@@ -173,12 +173,14 @@ def _multiple_of(table: Table, column: Column) -> list[Rule]:
             f"NOT isnan({name}) AND CASE WHEN {exact} IS NULL THEN isinf({name}) OR abs({ratio}) > 1e-9 "
             f"ELSE {exact} % {whole} <> 0 OR ({exact} = 0 AND {name} <> 0) END"
         )
-    return [_counted(table, column, "multiple_of", f"is a multiple of {step}", condition)]
+    return [counted(table, column, "multiple_of", f"is a multiple of {step}", condition)]
 
 
 def _nested(table: Table, column: Column) -> list[Rule]:
-    """Arrays and objects, which are staged as JSON: a value of another shape breaks the rule too."""
+    """Arrays and objects, staged as JSON or as what they are: a value of another shape breaks the rule too."""
     name = identifier(column.field_name)
+    if column.type.kind in NESTED:
+        name = f"to_json({name})"
     for low, high in (("minItems", "maxItems"), ("minProperties", "maxProperties")):
         least, most = column.options.get(low), column.options.get(high)
         if isinstance(least, int) and isinstance(most, int) and least > most:
@@ -188,11 +190,11 @@ def _nested(table: Table, column: Column) -> list[Rule]:
         value = column.options.get(option)
         if value is None or value is False:
             continue
-        if column.type.kind not in (Kind.JSON, Kind.STRING):
+        if column.type.kind not in (*FROM_JSON, Kind.STRING):
             raise BadRuleError(f"has {option}, but is of type {column.type}", f"{option} is for an {shape.lower()}.")
-        limit = _nested_limit(option, value)
-        condition = f"json_type({name}) <> '{shape}' OR {broken.format(name=name, limit=limit)}"
-        rules.append(_counted(table, column, option, said.format(value), condition))
+        bound = _nested_limit(option, value)
+        condition = f"json_type({name}) <> '{shape}' OR {broken.format(name=name, limit=bound)}"
+        rules.append(counted(table, column, option, said.format(value), condition))
     return rules
 
 
@@ -221,7 +223,7 @@ def _nested_limit(option: str, value: Any) -> str:
     return str(value)
 
 
-def _counted(table: Table, column: Column, what: str, said: str, broken: str) -> Rule:
+def counted(table: Table, column: Column, what: str, said: str, broken: str) -> Rule:
     query = select("count(*)", f"{identifier(table.name)} WHERE {broken}")
     kwargs = {"query": query, "operator": "mustBe", "value": 0, "broken": broken}
     field = column.field_name

@@ -9,6 +9,7 @@ from itertools import chain, count
 from typing import Any
 
 from sluice.checks.constraints import CONSTRAINTS, not_null, unique
+from sluice.checks.inside import inside
 from sluice.checks.quality import quality_rules
 from sluice.checks.rules import BadRuleError, Rule, field_of
 from sluice.contract.model import Relationship, Table
@@ -68,7 +69,7 @@ def _makers(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, Pl
     yield table.name, (), partial(_key, table)
     for i, column in enumerate(table.columns):
         here, place = f"{table.name}.{column.name}", ("properties", i)
-        for constraint in CONSTRAINTS:
+        for constraint in (*CONSTRAINTS, inside):
             yield here, (*place, "logicalTypeOptions"), partial(constraint, table, column)
         for j, label, quality in _labelled(column.quality):
             yield f"{here}.{label}", (*place, "quality", j), partial(quality_rules, table, column, quality)

@@ -97,7 +97,11 @@ def apply_to_columns(table: Table, dialect: Dialect, *, marks: bool) -> Table:
         hidden = () if marks else ("decimalChar", "groupChar")
         return {name: value for name, value in together.items() if value is not None and name not in hidden}
 
-    return replace(table, columns=tuple(replace(c, options=options(c)) for c in table.columns))
+    def applied(column: Column) -> Column:
+        fields = tuple(map(applied, column.type.fields))
+        return replace(column, options=options(column), type=replace(column.type, fields=fields))
+
+    return replace(table, columns=tuple(map(applied, table.columns)))
 
 
 def _read(

@@ -20,6 +20,7 @@ from sluice.contract.model import OPERATORS, Contract
 from sluice.contract.secrets import find_secrets
 from sluice.contract.semantics import build
 from sluice.contract.terms import did_you_mean
+from sluice.contract.unfolded import unfolded
 from sluice.errors import BadInputError, Finding, InvalidContractError
 
 API_VERSION = "v3.1.0"
@@ -70,22 +71,31 @@ def _version_findings(document: Document) -> Iterator[Finding]:
 
 
 @cache
-def _validator() -> Any:
+def _validator(definition: str) -> Any:
+    """What validates a part of a document; the whole of it without a definition's name."""
     from jsonschema import Draft201909Validator
 
     schema = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+    if definition:
+        schema = {"$schema": schema["$schema"], "$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}
     return Draft201909Validator(schema)
+
+
+def _errors(document: Document) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """What the schema finds, with the path from the document's top."""
+    for path, definition, part in unfolded(document.data):
+        for error in (e for top in _validator(definition).iter_errors(part) for e in _leaves(top)):
+            yield (*path, *error.absolute_path), error
 
 
 def _schema_findings(document: Document) -> Iterator[Finding]:
     unknown = list(_unknown_keys(document))
     yield from unknown
     closed = {"additionalProperties", "unevaluatedProperties"}
-    errors = [e for top in _validator().iter_errors(document.data) for e in _leaves(top)]
+    errors = list(_errors(document))
     # When a part of an object fails, the schema also calls its known keys "unevaluated": noise.
-    named = [e for e in errors if e.validator not in closed]
-    for error in named or ([] if unknown else errors):
-        path = tuple(error.absolute_path)
+    named = [(p, e) for p, e in errors if e.validator not in closed]
+    for path, error in named or ([] if unknown else errors):
         if problem := _operator_problem(path, error.instance):
             yield document.finding("BAD_QUALITY_RULE", path, problem, f"Give it exactly one of {', '.join(OPERATORS)}.")
         elif error.validator == "required":

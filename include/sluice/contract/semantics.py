@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sluice.contract.arrangement import read_partition, read_sort
@@ -24,12 +25,13 @@ from sluice.contract.model import (
     Table,
 )
 from sluice.contract.names import field_name
+from sluice.contract.nested import read_fields
 from sluice.contract.quarantine import read_policy
 from sluice.contract.refresh import read_refresh, read_schema_drift
 from sluice.contract.relations import RelationReader
 from sluice.contract.roles import read_roles
 from sluice.contract.server import read_server
-from sluice.contract.types import LOGICAL_TYPES, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
+from sluice.contract.types import LOGICAL_TYPES, NESTED, PHYSICAL_TYPES, ColumnType, Kind, UnknownTypeError, resolve
 from sluice.errors import Finding, InvalidContractError
 
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
@@ -85,7 +87,7 @@ class _Reader:
             sort=read_sort(self.document, self.findings, data, path, known),
         )
 
-    def column(self, data: Mapping[str, Any], path: Path) -> Column | None:
+    def column(self, data: Mapping[str, Any], path: Path, inherited: str = "internal") -> Column | None:
         name = data.get("name")
         if not name:
             self.report("MISSING_KEY", path, "the column has no name", "Add `name:`.")
@@ -98,10 +100,12 @@ class _Reader:
             **(data.get("logicalTypeOptions") or {}),
             **read_options(self.document, data, path, self.findings),
         }
+        classification = self.classification(name, data, path, inherited)
+        fields = read_fields(data, path, partial(self.column, inherited=classification), self.report, self.distinct)
         try:
             column_type = resolve(
                 data.get("logicalType"), data.get("physicalType"), zoned=options.get("timezone"),
-                form=options.get("format"),
+                form=options.get("format"), fields=fields,
             )  # fmt: skip
         except UnknownTypeError as error:
             known = "physical" if "physicalType" in str(error) else "logical"
@@ -111,11 +115,6 @@ class _Reader:
                 "UNKNOWN_TYPE", (*path, key), f"column {name!r}: {error}", f"Known {known} types: {', '.join(names)}."
             )
             column_type = ColumnType(Kind.STRING)
-        classification = data.get("classification") or "internal"
-        if classification not in CLASSIFICATIONS:
-            self.report("BAD_CLASSIFICATION", (*path, "classification"), f"column {name!r}: classification {classification!r}",
-                        f"Use one of {', '.join(CLASSIFICATIONS)}.")  # fmt: skip
-            classification = "restricted"
         if "pattern" in options:
             try:
                 re.compile(options["pattern"])
@@ -126,6 +125,9 @@ class _Reader:
         if position > 0 and "primaryKey" not in data:
             self.report("BAD_KEY", (*path, "primaryKeyPosition"), f"column {name!r} has a place in the key, but is not said to be in it",
                         "Add `primaryKey: true`, or take the position out.")  # fmt: skip
+        if data.get("primaryKey") and column_type.kind in NESTED:
+            self.report("BAD_KEY", (*path, "primaryKey"), f"column {name!r} is an object or an array, which is no key",
+                        "Take one of its values as a column of its own.")  # fmt: skip
         return Column(
             name=name,
             field_name=lake_name,
@@ -134,11 +136,21 @@ class _Reader:
             required=data.get("required") is True,
             unique=data.get("unique") is True,
             key_position=max(position, 1) if data.get("primaryKey") else 0,
-            classification=classification,
+            classification=max([classification, *(f.classification for f in fields)], key=CLASSIFICATIONS.index),
             options=options,
             quality=tuple(data.get("quality") or ()),
-            pii=self.declared_pii(name, custom_properties(data).get("pii"), path),
-        )
+            pii=tuple(dict.fromkeys([
+                *self.declared_pii(name, custom_properties(data).get("pii"), path), *(p for f in fields for p in f.pii),
+            ])),
+        )  # fmt: skip
+
+    def classification(self, name: str, data: Mapping[str, Any], path: Path, inherited: str) -> str:
+        said = data.get("classification") or inherited
+        if said in CLASSIFICATIONS:
+            return str(said)
+        self.report("BAD_CLASSIFICATION", (*path, "classification"), f"column {name!r}: classification {said!r}",
+                    f"Use one of {', '.join(CLASSIFICATIONS)}.")  # fmt: skip
+        return "restricted"
 
     def declared_pii(self, name: str, said: Any, path: Path) -> tuple[str, ...]:
         """`pii: true`, a kind, or a list of kinds of sluice.pii.kinds."""

@@ -6,8 +6,13 @@ Sources: ODCS v3.1.0 (logicalType), Iceberg spec (primitive types), SQL:2016 nam
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sluice.contract.model import Column
 
 
 class Kind(StrEnum):
@@ -26,11 +31,16 @@ class Kind(StrEnum):
     TIMESTAMPTZ = "timestamptz"
     BINARY = "binary"
     JSON = "json"
+    STRUCT = "struct"
+    LIST = "list"
 
 
 INTEGERS = {Kind.INT32, Kind.INT64}
 FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
 NUMBERS = INTEGERS | FLOATS | {Kind.DECIMAL}
+NESTED = {Kind.STRUCT, Kind.LIST}
+FROM_JSON = NESTED | {Kind.JSON}
+"""Kinds whose text is JSON."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class ColumnType:
 
     `precision` (1-38) and `scale` (0-precision) are meant for decimals only; `low` and `high` (both inclusive) for
     integers that are narrower than their kind, or unsigned; `length` (None: any) in characters for strings, in bytes
-    for binary; `uuid` for strings that are one.
+    for binary; `uuid` for strings that are one; `fields` for structs (at least one) and lists (exactly one, the item).
     """
 
     kind: Kind
@@ -49,9 +59,23 @@ class ColumnType:
     high: int | None = None
     length: int | None = None
     uuid: bool = False
+    fields: tuple[Column, ...] = ()
+
+    @property
+    def item(self) -> Column:
+        """What a list holds."""
+        return self.fields[0]
 
     def __str__(self) -> str:
+        if self.kind is Kind.LIST:
+            return f"list<{self.item.type}>"
+        if self.kind is Kind.STRUCT:
+            return f"struct<{','.join(f'{f.field_name}:{f.type}' for f in self.fields)}>"
         return f"decimal({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else str(self.kind)
+
+    def holds(self, kinds: Collection[Kind]) -> bool:
+        """Whether it, or anything inside it, is of one of the kinds."""
+        return self.kind in kinds or any(f.type.holds(kinds) for f in self.fields)
 
 
 _DEFAULT = {
@@ -86,6 +110,7 @@ _PHYSICAL = {
     "timestamptz": Kind.TIMESTAMPTZ, "timestamp with time zone": Kind.TIMESTAMPTZ,
     "binary": Kind.BINARY, "varbinary": Kind.BINARY, "bytea": Kind.BINARY, "blob": Kind.BINARY,
     "json": Kind.JSON, "jsonb": Kind.JSON,
+    "struct": Kind.STRUCT, "record": Kind.STRUCT, "row": Kind.STRUCT, "array": Kind.LIST, "list": Kind.LIST,
 }  # fmt: skip
 
 _BITS = {
@@ -103,10 +128,12 @@ _ALLOWED = {
     "time": {Kind.TIME},
     "number": NUMBERS,
     "integer": INTEGERS | {Kind.DECIMAL},
-    "object": {Kind.JSON, Kind.STRING},
-    "array": {Kind.JSON, Kind.STRING},
+    "object": {Kind.JSON, Kind.STRING, Kind.STRUCT},
+    "array": {Kind.JSON, Kind.STRING, Kind.LIST},
     "boolean": {Kind.BOOLEAN},
 }
+
+_CONTAINERS = {"object": Kind.STRUCT, "array": Kind.LIST}
 
 _SHAPE = re.compile(
     r"^\s*([a-z][a-z0-9 ]*?)\s*(?:\(\s*(\d+|max)(?:\s+(?:char|byte))?\s*(?:,\s*(\d+)\s*)?\))?"
@@ -122,12 +149,20 @@ class UnknownTypeError(ValueError):
     """A type name that Sluice cannot resolve; the message is for the contract's author."""
 
 
-def resolve(logical: str | None, physical: str | None, *, zoned: bool | None = None, form: object = None) -> ColumnType:
+def resolve(
+    logical: str | None,
+    physical: str | None,
+    *,
+    zoned: bool | None = None,
+    form: object = None,
+    fields: tuple[Column, ...] = (),
+) -> ColumnType:
     """Resolve ODCS `logicalType` and `physicalType` (either may be missing) to one type.
 
     `zoned` is ODCS `logicalTypeOptions.timezone` of a timestamp: it turns a timestamp without a physicalType into
     one with a zone. `form` is `logicalTypeOptions.format`: i8 to u128 narrow an integer, f32 and f64 a number
-    without a physicalType, uuid a string.
+    without a physicalType, uuid a string. `fields` are ODCS `properties` of an object, or the one of `items` of an
+    array: with them, and no physicalType that says otherwise, it is a struct or a list; without, JSON text.
 
     Raises UnknownTypeError when a name is unknown, out of range, or the two contradict each other.
     """
@@ -137,6 +172,8 @@ def resolve(logical: str | None, physical: str | None, *, zoned: bool | None = N
         raise UnknownTypeError(f"logicalType {logical!r} is not one of {', '.join(_DEFAULT)}")
     if physical is None:
         kind = _DEFAULT[str(logical)]
+        if fields and logical in _CONTAINERS:
+            return ColumnType(_CONTAINERS[logical], fields=fields)
         found = ColumnType(Kind.TIMESTAMPTZ if kind is Kind.TIMESTAMP and zoned else kind)
         if logical == "number" and form == "f32":
             found = ColumnType(Kind.FLOAT32)
@@ -144,6 +181,11 @@ def resolve(logical: str | None, physical: str | None, *, zoned: bool | None = N
     found = _physical(physical)
     if logical is not None and found.kind not in _ALLOWED[logical]:
         raise UnknownTypeError(f"physicalType {physical!r} does not fit logicalType {logical!r}")
+    if found.kind in NESTED:
+        if not fields:
+            parts = "items" if found.kind is Kind.LIST else "properties"
+            raise UnknownTypeError(f"physicalType {physical!r} without `{parts}` does not say what is in it")
+        return replace(found, fields=fields)
     if logical == "integer" and (width := _width(form)):
         low, high = _range(width)
         return replace(found, low=max(low, found.low or low), high=min(high, found.high or high))

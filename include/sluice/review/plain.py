@@ -12,7 +12,7 @@ from sluice.review.glance import counted
 _KINDS = {
     Kind.STRING: "text", Kind.BOOLEAN: "yes or no", Kind.DATE: "date", Kind.TIME: "time of day",
     Kind.TIMESTAMP: "date and time", Kind.TIMESTAMPTZ: "date and time with zone", Kind.BINARY: "raw bytes",
-    Kind.JSON: "nested data",
+    Kind.JSON: "nested data", Kind.STRUCT: "object", Kind.LIST: "list",
 }  # fmt: skip
 REASONS = {
     "CAST": "a value is not of its column's type", "OVERFLOW": "a number is too large for its column",
@@ -21,7 +21,7 @@ REASONS = {
     "MISSING_COLUMNS": "columns are missing", "TOO_MANY_COLUMNS": "there are too many columns",
     "UNQUOTED_VALUE": "a quote is not closed", "LINE_TOO_LONG": "a line is too long",
     "INVALID_ENCODING": "characters cannot be read", "NUL_BYTE": "characters cannot be read",
-    "JSON": "it is not valid JSON", "NULL": "a value that must be there is missing",
+    "JSON": "it is not valid JSON", "UNKNOWN_PROPERTY": "an object has a property nobody declared", "NULL": "a value that must be there is missing",
 }  # fmt: skip
 """Why a row is set aside, by its code in the quarantine."""
 _UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}

@@ -33,6 +33,8 @@ _MENDS = {
     "INVALID_ENCODING": "Declare the `encoding` the file is really in, or mend the bytes at the source.",
     "NUL_BYTE": "Deliver the file again without NUL bytes; a UTF-16 file needs its `encoding` declared.",
     "JSON": "Write one JSON object per line (RFC 8259: no trailing commas, no NaN, no repeated key).",
+    "UNKNOWN_PROPERTY": "Add the property to the contract, or make the object `physicalType: json`.",
+    "JSON_DEPTH": "Deliver flatter records, or raise SLUICE_MAX_JSON_NESTING.",
 }
 _FORMAT = "Mend the values, or declare how they are written: `logicalTypeOptions: {format: …}`."
 _NULLS = "Mend the values, make the column a string, or add what means null to `nullSequence`."

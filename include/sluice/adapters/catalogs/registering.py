@@ -14,6 +14,7 @@ from sluice.adapters.catalogs.shapes import (
     identifiers,
     partition_name,
     partition_spec,
+    same_type,
     sort_order,
     transform,
 )
@@ -132,7 +133,7 @@ class Registering:
     def _refuse_changes(self, existing: IcebergTable) -> None:
         kept = {f.name: f.field_type for f in iceberg_schema(self.wanted).fields}
         for field in existing.schema().fields:
-            if kept.get(field.name) != field.field_type:
+            if not same_type(kept.get(field.name), field.field_type):
                 now = f"becomes {kept[field.name]}" if field.name in kept else "is gone"
                 raise ConflictError("SCHEMA_CHANGED", f"the published column {field.name!r} ({field.field_type}) {now}",
                                     where=self.wanted.identifier,

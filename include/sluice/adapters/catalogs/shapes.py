@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sluice.catalog import TableRequest
 from sluice.contract.model import PartitionTerm
-from sluice.contract.types import ColumnType, Kind
+from sluice.contract.types import FLOATS, NESTED, ColumnType, Kind
 
 if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-_NO_KEY = {Kind.FLOAT32, Kind.FLOAT64}
-"""Iceberg takes no floating-point number as an identifier field: NaN and -0 have no identity."""
+_PROVISIONAL = 1_000_000
+"""From here on fields inside others are numbered, until a schema as a whole is."""
+
+_NO_KEY = FLOATS | NESTED
+"""Iceberg takes no floating-point number as an identifier field (NaN and -0 have no identity), and nothing nested."""
 
 
 def iceberg_schema(wanted: TableRequest) -> Schema:
@@ -23,15 +28,16 @@ def iceberg_schema(wanted: TableRequest) -> Schema:
     Only the key's fields are required, as Iceberg demands of identifiers. What else must not be null is the
     checks' business: engines write nullable Parquet columns, which a required field would not take.
     """
-    from pyiceberg.schema import Schema
+    from pyiceberg.schema import Schema, assign_fresh_schema_ids
     from pyiceberg.types import NestedField
 
-    key = identifiers(wanted)
+    key, ids = identifiers(wanted), count(_PROVISIONAL)
     fields = [
-        NestedField(i, c.name, iceberg_type(c.type), required=c.name in key, doc=c.comment or None)
+        NestedField(i, c.name, iceberg_type(c.type, ids), required=c.name in key, doc=c.comment or None)
         for i, c in enumerate(wanted.columns, start=1)
     ]
-    return Schema(*fields, identifier_field_ids=[f.field_id for f in fields if f.name in key])
+    # Numbered as a catalog will number them: the name mapping, which is made of this, must say the same.
+    return assign_fresh_schema_ids(Schema(*fields, identifier_field_ids=[f.field_id for f in fields if f.name in key]))
 
 
 def identifiers(wanted: TableRequest) -> tuple[str, ...]:
@@ -89,9 +95,35 @@ def sort_order(wanted: TableRequest, schema: Schema) -> SortOrder:
     )
 
 
-def iceberg_type(column: ColumnType) -> Any:
-    """Iceberg's primitive type for a contract's."""
+def same_type(one: Any, other: Any) -> bool:
+    """Whether two Iceberg types are alike but for the ids of what is inside them."""
+    return bool(_without_ids(one) == _without_ids(other))
+
+
+def _without_ids(found: Any) -> Any:
+    from pyiceberg.types import ListType, StructType
+
+    if isinstance(found, StructType):
+        return [(f.name, _without_ids(f.field_type)) for f in found.fields]
+    return [_without_ids(found.element_type)] if isinstance(found, ListType) else found
+
+
+def iceberg_type(column: ColumnType, ids: Iterator[int] | None = None) -> Any:
+    """Iceberg's type for a contract's. `ids` number what is inside it; no id of a whole schema is meant."""
     from pyiceberg import types as ice
+
+    ids = ids or count(_PROVISIONAL)
+    if column.kind is Kind.LIST:
+        return ice.ListType(next(ids), iceberg_type(column.item.type, ids), element_required=False)
+    if column.kind is Kind.STRUCT:
+        return ice.StructType(
+            *(
+                ice.NestedField(
+                    next(ids), f.field_name, iceberg_type(f.type, ids), required=False, doc=f.description or None
+                )
+                for f in column.fields
+            )
+        )
 
     if column.kind is Kind.DECIMAL:
         return ice.DecimalType(column.precision, column.scale)

@@ -199,7 +199,7 @@ def replace_files(
 
 
 def _reshape(change: Transaction, columns: Sequence[tuple[str, ColumnType, str]]) -> None:
-    from sluice.adapters.catalogs.shapes import iceberg_type
+    from sluice.adapters.catalogs.shapes import iceberg_type, same_type
 
     wanted = {name: (iceberg_type(kind), comment) for name, kind, comment in columns}
     present = {f.name: f for f in change.table_metadata.schema().fields}
@@ -216,7 +216,7 @@ def _reshape(change: Transaction, columns: Sequence[tuple[str, ColumnType, str]]
         for name, (kind, comment) in wanted.items():
             if name not in present or name in replaced:
                 update.add_column(name, kind, doc=comment or None)
-            elif present[name].field_type != kind:
+            elif not same_type(present[name].field_type, kind):
                 update.update_column(name, kind)
 
 
@@ -224,7 +224,9 @@ def _widens(before: Any, after: Any) -> bool:
     from pyiceberg.exceptions import ResolveError
     from pyiceberg.schema import promote
 
-    if before == after:
+    from sluice.adapters.catalogs.shapes import same_type
+
+    if same_type(before, after):
         return True
     try:
         return bool(promote(before, after) == after)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from sluice.adapters.duck.casting.values import duck_type
 from sluice.adapters.duck.connection import COPY_OPTIONS, connect, list_sql, name_sql, text_sql
 from sluice.contract.model import Table
-from sluice.contract.types import ColumnType, Kind
 from sluice.errors import SourceError, TerminalError
 
 
@@ -104,7 +104,7 @@ def conform(path: Path, table: Table, *, out: Path, memory_limit: str, threads: 
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{path.stem}.conformed.parquet"
     columns = ", ".join(
-        name_sql(c.field_name) if c.field_name in present else f"NULL::{_sql_type(c.type)} AS {name_sql(c.field_name)}"
+        name_sql(c.field_name) if c.field_name in present else f"NULL::{duck_type(c.type)} AS {name_sql(c.field_name)}"
         for c in table.columns
     )
     with connect(memory_limit, threads, scratch, paths=[path], folders=[out]) as db:
@@ -112,17 +112,6 @@ def conform(path: Path, table: Table, *, out: Path, memory_limit: str, threads: 
             f"COPY (SELECT {columns} FROM read_parquet({text_sql(str(path))})) TO {text_sql(str(target))} ({COPY_OPTIONS})"
         )
     return target
-
-
-_SQL = {
-    Kind.STRING: "VARCHAR", Kind.BOOLEAN: "BOOLEAN", Kind.INT32: "INTEGER", Kind.INT64: "BIGINT", Kind.FLOAT32: "FLOAT",
-    Kind.FLOAT64: "DOUBLE", Kind.DATE: "DATE", Kind.TIME: "TIME", Kind.TIMESTAMP: "TIMESTAMP",
-    Kind.TIMESTAMPTZ: "TIMESTAMPTZ", Kind.BINARY: "BLOB", Kind.JSON: "VARCHAR",
-}  # fmt: skip
-
-
-def _sql_type(found: ColumnType) -> str:
-    return f"DECIMAL({found.precision}, {found.scale})" if found.kind is Kind.DECIMAL else _SQL[found.kind]
 
 
 def _rows(files: Sequence[Path]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sluice.adapters.duck.casting.reasons import explain
+from sluice.adapters.duck.casting.values import explain
 from sluice.adapters.duck.text.encoding import TextFile
 from sluice.adapters.duck.text.records import MAX_LINE
 from sluice.adapters.duck.text.spans import Shape

@@ -8,27 +8,30 @@ either the cast value writes back the same text, or the text has an exact, writt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import duckdb
+
+from sluice.adapters.duck.casting import reasons
+from sluice.adapters.duck.casting.leaves import unique_object
 from sluice.adapters.duck.casting.marks import INTEGER, UUID, boolean_words, decimal_pattern, marks_of, words_of
 from sluice.adapters.duck.casting.moments import either, in_range, in_zone, moment, shape
-from sluice.adapters.duck.casting.reasons import explain
-from sluice.adapters.duck.connection import list_sql, text_sql
+from sluice.adapters.duck.casting.nested import explain_nested, has_nested, nested
+from sluice.adapters.duck.casting.nested import register as register_nested
+from sluice.adapters.duck.connection import list_sql, name_sql, text_sql
 from sluice.contract.model import Column
-from sluice.contract.types import ColumnType, Kind
+from sluice.contract.types import NESTED, ColumnType, Kind
 
 __all__ = [
-    "STRICT_JSON", "Rule", "duck_type", "either", "explain", "in_range", "in_zone", "is_strict_json", "rule", "unique_object",
-    "within",
+    "Rule", "duck_type", "either", "explain", "in_range", "in_zone", "is_strict_json", "register", "rule", "within",
 ]  # fmt: skip
 
 Rules = Callable[[Column, str, str], tuple[str, str]]
 """Of a column, its text and its value's name: SQL for the value, and for whether it is one."""
 
-STRICT_JSON = "sluice_strict_json"
-"""SQL name of `is_strict_json`, to be registered where a JSON column is converted."""
+_STRICT_JSON = "sluice_strict_json"
+"""SQL name of `is_strict_json`."""
 
 _ZERO = r"[+-]?(0+\.?0*|\.0+)([eE][+-]?[0-9]+)?"
 _NOT_FINITE = r"[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)"
@@ -49,6 +52,10 @@ def duck_type(column_type: ColumnType) -> str:
     """The DuckDB type that is written to Parquet for a contract's type."""
     if column_type.kind is Kind.DECIMAL:
         return f"DECIMAL({column_type.precision},{column_type.scale})"
+    if column_type.kind is Kind.LIST:
+        return f"{duck_type(column_type.item.type)}[]"
+    if column_type.kind is Kind.STRUCT:
+        return f"STRUCT({', '.join(f'{name_sql(f.field_name)} {duck_type(f.type)}' for f in column_type.fields)})"
     return {
         Kind.STRING: "VARCHAR", Kind.BOOLEAN: "BOOLEAN", Kind.INT32: "INTEGER", Kind.INT64: "BIGINT",
         Kind.FLOAT32: "FLOAT", Kind.FLOAT64: "DOUBLE", Kind.DATE: "DATE", Kind.TIME: "TIME",
@@ -68,11 +75,27 @@ def rule(column: Column, text: str, name: str, nulls: Sequence[str]) -> Rule:
     if kind is Kind.STRING:
         good = within(column, text)
         return Rule(text, f"({text} IS NULL OR ({good}))" if good else None)
-    value, good = _rules(kind)(column, text, name)
+    value, good = _nested(column, text, name) if kind in NESTED else _rules(kind)(column, text, name)
     if inside := within(column, name):
         good = f"({good}) AND {inside}"
     quoted_null = f" OR ({_one_of(text, nulls)} AND {name} IS NULL)" if nulls else ""
     return Rule(value, either(good, f"{text} IS NULL{quoted_null}"))
+
+
+def register(connection: duckdb.DuckDBPyConnection, columns: Iterable[Column]) -> None:
+    """Make known to the connection what the columns' rules call."""
+    kinds = list(columns)
+    if any(c.type.holds({Kind.JSON}) for c in kinds):
+        connection.create_function(_STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+    if has_nested(kinds):
+        register_nested(connection)
+
+
+def explain(column: Column, text: str) -> tuple[str, str]:
+    """Reason code and reason why `text` is no value of `column`, for the quarantine."""
+    if column.type.kind in NESTED:
+        return explain_nested(column, text, _leaf, reasons.explain)
+    return reasons.explain(column, text)
 
 
 def within(column: Column, name: str) -> str:
@@ -145,6 +168,15 @@ def _boolean(column: Column, text: str, name: str) -> tuple[str, str]:
     return f"CASE {usual}WHEN {yes} THEN true WHEN {no} THEN false END", f"{name} IS NOT NULL"
 
 
+def _nested(column: Column, text: str, name: str) -> tuple[str, str]:
+    return nested(column, text, name, _leaf)
+
+
+def _leaf(column: Column, text: str, name: str) -> tuple[str, str | None]:
+    found = rule(column, text, name, ())
+    return found.value, found.good
+
+
 def _binary(column: Column, text: str, name: str) -> tuple[str, str]:
     form = str(column.options.get("format"))
     how = {"base64": "from_base64", "byte": "from_base64", "hex": "unhex"}.get(form)
@@ -156,7 +188,7 @@ def _binary(column: Column, text: str, name: str) -> tuple[str, str]:
 
 def _json(column: Column, text: str, name: str) -> tuple[str, str]:
     suspicious = text_sql(r"(?s),\s*[\]}]|NaN|[iI]nf|//|/\*|[nN]an|:.*:")
-    return text, f"json_valid({text}) AND (NOT regexp_matches({text}, {suspicious}) OR {STRICT_JSON}({text}))"
+    return text, f"json_valid({text}) AND (NOT regexp_matches({text}, {suspicious}) OR {_STRICT_JSON}({text}))"
 
 
 def is_strict_json(text: str) -> bool:
@@ -166,14 +198,6 @@ def is_strict_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object's content; ValueError when a key is repeated."""
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key is repeated")
-    return content
 
 
 def _no_constant(name: str) -> None:

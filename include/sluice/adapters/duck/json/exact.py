@@ -9,19 +9,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from sluice.adapters.duck.casting.values import unique_object
+from sluice.adapters.duck.casting.leaves import exactly, text_fault, text_of, write
 from sluice.adapters.duck.text.header import unknown_columns
 from sluice.contract.model import Column, Table
-from sluice.contract.types import INTEGERS, Kind
 
-_BARE_NUMBER = INTEGERS | {Kind.FLOAT32, Kind.FLOAT64}
-_EXACT_NUMBER = INTEGERS | {Kind.DECIMAL}
 _MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]]', re.DOTALL)
-_CONTROL = re.compile(r"\\u00[01][0-9a-f]")
-_LONGEST_EXPONENT = 400
 
 
 class BadRecordError(ValueError):
@@ -31,12 +25,6 @@ class BadRecordError(ValueError):
         super().__init__(code)
         self.code = code
         self.column = column
-
-
-class _Number(str):
-    """A JSON number as it was written."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -72,8 +60,8 @@ class ExactReader:
     def value_in(self, record: bytes, column: int) -> str:
         """What a column holds, to be shown: text where no text belongs stands in its quotes."""
         value = self._content(record).get(self.columns[column].name)
-        text = _text(value, self.columns[column].type.kind)
-        return _write(value) if text is None else text
+        text = text_of(value, self.columns[column].type.kind)
+        return write(value) if text is None else text
 
     def _content(self, record: bytes) -> dict[str, Any]:
         if len(record) > self.longest:
@@ -81,10 +69,7 @@ class ExactReader:
         if record.count(b"[") + record.count(b"{") > self.nesting and _depth(record) > self.nesting:
             raise BadRecordError("JSON_DEPTH")
         try:
-            content = json.loads(
-                record.decode("utf-8"), object_pairs_hook=unique_object, parse_float=_Number, parse_int=_Number,
-                parse_constant=_refuse,
-            )  # fmt: skip
+            content = exactly(record.decode("utf-8"))
         except UnicodeDecodeError:
             raise BadRecordError("INVALID_ENCODING") from None
         except (ValueError, RecursionError):
@@ -101,15 +86,11 @@ class ExactReader:
     def _column_text(self, position: int, column: Column, value: Any) -> str | None:
         if value is None:
             return None
-        text = _text(value, column.type.kind)
+        text = text_of(value, column.type.kind)
         if text is None:
             raise BadRecordError("", position)
-        if "\0" in text:
-            raise BadRecordError("NUL_BYTE")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise BadRecordError("JSON") from None
+        if fault := text_fault(text):
+            raise BadRecordError(fault)
         return text
 
 
@@ -142,43 +123,3 @@ def _depth(record: bytes) -> int:
         elif mark.group() in (b"}", b"]"):
             depth -= 1
     return deepest
-
-
-def _text(value: Any, kind: Kind) -> str | None:
-    """A JSON value as the text that the column's rule will read; None when its JSON type does not fit."""
-    if kind is Kind.JSON:
-        return _write(value)
-    if isinstance(value, (dict, list)):
-        return _write(value) if kind is Kind.STRING else None
-    if isinstance(value, bool):
-        return _write(value) if kind in (Kind.BOOLEAN, Kind.STRING) else None
-    if isinstance(value, _Number):
-        if kind in _EXACT_NUMBER:
-            return _without_exponent(value)
-        return str(value) if kind in _BARE_NUMBER or kind is Kind.STRING else None
-    # A decimal may be a string: that is how careful senders keep its digits.
-    return None if kind in _BARE_NUMBER or kind is Kind.BOOLEAN else str(value)
-
-
-def _without_exponent(number: _Number) -> str:
-    """1.5e3 as 1500, exactly; as it was written when that would be long."""
-    _, exponent, power = number.lower().partition("e")
-    if not exponent or abs(int(power[:6])) > _LONGEST_EXPONENT:
-        return str(number)
-    return format(Decimal(number), "f")
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _write(value: Any) -> str:
-    """JSON text with numbers as they were written."""
-    if isinstance(value, _Number):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_write(k)}:{_write(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_write, value)) + "]"
-    text = json.dumps(value, ensure_ascii=False)
-    return _CONTROL.sub(lambda escape: escape[0][:2] + escape[0][2:].upper(), text) if "\\u00" in text else text

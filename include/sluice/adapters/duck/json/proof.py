@@ -16,10 +16,10 @@ from sluice.adapters.duck.casting.values import Rule, rule
 from sluice.adapters.duck.connection import list_sql, text_sql
 from sluice.adapters.duck.json.records import DOUBT
 from sluice.contract.model import Column, Table
-from sluice.contract.types import FLOATS, INTEGERS, Kind
+from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, Kind
 
 _MOMENTS = {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
-_KEEPS_JSON = INTEGERS | FLOATS | {Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON}
+_KEEPS_JSON = INTEGERS | FLOATS | FROM_JSON | {Kind.DECIMAL, Kind.BOOLEAN}
 """Kinds whose values DuckDB hands on as JSON text, which tells a number from a text in quotes."""
 
 _DIGITS = 16
@@ -42,7 +42,7 @@ class Proof:
         """With `others`, records may have keys that are no columns."""
         self.columns = table.columns
         self.others = others
-        self.nested = any(c.type.kind is Kind.JSON for c in self.columns)
+        self.nested = any(c.type.kind in FROM_JSON for c in self.columns)
 
     @staticmethod
     def possible(table: Table) -> bool:
@@ -81,7 +81,7 @@ class Proof:
         checks += [check for c, t in zip(self.columns, texts, strict=True) if (check := self._type(c, t))]
         checks += self._strings(texts)
         if self.nested:
-            nested = [t for c, t in zip(self.columns, texts, strict=True) if c.type.kind is Kind.JSON]
+            nested = [t for c, t in zip(self.columns, texts, strict=True) if c.type.kind in FROM_JSON]
             heads = " OR ".join(f"({_number(t)}) OR {_in_brackets(t)}" for t in nested)
             same = f"NOT regexp_matches(record, {text_sql(_WRITTEN_OTHERWISE)})"
             checks.append(f"CASE WHEN {heads} THEN {same} ELSE true END")

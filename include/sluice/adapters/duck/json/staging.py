@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
-from sluice.adapters.duck.casting.values import STRICT_JSON, duck_type, explain, is_strict_json
+from sluice.adapters.duck.casting.values import duck_type, explain, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
 from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
@@ -29,7 +29,6 @@ from sluice.adapters.duck.json.records import SCHEMA, Cutter, batches
 from sluice.adapters.duck.parts import STRUCTURE, Bad
 from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
-from sluice.contract.types import Kind
 from sluice.errors import SourceError, TerminalError
 from sluice.limits import Limits
 
@@ -210,8 +209,7 @@ class JsonStaging:
             _REFUSE, refuse, ["INTEGER", "BIGINT", "BIGINT", "INTEGER"], "BOOLEAN",
             type=ARROW, side_effects=True, null_handling=SPECIAL,
         )  # fmt: skip
-        if any(c.type.kind is Kind.JSON for c in self.table.columns):
-            connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+        register(connection, self.table.columns)
 
     def _reread(self, number: int, begin: int, record: bytes) -> list[str | None] | None:
         """The record's texts; None when it is noted as bad, or belongs to a file that is refused."""

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.casting.values import STRICT_JSON, is_strict_json, rule
+from sluice.adapters.duck.casting.values import register, rule
 from sluice.adapters.duck.connection import connect, list_sql, name_sql, text_sql
 from sluice.contract.model import Column, Table
 from sluice.contract.types import INTEGERS, ColumnType, Kind
@@ -29,6 +29,7 @@ _SAMPLE_ROWS = 2_000
 _ROW_GROUPS = 8
 _MANY = 0.9
 _PII_SAMPLE = 2_000
+_GUESSED_JSON = Column("json", "json", ColumnType(Kind.JSON))
 _KEY_KINDS = INTEGERS | {Kind.STRING, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.TIME, Kind.DECIMAL}
 MOST_WORDS = 25
 """A string column with more distinct values is no list of words."""
@@ -160,7 +161,7 @@ def measuring(
 ) -> Iterator[Measure]:
     """Measures on Parquet `files`, by table name."""
     with connect(memory_limit, threads, scratch, paths=[p for ps in files.values() for p in ps]) as connection:
-        connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+        register(connection, [_GUESSED_JSON])
         yield Measure(connection, files)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.casting.values import STRICT_JSON, is_strict_json
+from sluice.adapters.duck.casting.values import register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
 from sluice.adapters.duck.outcome import Converted, StagedPart, dialects_of
 from sluice.adapters.duck.packed.partitions import constant_sql, partition_values, without
@@ -116,7 +116,7 @@ class _Join:
         self.connection = connection
         self.table = table
         self.display = display
-        connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+        register(connection, (table.columns[i] for i in constants))
         self.values = {
             i: constant_sql(connection, table.columns[i], text, dialect.null_sequence, display)
             for i, text in constants.items()

@@ -16,8 +16,9 @@ import duckdb
 from sluice.adapters.duck.connection import connect, list_sql, name_sql
 from sluice.adapters.duck.profiling.distribution import EXACT_ROWS, Distribution, distributions, number_sql
 from sluice.contract.model import Column, Table
-from sluice.contract.types import FLOATS, INTEGERS, NUMBERS, Kind
+from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, NESTED, NUMBERS, Kind
 from sluice.pii import find
+from sluice.pii.inside import find_inside
 from sluice.profiles import ColumnProfile, Scalar, TableProfile, TopValue, patterns_of
 
 _OPEN = ("public", "internal")
@@ -195,6 +196,8 @@ class _Profiler:
         share = min(1.0, _WANTED / max(1, int(self.basic[i]["about"])))
         some = f"hash({name}) <= {int(share * (2**64 - 1))}" if share < 1 else "true"
         once = "" if self._hardly_repeats(i) else "DISTINCT "
+        if self.table.columns[i].type.kind in NESTED:
+            name = f"CAST(to_json({name}) AS VARCHAR)"
         return f"CAST(list({once}{name}) FILTER ({some} AND {name} IS NOT NULL) AS VARCHAR[])"
 
     def _column(
@@ -207,7 +210,7 @@ class _Profiler:
         spread: Distribution | None,
     ) -> ColumnProfile:
         basic, kind = self.basic[i], column.type.kind
-        pii = find(sample, name=column.name)
+        pii = find_inside(sample, name=column.name) if kind in FROM_JSON else find(sample, name=column.name)
         withheld = column.classification not in _OPEN or bool(pii)
         shown: dict[str, Any] = {} if withheld or spread is None else {
             "stddev": _rounded(spread.stddev), "quantiles": spread.quantiles, "quantiles_exact": spread.exact,
@@ -289,9 +292,9 @@ def _rounded(value: Any) -> float | None:
 
 
 def _may_tell(kind: Kind, basic: dict[str, Any]) -> bool:
-    """Texts, days (of birth), and numbers long enough to be somebody's."""
+    """Texts, days (of birth), numbers long enough to be somebody's, and what may have those inside."""
     if not basic["present"]:
         return False
     if kind in INTEGERS:
         return bool(basic["max"] >= _SHORTEST_IDENTIFIER)
-    return kind in (Kind.STRING, Kind.DATE)
+    return kind in (Kind.STRING, Kind.DATE, *FROM_JSON)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from sluice.contract.model import Table
-from sluice.contract.types import INTEGERS, Kind
+from sluice.contract.types import INTEGERS, NESTED, Kind
 
 _OPEN = ("public", "internal")
 _COUNTED = {*INTEGERS, Kind.DECIMAL, Kind.FLOAT32, Kind.FLOAT64, Kind.BOOLEAN}
@@ -30,7 +30,12 @@ def column_statistics(path: Path, table: Table) -> dict[str, dict[str, Any]]:
         footer = file.metadata
         groups = [footer.row_group(i) for i in range(footer.num_row_groups)]
     found: dict[str, dict[str, Any]] = {}
-    for i, column in enumerate(table.columns):
+    for i, column in zip(_first_leaves(footer.schema, table), table.columns, strict=True):
+        if column.type.kind in NESTED:  # a footer counts nulls of what is inside, not of the whole
+            found[column.field_name] = {"nulls": None} | (
+                {} if column.classification == "public" else {"withheld": True}
+            )
+            continue
         told = [g.column(i).statistics for g in groups if g.num_rows]
         nulls = [s.null_count if s is not None and s.has_null_count else None for s in told]
         entry: dict[str, Any] = {"nulls": None if None in nulls else sum(n for n in nulls if n is not None)}
@@ -52,6 +57,14 @@ def column_statistics(path: Path, table: Table) -> dict[str, dict[str, Any]]:
             entry["withheld"] = True
         found[column.field_name] = entry
     return found
+
+
+def _first_leaves(schema: pq.ParquetSchema, table: Table) -> list[int]:
+    """Where each column's numbers stand in a footer, which counts what is inside objects and arrays one by one."""
+    first: dict[str, int] = {}
+    for i in range(len(schema)):
+        first.setdefault(schema.column(i).path.split(".")[0], i)
+    return [first[c.field_name] for c in table.columns]
 
 
 def _may_be_personal(kind: Kind, *bounds: Any) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from sluice.adapters.duck.casting.values import STRICT_JSON, duck_type, is_strict_json, rule
+from sluice.adapters.duck.casting.values import duck_type, register, rule
 from sluice.adapters.duck.connection import MIN_THREADS, connect
 from sluice.adapters.duck.text.encoding import TextFile
 from sluice.adapters.duck.text.header import find_names, match_names
@@ -252,7 +252,7 @@ def rows_fit(rows: list[list[str | None]], table: Table, dialect: Dialect, scrat
     values = ", ".join(f"CAST({r.value} AS {duck_type(table.columns[i].type)}) AS v{i}" for i, r in rules.items())
     good = " AND ".join(f"({r.good})" for r in rules.values() if r.good is not None)
     with connect("256MB", MIN_THREADS, scratch) as connection:
-        connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+        register(connection, (table.columns[i] for i in telling))
         fits = connection.execute(
             f"SELECT {good} FROM (SELECT *, {values} FROM (SELECT {texts}))",
             [[row[i] for row in rows] for i in telling],

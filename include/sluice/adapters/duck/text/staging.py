@@ -14,7 +14,7 @@ from threading import Event
 
 import duckdb
 
-from sluice.adapters.duck.casting.values import STRICT_JSON, is_strict_json
+from sluice.adapters.duck.casting.values import register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
 from sluice.adapters.duck.parts import Bad, Part, Patched
 from sluice.adapters.duck.text.capture import catching, prepare
@@ -22,7 +22,6 @@ from sluice.adapters.duck.text.faults import WITH_REJECTS, Faults, forget_reject
 from sluice.adapters.duck.text.reading import Reading
 from sluice.adapters.duck.text.spans import IrregularError, count_records
 from sluice.contract.model import Table
-from sluice.contract.types import Kind
 from sluice.errors import TerminalError
 
 _PATIENCE = 0.02
@@ -51,8 +50,7 @@ class Staging:
         with connect(
             memory_limit, max(threads, MIN_THREADS), self.scratch, paths=sources, folders=[out.parent]
         ) as connection:
-            if any(c.type.kind is Kind.JSON for c in self.table.columns):
-                connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+            register(connection, self.table.columns)
             faults = Faults(connection, self.reading, self.scratch)
             staged = self._copy(connection, out)
             try:

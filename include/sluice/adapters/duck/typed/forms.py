@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from sluice.contract.types import ColumnType, Kind
+from sluice.contract.types import NESTED, ColumnType, Kind
 
 
 class Shape(StrEnum):
@@ -87,6 +87,8 @@ _TEXTS = (Shape.TEXT, Shape.BYTES)
 _POSSIBLE: dict[Kind, tuple[Shape, ...]] = {
     Kind.STRING: (*_TEXTS, Shape.UUID, Shape.JSON),
     Kind.JSON: (*_TEXTS, Shape.JSON),
+    Kind.STRUCT: (*_TEXTS, Shape.JSON),
+    Kind.LIST: (*_TEXTS, Shape.JSON),
     Kind.BINARY: (*_TEXTS, Shape.UUID),
     Kind.BOOLEAN: (*_TEXTS, Shape.BOOLEAN, Shape.INTEGER),
     Kind.INT32: (*_TEXTS, Shape.INTEGER, Shape.FLOAT, Shape.DECIMAL),
@@ -110,6 +112,8 @@ def mismatch(form: Form, expected: ColumnType, *, zone_declared: bool) -> str | 
         return None
     if form.shape not in _POSSIBLE[expected.kind]:
         return "Correct the column's type in the contract, or the file."
+    if form.shape is Shape.JSON and expected.kind in NESTED and expected.holds({Kind.BINARY}):
+        return "Bytes inside objects and arrays are read from texts only: make the column `physicalType: json`."
     if form.shape is not Shape.TIMESTAMP:
         return None
     if form.zoned and expected.kind is not Kind.TIMESTAMPTZ:

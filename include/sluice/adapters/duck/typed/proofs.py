@@ -15,7 +15,7 @@ from typing import Any
 from sluice.adapters.duck.casting.values import Rule, duck_type, explain, in_range, in_zone, rule, within
 from sluice.adapters.duck.typed.forms import Form, Shape
 from sluice.contract.model import Column
-from sluice.contract.types import INTEGERS, NUMBERS, Kind
+from sluice.contract.types import INTEGERS, NESTED, NUMBERS, Kind
 
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 _MANTISSA = {Kind.FLOAT32: 24, Kind.FLOAT64: 53}
@@ -31,7 +31,7 @@ def proof(column: Column, form: Form, source: str, name: str, nulls: tuple[str, 
     kind, shape = column.type.kind, form.shape
     if shape is Shape.NOTHING:
         return Rule(f"CAST(NULL AS {duck_type(column.type)})", None)
-    if shape is Shape.TEXT:
+    if shape is Shape.TEXT or (shape is Shape.JSON and kind in NESTED):
         return _text(column, form, source, name, nulls)
     if shape is Shape.BYTES and (kind is not Kind.BINARY or form.textual):
         decoded = f"TRY(decode({source}))"

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from sluice.adapters.duck.casting.values import STRICT_JSON, Rule, duck_type, is_strict_json
+from sluice.adapters.duck.casting.values import Rule, duck_type, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
 from sluice.adapters.duck.packed.partitions import constant_sql
 from sluice.adapters.duck.readable import Field, Readable, corrupt
@@ -85,8 +85,7 @@ class TypedStaging:
     def _connect(self, memory_limit: str, threads: int, out: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
         paths, folders = [f.path for f in self.files], [] if out is None else [out]
         with connect(memory_limit, max(threads, MIN_THREADS), self.scratch, paths=paths, folders=folders) as connection:
-            if any(c.type.kind is Kind.JSON for c in self.table.columns):
-                connection.create_function(STRICT_JSON, is_strict_json, ["VARCHAR"], "BOOLEAN")
+            register(connection, self.table.columns)
             yield connection
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, groups: list[list[Readable]], path: Path) -> int:
