@@ -60,4 +60,4 @@ def test_each_type_of_the_table_is_known(logical: str, physical: str) -> None:
 
 def test_the_guide_shows_types_and_fragments() -> None:
     assert len(TYPES) == 11
-    assert len(FRAGMENTS) == 3
+    assert len(FRAGMENTS) == 4
