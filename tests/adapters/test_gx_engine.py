@@ -251,6 +251,23 @@ class TestCustomExpectations:
         assert "SLUICE_MEMORY_LIMIT" in str(result.error)
 
 
+def test_days_are_shown_as_days(tmp_path: Path) -> None:
+    """GX reads a date as its midnight; the median of two days may be noon."""
+    days = {"day": [date(2026, 1, 1), date(2026, 1, 3), date(2026, 1, 4), None]}
+    median, least = "expect_column_median_to_be_between", "expect_column_min_to_be_between"
+    asked = [
+        (median, {"column": "day", "max_value": "2026-01-03"}),
+        (least, {"column": "day", "min_value": "2026-01-02"}),
+    ]
+    results = run(tmp_path, days, *asked)
+    assert [(r.error, r.success, r.observed) for r in results] == [
+        (None, True, "2026-01-03"),
+        (None, False, "2026-01-01"),
+    ]
+    [result] = run(tmp_path, {"day": days["day"][1:3]}, asked[0])
+    assert (result.success, result.observed) == (False, "2026-01-03T12:00:00")
+
+
 class TestManyFailingRules:
     """Rules of a wide table share files, each written in one pass."""
 

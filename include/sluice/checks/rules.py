@@ -27,6 +27,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "mustBeLessThan": lt,
     "mustBeLessOrEqualTo": le,
 }
+_WORDS = {name: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower() for name in OPERATORS}
 _DIMENSIONS = {
     "ac": "accuracy", "cp": "completeness", "cf": "conformity", "cs": "consistency", "cv": "coverage",
     "tm": "timeliness", "uq": "uniqueness",
@@ -79,7 +80,9 @@ class Rule:
 
     @property
     def words(self) -> str:
-        """What is asked, for people: the description, or else the expectation's own name with its arguments."""
+        """What is asked, for people: the description, or else the query or the expectation's own name with arguments."""
+        if not self.description and self.kind == "sql":
+            return f"{_WORDS[self.kwargs['operator']]} {_said(self.kwargs['value'])}: {self.kwargs['query']}"
         if self.description or self.expectation_type is None:
             return self.description
         said = self.expectation_type.removeprefix("expect_").replace("_", " ")
@@ -96,6 +99,10 @@ def holds(operator: str, limit: Any, observed: Any) -> bool:
         return bool(_COMPARE[operator](value, _comparable(limit)))
     low, high = (_comparable(end) for end in limit)
     return bool(low <= value <= high) is (operator == "mustBeBetween")
+
+
+def _said(limit: Any) -> str:
+    return " and ".join(map(str, limit)) if isinstance(limit, tuple) else str(limit)
 
 
 def _comparable(value: Any) -> Any:

@@ -92,9 +92,16 @@ def show_checks(quality: dict[str, Any]) -> None:
         ]  # fmt: skip
     for f in failures:
         colour = "red" if f["severity"] == "error" else "yellow"
-        found = f["observed"] if f["observed"] is not None else f"{f.get('unexpected') or 0:,} rows"
-        said = f["error"] or f"{f['description']} (found {found})"
+        said = f["error"] or f"{f['description']}{_found(f['observed'], f.get('unexpected'))}"
         click.echo(f"  {click.style(f['severity'], fg=colour)}  {f['table']}.{f['rule']}: {said}")
+
+
+def _found(observed: Any, unexpected: int | None) -> str:
+    """What was found, where it may be told."""
+    if observed is None and unexpected is None:
+        return ""
+    rows = f"{unexpected:,} {'row' if unexpected == 1 else 'rows'}" if unexpected is not None else ""
+    return f" (found {rows if observed is None else observed})"
 
 
 def show_drift(tables: Sequence[Mapping[str, Any]]) -> None:

@@ -57,10 +57,14 @@ def extreme(function: str) -> Any:
         field = table.field(domain["column"])
         field.need(NUMERIC | MOMENTS | {Family.TEXT})
         (value,) = yield [Scan(filtered(f"{function}({field.sql})", table.where(domain)))]
-        # GX compares moments with moments: a date stands for its midnight.
-        return datetime.combine(value, time()) if field.family is Family.DATE and value is not None else value
+        return _moment(field, value)
 
     return metric
+
+
+def _moment(field: Field, value: Any) -> Any:
+    """GX compares moments with moments: a date stands for its midnight."""
+    return datetime.combine(value, time()) if field.family is Family.DATE and value is not None else value
 
 
 def total(table: Table, domain: Domain, _: Kwargs) -> Metric:
@@ -212,7 +216,8 @@ def median(table: Table, domain: Domain, _: Kwargs) -> Metric:
         count = yield from count_values(table, domain, field)
         if not count:
             return None
-        low, high = yield from order_statistics(table, field, domain, [(count - 1) // 2, count // 2], count)
+        middle = yield from order_statistics(table, field, domain, [(count - 1) // 2, count // 2], count)
+        low, high = (_moment(field, value) for value in middle)
         return low if low == high else low + (high - low) / 2
     field.need(NUMERIC)
     (value,) = yield from linear_quantiles(table, field, domain, (0.5,))

@@ -75,14 +75,16 @@ def _plain(value: Any, kind: pa.DataType | None) -> Any:
             int(value) if value == value.to_integral_value() and (kind is None or pa.types.is_integer(kind)) else value
         )
         value = float(value) if isinstance(value, Decimal) and Decimal(repr(float(value))) == value else value
+    if isinstance(value, list) and kind is not None and pa.types.is_date(kind):
+        return [_plain(item, kind) for item in value]
     if isinstance(value, (list, dict)):
         return jsonable(value)
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     plain = jsonable(value)
-    # Integers beside nulls were read as doubles, dates as timestamps.
+    # Integers beside nulls were read as doubles, dates as timestamps; halfway between two days it is noon.
     if isinstance(plain, str) and kind is not None and pa.types.is_date(kind):
-        return plain[:10]
+        return plain.removesuffix("T00:00:00")
     if isinstance(plain, float) and plain.is_integer() and kind is not None and pa.types.is_integer(kind):
         return int(plain)
     return plain
