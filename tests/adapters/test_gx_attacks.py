@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +18,7 @@ from sluice.adapters import gx
 from sluice.adapters.duck import Staged
 from sluice.adapters.gx import stock
 from sluice.adapters.gx.admission import check_schema, safe_query
-from sluice.adapters.gx.expectations import UnusableError
+from sluice.adapters.gx.expectations import UnusableError, fill_registry
 from sluice.adapters.gx.fields import BadArgumentError
 from sluice.adapters.gx.trying import try_out
 from sluice.checks.report import RuleResult
@@ -206,6 +208,19 @@ class TestCustomExpectations:
         assert all(result.success is False and "end" in str(result.error) for result in bad), [r.error for r in bad]
         assert good.success
         assert capfd.readouterr().out == ""
+
+    def test_one_whose_renderer_leaves(self, capfd: pytest.CaptureFixture[str]) -> None:
+        fill_registry()
+        from sluice.adapters.gx.data_docs import rows
+
+        def leaves(**_: Any) -> Any:
+            print("secret")
+            sys.exit(0)
+
+        configuration = SimpleNamespace(type="expect_x", kwargs={"column": "s"})
+        [asked], observed = rows._theirs(leaves, configuration, None, {})
+        assert asked.string_template["params"]["said"] == "expect_x(column='s')"
+        assert (observed, capfd.readouterr().out) == (["--"], "")
 
     def test_one_that_leaves_when_it_is_imported(self, tmp_path: Path) -> None:
         (tmp_path / "leaves.py").write_text("import sys\nsys.exit(0)\n")

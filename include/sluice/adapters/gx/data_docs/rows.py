@@ -11,6 +11,8 @@ from typing import Any
 from great_expectations.render import CollapseContent, RenderedStringTemplateContent
 from great_expectations.render.renderer.content_block import ValidationResultsTableContentBlockRenderer
 
+from sluice.adapters.gx.expectations import contained
+
 Block = Any
 HEADER = ["Verdict", "What is asked", "What was found"]
 HOLDS = "hide-succeeded-validation-target-child"
@@ -79,7 +81,8 @@ def _titled(asked: list[Block]) -> list[Block]:
 
 def _theirs(theirs: Any, configuration: Any, result: Any, more: dict[str, Any]) -> tuple[list[Block], list[Block]]:
     try:
-        (row,) = theirs(configuration=configuration, result=result, **more)
+        with contained():  # a custom expectation may bring a renderer
+            (row,) = theirs(configuration=configuration, result=result, **more)
     except Exception:  # GX's sentence for odd arguments; the verdict does not hang on it
         said = f"{configuration.type}({', '.join(f'{k}={v!r}' for k, v in configuration.kwargs.items())})"
         return [text(said, "sql")], ["--"]
