@@ -54,6 +54,14 @@ CASES = (
     Case("hand", CHECKS, "hand-written DuckDB", _C + "by_hand", "clean.parquet", rows=23),
     Case("checks_sluice", CHECKS, "Sluice, Great Expectations' verdict", _C + "sluice", "clean.parquet", rows=23),
     Case("checks_gx", CHECKS, "Great Expectations on pandas", _C + "gx_pandas", "clean.parquet", rows=23),
+    Case(
+        "checks_gx_sql",
+        CHECKS,
+        "Great Expectations on SQL (SQLite, loaded before)",
+        _C + "gx_sql",
+        "clean.parquet",
+        rows=23,
+    ),
     Case("checks_pandera", CHECKS, "pandera on polars", _C + "pandera_polars", "clean.parquet", Home.OTHERS, 23),
     Case("checks_soda", CHECKS, "soda-core on DuckDB", _C + "soda", "clean.parquet", Home.OTHERS, 23),
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.data import CITIES
+from bench.data import CITIES, COLUMNS
 
 Run = Callable[[], int]
 THREADS, MEMORY = 2, "2GB"
@@ -112,6 +112,49 @@ def gx_pandas(source: Path, work: Path) -> Run:
         return sum(bool(r.success) for r in batch.validate(suite, result_format="BASIC").results)
 
     return run
+
+
+def gx_sql(source: Path, work: Path) -> Run:
+    """Great Expectations on SQL, on a table that is loaded already: SQLite, which runs in this process like DuckDB. (Its
+    way to DuckDB, duckdb-engine, does not work with this Great Expectations.)"""
+    warnings.simplefilter("ignore")
+    import great_expectations as gx
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    database = work / "measured.db"
+    _load_sqlite(source, database)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_sqlite("s", connection_string=f"sqlite:///{database}").add_table_asset(
+        "a", table_name="measured"
+    )
+    definition = asset.add_batch_definition_whole_table("b")
+    expectations = [ExpectationConfiguration(type=k, kwargs=dict(w)).to_domain_obj() for k, w in EXPECTATIONS]
+    suite = gx.ExpectationSuite(name="s", expectations=expectations)
+
+    def run() -> int:
+        return sum(bool(r.success) for r in definition.get_batch().validate(suite, result_format="BASIC").results)
+
+    return run
+
+
+def _load_sqlite(source: Path, database: Path) -> None:
+    """SQLite's own types; it has no decimals, dates and moments."""
+    import sqlite3
+
+    from bench.with_duckdb import connect
+
+    plain = {"amount": "DOUBLE", "day": "VARCHAR", "at": "VARCHAR"}
+    chosen = ", ".join(f'CAST("{c}" AS {plain[c]})' if c in plain else f'"{c}"' for c in _ALL)
+    rows = connect().execute(f"SELECT {chosen} FROM '{source}'")
+    database.unlink(missing_ok=True)
+    table = sqlite3.connect(database)
+    declared = ", ".join(f'"{name}" {plain.get(name, kind)}' for name, kind in COLUMNS.items())
+    table.execute(f"CREATE TABLE measured ({declared})")
+    while some := rows.fetchmany(100_000):
+        table.executemany(f"INSERT INTO measured VALUES ({', '.join('?' * len(_ALL))})", some)
+    table.commit()
+    table.close()
 
 
 def pandera_polars(source: Path, work: Path) -> Run:
