@@ -81,7 +81,7 @@ class Rule:
     @property
     def words(self) -> str:
         """What is asked, for people: the description, or else the query or the expectation's own name with arguments."""
-        if not self.description and self.kind == "sql":
+        if not self.description and self.kwargs.get("query"):
             return f"{_WORDS[self.kwargs['operator']]} {_said(self.kwargs['value'])}: {self.kwargs['query']}"
         if self.description or self.expectation_type is None:
             return self.description

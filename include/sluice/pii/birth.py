@@ -12,13 +12,19 @@ HINT = re.compile(
 )
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?")
 _LOCAL = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
+_COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})")
 _FIRST_YEAR, _LAST_YEAR = 1905, 2030
 """Not counted from today: the same data must give the same evidence tomorrow."""
 
 
-def parse(value: str) -> date | None:
-    """A day, in ISO order or with the year last (day first, else month first); None when it is none."""
-    if found := _ISO.fullmatch(value):
+def parse(value: str, *, hinted: bool = False) -> date | None:
+    """A day, in ISO order or with the year last (day first, else month first); None when it is none.
+
+    Eight digits are a day only where the column's name speaks for it (`hinted`): 19700131.
+    """
+    if hinted and (found := _COMPACT.fullmatch(value)):
+        year, month, day = int(found[1] + found[2]), int(found[3]), int(found[4])
+    elif found := _ISO.fullmatch(value):
         year, month, day = map(int, found.groups())
     elif found := _LOCAL.fullmatch(value):
         day, month, year = map(int, found.groups())

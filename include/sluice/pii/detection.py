@@ -118,17 +118,17 @@ def _proof(hits: int, candidates: int, chance: float, *, hinted: bool) -> tuple[
 
 
 def _birth(texts: Sequence[str], name: str) -> Finding | None:
-    days = [d for t in texts[:_ENOUGH] if (d := birth.parse(t))]
+    hinted = bool(birth.HINT.search(name))
+    days = [d for t in texts[:_ENOUGH] if (d := birth.parse(t, hinted=hinted))]
     share = len(days) / len(texts[:_ENOUGH])
     if share < 0.5:
         return None
     likeness = birth.likeness(days)
-    hinted = bool(birth.HINT.search(name))
     # Founding dates of firms lie like births too: without a name for it, only a full likeness counts, and as a guess.
     if (hinted and likeness <= 0 and len(days) >= 5) or (not hinted and (likeness < 0.9 or len(days) < 30)):
         return None
     confidence = 0.7 + 0.29 * likeness if hinted else 0.5
-    example = next(t for t in texts if birth.parse(t))
+    example = next(t for t in texts if birth.parse(t, hinted=hinted))
     return Finding(DATE_OF_BIRTH, round(share, 4), round(confidence, 2), mask(example))
 
 

@@ -32,6 +32,7 @@ class Identifier:
     hint: str
     least: float = 0.5
     needs_hint: bool = False
+    inside: Pattern[str] | None = None
 
 
 @cache
@@ -58,6 +59,12 @@ def is_nir(value: str) -> bool:
     return bool(_NIR.fullmatch(plain)) and plain[7:10] != "000" and _NIR_KEY(plain)
 
 
+def is_nir_without_key(value: str) -> bool:
+    """The first 13 characters of a NIR, as many files keep it."""
+    plain = compact(value)
+    return len(plain) == 13 and bool(_NIR.fullmatch(plain + "00")) and plain[7:10] != "000"
+
+
 _PLATE_BAD = re.compile(r"[IOU]|^SS|^WW|SS$")
 
 
@@ -78,10 +85,18 @@ def is_nino(value: str) -> bool:
 
 
 def _identifier(
-    name: str, shape: str, valid: str | Callable[[str], bool], chance: float, hint: str, *, needs_hint: bool = False
+    name: str,
+    shape: str,
+    valid: str | Callable[[str], bool],
+    chance: float,
+    hint: str,
+    *,
+    needs_hint: bool = False,
+    inside: str = "",
 ) -> Identifier:
     test = _stdnum(valid) if isinstance(valid, str) else valid
-    return Identifier(name, re.compile(shape, re.IGNORECASE), test, chance, hint, needs_hint=needs_hint)
+    within = re.compile(inside, re.IGNORECASE) if inside else None
+    return Identifier(name, re.compile(shape, re.IGNORECASE), test, chance, hint, needs_hint=needs_hint, inside=within)
 
 
 _NATIONAL = (
@@ -90,9 +105,12 @@ _NATIONAL = (
 )
 """Names of a person's number. Not `id` alone: every table has one."""
 
+_OF_NIR = r"\d[ .\-]?\d{2}[ .\-]?\d{2}[ .\-]?(?:\d{2}|2[ab])[ .\-]?\d{3}[ .\-]?\d{3}"
+_NIR_HINT = r"nir|insee|(?:num(?:ero)?_?)?secu\w*|s[eé]curit[eé]_?sociale|ssn|ss"
+
 IDENTIFIERS: tuple[Identifier, ...] = (
-    _identifier("fr_nir", r"\d[ .\-]?\d{2}[ .\-]?\d{2}[ .\-]?(?:\d{2}|2[ab])[ .\-]?\d{3}[ .\-]?\d{3}[ .\-]?\d{2}", is_nir, 0.006,
-                "nir|insee|secu\\w*|s[eé]curit[eé]_?sociale|num_?secu|ssn|ss"),
+    _identifier("fr_nir", _OF_NIR + r"[ .\-]?\d{2}", is_nir, 0.006, _NIR_HINT, inside=r"(?<![\w.-])" + _OF_NIR + r"[ .\-]?\d{2}(?![\w-])"),
+    _identifier("fr_nir", _OF_NIR, is_nir_without_key, 0.55, _NIR_HINT, needs_hint=True),
     _identifier("fr_siret", _digits("13"), "fr.siret", 0.0107, "siret"),
     _identifier("fr_siren", _digits("8"), "fr.siren", 0.1, "siren|company_?id|rcs"),
     _identifier("fr_nif", _digits("12"), "fr.nif", 0.0005, "nif|spi|fiscal\\w*|impot\\w*"),

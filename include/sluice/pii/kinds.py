@@ -16,7 +16,7 @@ from stdnum import iban, luhn
 
 from sluice.pii.identifiers import IDENTIFIERS, compact
 from sluice.pii.people import is_address, is_person_name
-from sluice.pii.phones import is_phone
+from sluice.pii.phones import is_bare_international, is_phone
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,20 @@ def is_card(value: str) -> bool:
     return issued and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
 
 
+_PORT = re.compile(r"(?P<four>[\d.]+):\d{1,5}|\[(?P<six>[0-9A-Fa-f:.]+)\](?::\d{1,5})?")
+
+
 def is_ip(value: str) -> bool:
-    """An IPv4 or IPv6 address; small numbers alone are taken for a version, such as 1.2.0.4."""
+    """An IPv4 or IPv6 address, with or without a port; small numbers alone are taken for a version, such as 1.2.0.4."""
+    ported = _PORT.fullmatch(value)
     try:
-        address = ipaddress.ip_address(value)
+        address = ipaddress.ip_address((ported["four"] or ported["six"]) if ported else value)
     except ValueError:
         return False
     return address.version == 6 or max(address.packed) >= 64
 
+
+_PHONE_HINT = _words("(?:tele)?phones?(?:_?(?:no|num|number))?|tel(?:ephone)?|msisdn|mobile|portable|gsm|fax|cell")
 
 KINDS: tuple[PiiKind, ...] = (
     PiiKind("email", re.compile(_EMAIL), is_email, 1e-6, _words("e?_?mails?|courriels?|mel"), 0.02,
@@ -91,18 +97,20 @@ KINDS: tuple[PiiKind, ...] = (
             _words("iban|bank_?account|compte"), 0.02,
             inside=re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")),
     PiiKind("payment_card", re.compile(r"\d(?:[ -]?\d){12,18}"), is_card, 0.1,
-            _words("card(?:_?(?:no|num|number))?|carte|pan|credit|cb"), 0.2),
-    PiiKind("ip_address", re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|(?=.*:.*:)[0-9A-Fa-f:.]{3,45}"), is_ip, 0.05,
+            _words("card(?:_?(?:no|num|number))?|carte|pan|credit|cb"), 0.2,
+            inside=re.compile(r"(?<![\w.+/-])\d(?:[ -]?\d){12,18}(?![\w/-])")),
+    PiiKind("ip_address", re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?|(?=.*:.*:)\[?[0-9A-Fa-f:.]{3,45}(?:\](?::\d{1,5})?)?"), is_ip, 0.05,
             _words("ip|ip_?addr(?:ess)?|client_?ip|adresse_?ip")),
     PiiKind("mac_address", re.compile(r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"),
             lambda value: True, 1e-4, _words("mac")),
     *(
-        PiiKind(i.name, i.shape, i.valid, i.chance, _words(i.hint), i.least, i.needs_hint)
+        PiiKind(i.name, i.shape, i.valid, i.chance, _words(i.hint), i.least, i.needs_hint, i.inside)
         for i in IDENTIFIERS
     ),
     PiiKind("phone", re.compile(r"(?:\+|\(?\d)[\d ().\u00a0/-]{5,24}\d(?: ?(?:x|ext\.?) ?\d{1,6})?"), is_phone, 0.3,
-            _words("(?:tele)?phones?(?:_?(?:no|num|number))?|tel(?:ephone)?|mobile|portable|gsm|fax|cell"), 0.5,
-            inside=re.compile(r"(?<![\w+])\+[1-9]\d?(?:[ .\-()]{0,2}\d){7,13}(?!\d)")),
+            _PHONE_HINT, 0.5,
+            inside=re.compile(r"(?<![\w+])\+[1-9]\d?(?:[ .\-()]{0,2}\d){7,13}(?!\d)|(?<![\w+.-])0[1-9](?:[ .-]\d{2}){4}(?![\w.-]\d)")),
+    PiiKind("phone", re.compile(r"[1-9]\d{10,12}"), is_bare_international, 0.5, _PHONE_HINT, needs_hint=True),
     PiiKind("address", re.compile(r"(?=.*[A-Za-zÀ-ÿ]{3}|.*\b(?:BP|CS) ?\d).{6,200}", re.DOTALL), is_address, 0.02,
             _words("addr(?:ess)?|adresses?|street|rue|voie|strasse|direccion|indirizzo|domicile"), 0.4),
     PiiKind("person_name", re.compile(r"[^\W\d_][^\d_@/\\|<>;:!?#=+*%\[\]{}]{1,79}"), is_person_name, 0.2,

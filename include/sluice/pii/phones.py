@@ -29,6 +29,11 @@ def is_phone(value: str) -> bool:
     return bool(_AMERICAN.fullmatch(value))
 
 
+def is_bare_international(value: str) -> bool:
+    """Digits that begin with a country code, without the sign for it: 33612345678, as telephone systems keep them."""
+    return value.isdigit() and _valid(f"+{value}", None)
+
+
 def _possible(text: str) -> bool:
     try:
         number = phonenumbers.parse(text)
@@ -38,7 +43,7 @@ def _possible(text: str) -> bool:
     return known and phonenumbers.is_possible_number(number)
 
 
-def _valid(text: str, region: str) -> bool:
+def _valid(text: str, region: str | None) -> bool:
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
     except phonenumbers.NumberParseException:
