@@ -105,17 +105,22 @@ class Shop:
         publish(tools, request.id)
         return request
 
+    def open(self) -> Request:
+        """Ask for it, and admit it."""
+        tools, contract = self.tools, self.contract
+        asked = Ask("remy", use_case="pricing", base=str(self.folder))
+        run_id = f"run-{contract.digest[:12]}"
+        request = open_for_run(tools, contract, asked, run_id=run_id, requested_at=tools.now())
+        self.sign(request, Stage.ADMISSION)
+        return request
+
     def approved(self) -> Request:
         """Bring it as far as both gates' approvals: nothing is in the catalog yet."""
         from sluice.stream.check import check
         from sluice.stream.land import land
         from sluice.stream.profile import profile
 
-        tools, contract = self.tools, self.contract
-        asked = Ask("remy", use_case="pricing", base=str(self.folder))
-        run_id = f"run-{contract.digest[:12]}"
-        request = open_for_run(tools, contract, asked, run_id=run_id, requested_at=tools.now())
-        self.sign(request, Stage.ADMISSION)
+        request, tools = self.open(), self.tools
         per_table: list[Callable[[Tools, str, str], int]] = [land, profile, check]
         for stage in per_table:
             for table in request.tables:

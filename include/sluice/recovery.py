@@ -14,6 +14,8 @@ from sluice.onboarding import found
 from sluice.stages import Clock, Event, Stage
 from sluice.stream.tools import Tools
 
+LAKE_LOST = "[LAKE_LOST] the lake no longer has what was landed"
+
 
 @dataclass(frozen=True)
 class Reconciled:
@@ -57,18 +59,21 @@ def _mark_lost(tools: Tools, request: Request, why: str) -> None:
 
 
 def _forget_landed(tools: Tools, request: Request) -> bool:
-    """Record that landed tables are gone, so that their completion no longer counts; True while some still are."""
+    """Record that landed tables are gone, so that they must land again and gates after that close; True while some
+    have not.
+    """
     with tools.ledger.reading() as tx:
         manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND).items()}
         done = Clock(tx.events(request.id)).tables_done(Stage.LAND)
     gone = [n for n, m in manifests.items() if n in done and any(tools.store.head(f.uri) is None for f in m.staged)]
     if gone:
         with tools.ledger.transaction() as tx:
-            attempt = Clock(tx.events(request.id)).attempt(Stage.LAND)
+            clock, now = Clock(tx.events(request.id)), tools.now()
+            attempt = clock.attempt(Stage.LAND)
             for name in gone:
-                tx.append(
-                    request.id, Stage.LAND, attempt, Event.CANCELLED, tools.now(), table=name, reason="[LAKE_LOST]"
-                )
+                tx.append(request.id, Stage.LAND, attempt, Event.CANCELLED, now, table=name, reason=LAKE_LOST)
+            if clock.completed(Stage.LAND):  # at once, not when a task begins: nobody is asked about what is gone
+                tx.append(request.id, Stage.LAND, attempt + 1, Event.READY, now, reason=LAKE_LOST)
         tools.sweep(f"{request.id}/staged")
     with tools.ledger.reading() as tx:
         newest = {e.table: e for e in tx.events(request.id) if e.stage is Stage.LAND and e.table is not None}
