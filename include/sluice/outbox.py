@@ -88,6 +88,9 @@ class OutboxStore(Protocol):
     def message(self, key: str) -> Message | None:
         """The message with this key."""
 
+    def payloads(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """What the messages with these keys hold, by key."""
+
     def enqueued(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are recorded already."""
 

@@ -236,3 +236,24 @@ def test_where_a_request_stands_says_when_it_should_be_done(capsys: pytest.Captu
         overview | {"forecast": {"p50": None, "p85": None, "samples": 3, "reason": "only 3 requests were published"}}
     )
     assert "no forecast yet: only 3 requests were published" in capsys.readouterr().out
+
+
+def test_the_pages_name_the_promise_that_slips_most_and_why() -> None:
+    from types import SimpleNamespace
+
+    from sluice.forecast import Slip
+    from sluice.insight.outlook import Outlooks
+
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    promised = at + timedelta(days=5)
+    slips = {
+        "a": Slip(promised, 86_400.0, False, None, (), "admission has taken 3 d"),
+        "b": Slip(promised, 3 * 86_400.0, True, None, (), "waiting for security"),
+        "ended": Slip(promised, 9e9, True, None, (), "gone"),
+    }
+    chosen = SimpleNamespace(open=SimpleNamespace(ids=["a", "b", "c"], source=["orders", "stock", "rest"]))
+    found = Outlooks(at, {}, None, None, dict.fromkeys(("a", "b", "c", "ended"), promised), slips)  # type: ignore[arg-type]
+    assert found.slipping(chosen) == (  # type: ignore[arg-type]
+        "2 of 3 promised dates will probably slip, most that of stock, by 3 d 0 h: waiting for security."
+    )
+    assert Outlooks(at, {}, None, None).slipping(chosen) == ""  # type: ignore[arg-type]

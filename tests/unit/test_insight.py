@@ -166,3 +166,31 @@ def test_no_cell_is_taken_for_a_formula() -> None:
     for evil in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "|calc", "%0A=1"):
         assert harmless(evil) == f"'{evil}"
     assert harmless("source_1") == "source_1" and harmless("a=b") == "a=b" and harmless("") == ""
+
+
+def test_what_was_expected_and_what_each_role_should_do_are_counted() -> None:
+    from sluice.flow.statistics import service_level
+    from sluice.insight.choice import Choice, choose
+    from sluice.insight.scoreboard import score
+
+    made = [(m.request, numbered(m.events)) for m in made_up.histories(60, days=60)]
+    flows = [request_flow(events, made_up.NOW, request=request) for request, events in made]
+    columns = columns_of([row(summarise(r, e)) for r, e in made])
+    level = score(choose(columns, Choice(days=0), made_up.NOW), None, made_up.NOW).level
+    truth = service_level(f.lead for f in flows if f.outcome == "published")
+    assert (level.n, level.attained, level.met) == (truth.n, pytest.approx(truth.attained), truth.met)
+    asks = [a for f in flows for s in f.stages for a in s.asks if a.answered is not None]
+    target = 4 * 3600.0
+    for role in stream_summary(columns, made_up.NOW, lambda _: target).roles:
+        mine = [a.business for a in asks if a.role == role.role]
+        assert role.within == pytest.approx(sum(b <= target for b in mine) / len(mine))
+    assert all(r.within is None for r in stream_summary(columns, made_up.NOW).roles)
+
+
+def test_the_policy_says_how_soon_a_role_should_answer() -> None:
+    from pathlib import Path
+
+    from sluice.policy import load_policy
+
+    policy = load_policy(Path(__file__).parents[2] / "include" / "policy.yaml")
+    assert policy.answer_target("security", made_up.NOW) == 2 * 8.5 * 3600, "2 business days of 8.5 hours"

@@ -93,6 +93,9 @@ def said(found: Forecast) -> str:
 def _show_one(found: Outlook) -> None:
     heading(f"{found.request.source}: {said(found.forecast)}")
     click.echo(f"  asked for {duration(found.flow.lead)} ago; {found.forecast.samples} finished requests to draw from")
+    if found.promised:
+        holds = f"slips by {duration(found.slip.late)}: {found.slip.cause}" if found.slip else "that holds"
+        click.secho(f"  promised by {moment(found.promised)}; {holds}", fg="yellow" if found.slip else None)
     for assumption in found.forecast.assumptions:
         click.secho(f"  - {assumption}", dim=True)
 

@@ -11,6 +11,8 @@ from sluice.flow.request import RequestFlow
 from sluice.stages import Stage
 
 BANDS = (0.50, 0.85, 0.95)
+EXPECTED_SECONDS, EXPECTED_SHARE = 7 * 86_400.0, 0.85
+"""The service level expectation: 85% within 7 days (shared/reference/flow-metrics.md)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class ServiceLevel:
         return None if self.attained is None else self.attained >= self.share
 
 
-def service_level(finished: Iterable[float], seconds: float, share: float = 0.85) -> ServiceLevel:
+def service_level(
+    finished: Iterable[float], seconds: float = EXPECTED_SECONDS, share: float = EXPECTED_SHARE
+) -> ServiceLevel:
     """How many of the finished took at most `seconds`."""
     values = list(finished)
     within = sum(v <= seconds for v in values)

@@ -50,6 +50,10 @@ class RoleSummary:
     oldest: datetime | None
     wall: Spread
     business: Spread
+    target: float | None = None
+    """Business seconds within which it should answer, by the policy."""
+    within: float | None = None
+    """The share of answered questions that were answered within the target."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,8 @@ def as_json(summary: StreamSummary) -> dict[str, Any]:
             {
                 "role": r.role, "asked": r.asked, "answered": r.answered, "waiting": r.waiting,
                 "oldest": r.oldest.isoformat() if r.oldest else None,
-                "wall_seconds": lying(r.wall), "business_seconds": lying(r.business),
+                "wall_seconds": lying(r.wall), "business_seconds": lying(r.business), "target_seconds": r.target,
+                "within_target": r.within,
             }
             for r in summary.roles
         ],

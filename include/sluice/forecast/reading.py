@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from sluice.flow.timeline import CalendarOf
 from sluice.forecast.calibration import Calibration, PastRequest, backtest
 from sluice.forecast.clock import Clocks
 from sluice.forecast.experience import RECENT, Experience, learn
-from sluice.forecast.request import TRIALS, Forecast, forecast
+from sluice.forecast.request import TRIALS, Forecast, Slip, forecast, slip
 from sluice.histories import Origin
 from sluice.ledger import Ledger, Request, RequestState, Transaction
 from sluice.stages import Stage
@@ -22,13 +23,24 @@ KEPT = timedelta(minutes=10)
 MANY, FEWEST_TRIALS = 1000, 200
 
 
+PROMISE = "promise"
+"""Kind of the outbox's messages that keep what was promised: a request's first P85, under `promise_key`."""
+
+
+def promise_key(request_id: str) -> str:
+    """Where a request's promise is kept."""
+    return f"{PROMISE}/{request_id}"
+
+
 @dataclass(frozen=True)
 class Outlook:
-    """An open request, its flow so far, and its forecast."""
+    """An open request, its flow so far, its forecast, the date it was promised, and whether that slips and why."""
 
     request: Request
     flow: RequestFlow
     forecast: Forecast
+    promised: datetime | None = None
+    slip: Slip | None = None
 
 
 class Forecaster:
@@ -57,7 +69,8 @@ class Forecaster:
         if request.state is not RequestState.OPEN:
             return Outlook(request, flow, Forecast(None, None, 0, f"it is {request.state}"))
         known = self.experience(request.origin, calendar_of, now)
-        return Outlook(request, flow, _forecast(request, flow, known, calendar_of, now))
+        found, promised = _forecast(request, flow, known, calendar_of, now), promises(tx, [request.id])
+        return _outlook(request, flow, found, known, promised, now)
 
     def outlooks(
         self, tx: Transaction, calendar_of: CalendarOf, now: datetime, *, origin: str = Origin.LIVE
@@ -69,10 +82,24 @@ class Forecaster:
         known = self.experience(origin, calendar_of, now)
         ids = [r.id for r in tx.requests(state=RequestState.OPEN, origin=origin)]
         trials, clocks = max(TRIALS * MANY // max(len(ids), MANY), FEWEST_TRIALS), Clocks(now)
+        promised = promises(tx, ids)
         return [
-            Outlook(r, f, _forecast(r, f, known, calendar_of, now, trials, clocks))
+            _outlook(r, f, _forecast(r, f, known, calendar_of, now, trials, clocks), known, promised, now)
             for r, f in flows(tx, ids, now, calendar_of)
         ]
+
+
+def promises(tx: Transaction, request_ids: Sequence[str]) -> dict[str, datetime]:
+    """What was promised, by request; those to which nothing could be promised are not in it."""
+    kept = tx.payloads([promise_key(i) for i in request_ids])
+    return {i: datetime.fromisoformat(str(kept[k]["p85"])) for i in request_ids if (k := promise_key(i)) in kept}
+
+
+def _outlook(
+    request: Request, flow: RequestFlow, found: Forecast, known: Experience, promised: Mapping[str, datetime], now: datetime
+) -> Outlook:  # fmt: skip
+    kept = promised.get(request.id)
+    return Outlook(request, flow, found, kept, slip(kept, found, flow, known, now=now) if kept else None)
 
 
 def as_json(found: Outlook) -> dict[str, Any]:
@@ -81,7 +108,15 @@ def as_json(found: Outlook) -> dict[str, Any]:
     return {
         "request": r.id, "source": r.source, "use_case": r.use_case, "age_seconds": found.flow.lead,
         "p50": f.p50.isoformat() if f.p50 else None, "p85": f.p85.isoformat() if f.p85 else None, "samples": f.samples, "reason": f.reason,
-        "assumptions": list(f.assumptions),
+        "assumptions": list(f.assumptions), **promise_json(found.promised, found.slip),
+    }  # fmt: skip
+
+
+def promise_json(promised: datetime | None, slipping: Slip | None) -> dict[str, Any]:
+    """What was promised and by how many seconds it slips, with the cause; null where nothing was, or it holds."""
+    return {
+        "promised": promised.isoformat() if promised else None, "slips_seconds": slipping.late if slipping else None,
+        "slips_because": slipping.cause if slipping else None,
     }  # fmt: skip
 
 

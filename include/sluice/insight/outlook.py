@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
-from sluice.forecast import Calibration, Experience, Forecast, Roadmap, roadmap
+from sluice.forecast import Calibration, Experience, Forecast, Roadmap, Slip, roadmap
 from sluice.insight.board import place_of
 from sluice.insight.choice import Chosen
 from sluice.insight.columns import instant
@@ -27,6 +27,10 @@ class Outlooks:
     forecasts: Mapping[str, Forecast]
     experience: Experience
     calibration: Calibration
+    promises: Mapping[str, datetime] = field(default_factory=dict)
+    """By request, what it was promised: its P85 when it was asked for."""
+    slips: Mapping[str, Slip] = field(default_factory=dict)
+    """By request, promises that will probably not be kept."""
 
     def sentence(self, chosen: Chosen) -> str:
         """When what is under way will be done, for the top of a page; the reason when nothing can be said."""
@@ -38,6 +42,16 @@ class Outlooks:
             return f"No forecast: {mine[0].reason}."
         soonest, last = min(f.p85 for f in known if f.p85), max(f.p85 for f in known if f.p85)
         return f"With 85% odds each, the first is published by {day(soonest)} and the last by {day(last)}."
+
+    def slipping(self, chosen: Chosen) -> str:
+        """Which promise slips most and why, in a sentence; "" while all hold."""
+        known = dict(zip(chosen.open.ids, chosen.open.source, strict=True))
+        mine = {i: s for i, s in self.slips.items() if i in known}
+        if not mine:
+            return ""
+        worst = max(mine, key=lambda i: mine[i].late)
+        count = f"{len(mine):,} of {sum(i in known for i in self.promises):,} promised dates will probably slip"
+        return f"{count}, most that of {known[worst]}, by {duration(mine[worst].late)}: {mine[worst].cause}."
 
 
 def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
@@ -53,12 +67,14 @@ def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
                 c.ids[i], c.source[i], c.use_case[i], standing.at, float(age[i]), standing.waits_for,
                 forecast.p50 if forecast else None, forecast.p85 if forecast else None,
                 (forecast.reason if forecast else _UNKNOWN.reason), instant(c.requested[i]),
+                found.promises.get(c.ids[i]), *_late(found.slips.get(c.ids[i])),
             )
         )  # fmt: skip
     rows.sort(key=lambda r: (r[7] is None, r[7] or now, r[0]))
     columns = (
         Column("Request", "request"), Column("Source"), Column("Use case"), Column("At"), Column("Age", "seconds"),
         Column("Waits for"), Column("Half of such by (P50)", "moment"), Column("85% by (P85)", "moment"), Column("Note"), Column("Asked", "moment"),
+        Column("Promised", "moment"), Column("Slips by", "seconds"), Column("Because"),
     )  # fmt: skip
     values = [
         {
@@ -92,6 +108,10 @@ def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
         said += f" The first {len(values)} of {len(rows)} are drawn."
     return Chart("forecast", Table("When open requests will be done", columns, rows), said, spec if values else None,
                  empty="Nothing is under way.")  # fmt: skip
+
+
+def _late(found: Slip | None) -> tuple[float | None, str]:
+    return (found.late, found.cause) if found else (None, "")
 
 
 def roadmap_of(

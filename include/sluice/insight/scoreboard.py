@@ -9,10 +9,11 @@ from datetime import datetime
 import numpy as np
 
 from sluice.flow.comparison import FLOOR, Comparison, compare
-from sluice.flow.statistics import Spread
+from sluice.flow.statistics import EXPECTED_SECONDS, EXPECTED_SHARE, ServiceLevel, Spread
 from sluice.histories import Baseline, PastCase
 from sluice.insight.choice import Chosen
 from sluice.insight.columns import Columns, instant
+from sluice.insight.packing import Floats
 from sluice.insight.stream import spread_of
 from sluice.insight.tables import Chart, Column, Table, vega
 from sluice.words import duration
@@ -31,6 +32,8 @@ class Score:
     first: datetime | None
     last: datetime | None
     against: Comparison | None
+    level: ServiceLevel
+    """Whether what was expected, 85% within 7 days, was met."""
 
     @property
     def enough(self) -> bool:
@@ -64,8 +67,13 @@ def score(chosen: Chosen, baseline: Baseline | None, now: datetime, tier: str = 
     ended = published.ended
     return Score(
         tier, spread_of(published.lead(now)), instant(float(ended.min())) if len(ended) else None,
-        instant(float(ended.max())) if len(ended) else None, against,
+        instant(float(ended.max())) if len(ended) else None, against, _level(published.lead(now)),
     )  # fmt: skip
+
+
+def _level(leads: Floats) -> ServiceLevel:
+    share = float((leads <= EXPECTED_SECONDS).mean()) if len(leads) else None
+    return ServiceLevel(EXPECTED_SHARE, EXPECTED_SECONDS, len(leads), share)
 
 
 def scores_table(whole: Score, tiers: Sequence[Score]) -> Chart:
@@ -73,13 +81,13 @@ def scores_table(whole: Score, tiers: Sequence[Score]) -> Chart:
     columns = (
         Column("Risk tier"), Column("Published", "number"), Column("Half within", "seconds"), Column("85% within", "seconds"),
         Column("95% within", "seconds"), Column("Baseline, half within", "seconds"), Column("Less by", "seconds"),
-        Column("At least (95% confidence)", "seconds"), Column("At most", "seconds"), Column("Note"),
+        Column("At least (95% confidence)", "seconds"), Column("At most", "seconds"), Column("Within 7 days", "share"), Column("Note"),
     )  # fmt: skip
     rows = [
         (
             s.tier or "all", s.now.n, s.now.p50, s.now.p85, s.now.p95, s.against.before.p50 if s.against else None,
             s.against.saved if s.against else None, s.against.low if s.against else None,
-            s.against.high if s.against else None,
+            s.against.high if s.against else None, s.level.attained,
             "" if s.enough else f"{s.now.n} are too few to say much; it takes {FLOOR}",
         )
         for s in (whole, *tiers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from math import prod
 from typing import Any
@@ -17,6 +18,8 @@ from sluice.insight.packing import STAGES, Floats
 from sluice.insight.tables import Chart, Column, Table, vega
 from sluice.words import duration
 
+TargetOf = Callable[[str], float | None]
+
 
 def spread_of(values: Floats) -> Spread:
     """The 50th, 85th and 95th percentiles, as `sluice.flow.statistics.spread` gives them."""
@@ -26,8 +29,13 @@ def spread_of(values: Floats) -> Spread:
     return Spread(len(found), *(float(v) for v in np.percentile(found, (50, 85, 95))))
 
 
-def stream_summary(columns: Columns, now: datetime) -> StreamSummary:
-    """The requests summed up, what is open included up to `now`."""
+def no_target(_: str) -> float | None:
+    """Nobody has said how soon a role should answer."""
+    return None
+
+
+def stream_summary(columns: Columns, now: datetime, target_of: TargetOf = no_target) -> StreamSummary:
+    """The requests summed up, what is open included up to `now`. `target_of`: a role's business seconds to answer."""
     c = columns.ticked(now)
     lead = c.lead(now)
     published = c.published
@@ -40,7 +48,7 @@ def stream_summary(columns: Columns, now: datetime) -> StreamSummary:
         cycle=spread_of((c.ended - c.started)[published]), work=work,
         waits={k: float(c.spent(k).sum()) for k in WAITS}, efficiency=work / total if total else None,
         business_efficiency=work / business if business else None,
-        rolled_complete_accurate=prod(accepted) if accepted else None, stages=stages, roles=_roles(c),
+        rolled_complete_accurate=prod(accepted) if accepted else None, stages=stages, roles=_roles(c, target_of),
     )  # fmt: skip
 
 
@@ -68,7 +76,7 @@ def _stages(c: Columns, total: float) -> tuple[StageSummary, ...]:
     return tuple(found)
 
 
-def _roles(c: Columns) -> tuple[RoleSummary, ...]:
+def _roles(c: Columns, target_of: TargetOf) -> tuple[RoleSummary, ...]:
     asked, wall, business = c.ask("asked"), c.ask("wall"), c.ask("business")
     unanswered = np.isnan(c.ask("answered"))
     alive = np.zeros(int(c.key.max(initial=0)) + 1, dtype=np.bool_)
@@ -77,12 +85,14 @@ def _roles(c: Columns) -> tuple[RoleSummary, ...]:
     for role, code in c.asks.by_name():
         mine = np.flatnonzero(c.asks.code == code)
         open_ = mine[unanswered[mine]]
+        target = target_of(role)
         done, waiting = mine[~unanswered[mine]], open_[alive[c.asks.of[open_]]]
         found.append(
             RoleSummary(
                 role, len(mine), len(done), len(waiting),
                 instant(float(asked[waiting].min())) if len(waiting) else None,
-                spread_of(wall[done]), spread_of(business[done]),
+                spread_of(wall[done]), spread_of(business[done]), target,
+                float((business[done] <= target).mean()) if target is not None and len(done) else None,
             )
         )  # fmt: skip
     return tuple(found)
@@ -156,9 +166,10 @@ def roles_chart(summary: StreamSummary) -> Chart:
         Column("Role"), Column("Asked", "number"), Column("Answered", "number"), Column("Waiting now", "number"),
         Column("Oldest unanswered since", "moment"), Column("Half answer within", "seconds"), Column("85% within", "seconds"),
         Column("Half, business hours", "seconds"), Column("85%, business hours", "seconds"),
+        Column("Should, business hours", "seconds"), Column("Did", "share"),
     )  # fmt: skip
     rows = [
-        (r.role, r.asked, r.answered, r.waiting, r.oldest, r.wall.p50, r.wall.p85, r.business.p50, r.business.p85)
+        (r.role, r.asked, r.answered, r.waiting, r.oldest, r.wall.p50, r.wall.p85, r.business.p50, r.business.p85, r.target, r.within)
         for r in summary.roles
     ]  # fmt: skip
     values = [

@@ -16,7 +16,7 @@ from sluice.policy.service_levels import NONE, ServiceLevels
 from sluice.policy.spans import Span
 from sluice.policy.tiers import Assessment, Facts, Tiers
 from sluice.policy.wip import UNLIMITED, WipLimits
-from sluice.stages import Stage
+from sluice.stages import GATES, Stage
 
 POLICY_ACTOR = "policy"
 """Who signs what is pre-approved. No person may have this name."""
@@ -134,6 +134,11 @@ class Policy:
     def is_owner(self, user: str, groups: frozenset[str] = frozenset()) -> bool:
         """Whether the user owns the platform."""
         return user in self.owners.members or bool(groups.intersection(self.owners.groups))
+
+    def answer_target(self, role: str, now: datetime) -> float | None:
+        """Business seconds within which a role's queue should answer: the tightest service level of the gates."""
+        spans = [s for gate in GATES if (s := self.service_levels.stages.get(gate))]
+        return min((s.seconds(self.calendar_of(role), now) for s in spans), default=None)
 
     def calendar_of(self, role: str) -> Calendar:
         """When the people of this role are at work; always, for a role that has no calendar."""

@@ -37,12 +37,16 @@ class Span:
         """The instant when the span has passed since `at`."""
         if not self.business:
             return at + timedelta(seconds=self.amount * self._unit(_DAY))
-        return calendar.after(at, self.amount * self._unit(_open_seconds(calendar.at(at))))
+        return calendar.after(at, self.seconds(calendar, at))
 
     @property
     def days(self) -> float:
         """The span in days of 24 hours."""
         return self.amount * self._unit(_DAY) / _DAY
+
+    def seconds(self, calendar: Calendar, at: datetime) -> float:
+        """The span in seconds; of a business span those of the calendar's opening hours as they are at that time."""
+        return self.amount * self._unit(_open_seconds(calendar.at(at)) if self.business else _DAY)
 
     def _unit(self, day: float) -> float:
         if self.unit in ("day", "week") and self.business:

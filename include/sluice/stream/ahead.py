@@ -22,9 +22,12 @@ def outlooks(tools: Tools, origin: Origin, now: datetime) -> Outlooks:
     """Forecasts of all open requests, with what the past teaches and how right earlier ones were."""
     calendar_of, predict = tools.policy().calendar_of, Forecaster(tools.ledger)
     with tools.ledger.reading() as tx:
-        found = {o.request.id: o.forecast for o in predict.outlooks(tx, calendar_of, now, origin=origin)}
+        all_open = predict.outlooks(tx, calendar_of, now, origin=origin)
         known = predict.experience(origin, calendar_of, now)
-        return Outlooks(now, found, known, calibration(tx, calendar_of, now, origin=origin))
+        return Outlooks(
+            now, {o.request.id: o.forecast for o in all_open}, known, calibration(tx, calendar_of, now, origin=origin),
+            {o.request.id: o.promised for o in all_open if o.promised}, {o.request.id: o.slip for o in all_open if o.slip},
+        )  # fmt: skip
 
 
 def fitted(tools: Tools, origin: Origin, now: datetime) -> Scenario:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sluice.forecast.reading import Forecaster, Outlook
-from sluice.forecast.request import slip
-from sluice.ledger import Transaction
+from sluice.forecast.reading import PROMISE, Forecaster, promise_key
 from sluice.notifications.facts import PLANNING
 from sluice.stream.tools import Tools
-
-PROMISE = "promise"
 
 
 def warn_of_slips(tools: Tools) -> list[str]:
@@ -25,15 +19,12 @@ def warn_of_slips(tools: Tools) -> list[str]:
             return []  # nothing has moved; age alone changes a forecast slowly
         forecaster = Forecaster(tools.ledger)
         outlooks = forecaster.outlooks(tx, policy.calendar_of, now)
-        experience = forecaster.experience("live", policy.calendar_of, now)
-        promised = {o.request.id: _promised(tx, o) for o in outlooks}
     told = []
     with tools.ledger.transaction() as tx:
         for outlook in outlooks:
-            request, kept = outlook.request, promised[outlook.request.id]
+            request, kept, found = outlook.request, outlook.promised, outlook.slip
             if kept is None and outlook.forecast.p85 is not None:
-                tx.enqueue(PROMISE, f"{PROMISE}/{request.id}", {"p85": outlook.forecast.p85.isoformat()}, now)
-            found = slip(kept, outlook.forecast, outlook.flow, experience, now=now) if kept else None
+                tx.enqueue(PROMISE, promise_key(request.id), {"p85": outlook.forecast.p85.isoformat()}, now)
             if found is None or kept is None:
                 continue
             payload = {
@@ -47,8 +38,3 @@ def warn_of_slips(tools: Tools) -> list[str]:
         if tx.cursor(PROMISE) < newest:
             tx.move_cursor(PROMISE, newest)
     return told
-
-
-def _promised(tx: Transaction, outlook: Outlook) -> datetime | None:
-    kept = tx.message(f"{PROMISE}/{outlook.request.id}")
-    return datetime.fromisoformat(str(kept.payload["p85"])) if kept else None

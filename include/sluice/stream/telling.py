@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sluice.forecast.reading import PROMISE
 from sluice.notifications.planning import SENDING, plan, still_wanted
 from sluice.outbox import Message, MessageState, Settled
 from sluice.stream.delivery import Handler, deliver
 from sluice.stream.lineage import LANE, send_lineage
-from sluice.stream.slips import PROMISE
 from sluice.stream.tools import Tools
 
 Secrets = Callable[[str], str | None]

@@ -25,7 +25,8 @@ from sluice.insight.board import Card, board
 from sluice.insight.choice import PERIODS, Choice, Chosen, choose
 from sluice.insight.columns import Columns, Lines
 from sluice.insight.reading import READER, catch_up
-from sluice.insight.stream import roles_chart, stages_chart, stream_summary
+from sluice.insight.scoreboard import score
+from sluice.insight.stream import TargetOf, roles_chart, stages_chart, stream_summary
 from sluice.insight.tables import Chart, as_csv
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.vega import VERSION
@@ -106,12 +107,18 @@ def chosen_requests(
 Chosen_ = Annotated[Sight, Depends(chosen_requests)]
 
 
+def target_of(now: datetime) -> TargetOf:
+    """How soon each role should answer, by the policy."""
+    policy = tools().policy()
+    return lambda role: policy.answer_target(role, now)
+
+
 def _stages(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
     return stages_chart(stream_summary(chosen.recent, now))
 
 
 def _roles(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
-    return roles_chart(stream_summary(chosen.recent, now))
+    return roles_chart(stream_summary(chosen.recent, now, target_of(now)))
 
 
 TABLES: dict[str, Callable[[Chosen, datetime, int | None], Chart]] = {
@@ -129,7 +136,16 @@ TABLES: dict[str, Callable[[Chosen, datetime, int | None], Chart]] = {
 @routes.get("/flow")
 def show_flow(sight: Chosen_) -> dict[str, Any]:
     """Where the time goes: stages, roles, percentiles, efficiency; durations in seconds."""
-    return as_json(stream_summary(sight.chosen.recent, sight.now)) | _about(sight)
+    level = score(sight.chosen, None, sight.now).level
+    expected = {
+        "share": level.share,
+        "seconds": level.seconds,
+        "n": level.n,
+        "attained": level.attained,
+        "met": level.met,
+    }
+    summary = stream_summary(sight.chosen.recent, sight.now, target_of(sight.now))
+    return as_json(summary) | {"service_level": expected} | _about(sight)
 
 
 @routes.get("/flow/tables/{name}.csv", response_class=Response)

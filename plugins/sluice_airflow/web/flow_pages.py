@@ -9,7 +9,7 @@ from sluice.insight import charts
 from sluice.insight.board import board
 from sluice.insight.stream import roles_chart, stages_chart, stream_summary
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.flow import Chosen_
+from sluice_airflow.web.flow import Chosen_, target_of
 from sluice_airflow.web.forecast import outlooks_if_any
 from sluice_airflow.web.pages import pages, show
 
@@ -28,7 +28,7 @@ def board_page(request: Request, sight: Chosen_, lanes: Annotated[str, Query(max
 @pages.get("/stream")
 def stream_page(request: Request, sight: Chosen_) -> HTMLResponse:
     """Queue, work and wait per stage and per role; the bottleneck in a sentence."""
-    summary = stream_summary(sight.chosen.recent, sight.now)
+    summary = stream_summary(sight.chosen.recent, sight.now, target_of(sight.now))
     return show(
         request, "stream.html.jinja", **sight.content(stages_chart(summary), roles_chart(summary), summary=summary)
     )

@@ -2,6 +2,8 @@
 
 # No `from __future__ import annotations` here: FastAPI resolves these annotations at run time.
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -9,8 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sluice.errors import RefusedError
-from sluice.forecast import Forecast, Roadmap
-from sluice.forecast.reading import Forecaster, Outlook
+from sluice.forecast import Forecast, Roadmap, Slip
+from sluice.forecast.reading import Forecaster, Outlook, promise_json
 from sluice.histories import Origin
 from sluice.insight.outlook import Outlooks, assumptions, forecasts_chart, roadmap_of, roadmaps_table
 from sluice.ledger import Request as Onboarding
@@ -29,6 +31,15 @@ _KEPT = Kept()
 _FORECASTERS: WeakKeyDictionary[Any, Forecaster] = WeakKeyDictionary()
 
 More = Annotated[int, Query(ge=0, le=10_000)]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A request's forecast, what it was promised, and whether that slips and why."""
+
+    forecast: Forecast
+    promised: datetime | None = None
+    slip: Slip | None = None
 
 
 def forecaster() -> Forecaster:
@@ -63,22 +74,22 @@ def outlook_of(tx: Any, asked: Onboarding) -> Outlook:
     return forecaster().outlook(tx, asked, calendars(), tools().now())
 
 
-def forecast_of(asked: Onboarding) -> Forecast | None:
-    """An open request's forecast; None while the first one is made. What a role answered since counts at once."""
+def forecast_of(asked: Onboarding, newest: int) -> Ahead | None:
+    """What lies ahead of an open request; None while the first one is made. `newest` is its newest event's number:
+    what a role answered since counts at once."""
     ledger = tools().ledger
 
-    def make() -> Forecast:
+    def make() -> Ahead:
         with ledger.reading() as tx:
-            return outlook_of(tx, asked).forecast
+            found = outlook_of(tx, asked)
+        return Ahead(found.forecast, found.promised, found.slip)
 
-    with ledger.reading() as tx:
-        newest = max((e.seq for e in tx.events(asked.id)), default=0)
     key = (tools().settings.ledger, asked.id, newest)
     try:
-        found: Forecast | None = _KEPT.ask(key, make, fresh=FRESH, wait=PAGE_WAIT)
+        found: Ahead | None = _KEPT.ask(key, make, fresh=FRESH, wait=PAGE_WAIT)
     except Exception:  # the page says where the request stands all the same
         log.warning("no forecast of %s could be made", asked.id, exc_info=True)
-        return Forecast(None, None, 0, "it could not be made; the server's log says why")
+        return Ahead(Forecast(None, None, 0, "it could not be made; the server's log says why"))
     return found
 
 
@@ -94,7 +105,7 @@ def show_forecast(sight: Chosen_, not_asked: More = 0) -> dict[str, Any]:
         "requests": [
             {
                 "request": i, "p50": f.p50.isoformat() if f.p50 else None, "p85": f.p85.isoformat() if f.p85 else None,
-                "reason": f.reason, "samples": f.samples,
+                "reason": f.reason, "samples": f.samples, **promise_json(found.promises.get(i), found.slips.get(i)),
             }
             for i in sight.chosen.open.ids if (f := found.forecasts.get(i)) is not None
         ],

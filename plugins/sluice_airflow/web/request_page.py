@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, Response
 from sluice import data_docs
 from sluice.errors import RefusedError
 from sluice.flow import request_flow
-from sluice.forecast import Forecast
 from sluice.histories import Origin
 from sluice.insight.board import place_of
 from sluice.insight.choice import PERIODS
@@ -22,7 +21,7 @@ from sluice.onboarding import found
 from sluice.stages import GATES, Stage
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import calendars, csv_answer
-from sluice_airflow.web.forecast import forecast_of
+from sluice_airflow.web.forecast import Ahead, forecast_of
 from sluice_airflow.web.pages import pages, show
 from sluice_airflow.web.vega import VERSION
 
@@ -51,21 +50,27 @@ def request_page(request: Request, name: str) -> HTMLResponse:
         docs = data_docs.kept(found(tx, asked, Stage.CHECK))
     flow = request_flow(events, now, calendar_of=calendars(), request=asked)
     alive = asked.state is RequestState.OPEN
-    ahead = forecast_of(asked) if alive else None
+    lies_ahead = forecast_of(asked, max((e.seq for e in events), default=0)) if alive else None
+    ahead = lies_ahead.forecast if lies_ahead else None
     return show(
         request, "request.html.jinja", asked=asked, flow=flow, now=now, decisions=decisions,
         evidence=[g.value for g in GATES if g in packed], docs=bool(docs),
-        standing=place_of(places_of(events, flow)) if alive else None, alive=alive, timeline=gantt(flow, now, _marks(ahead, now)), ahead=ahead,
+        standing=place_of(places_of(events, flow)) if alive else None, alive=alive, ahead=ahead,
+        timeline=gantt(flow, now, _marks(lies_ahead, now)), promised=lies_ahead.promised if lies_ahead else None,
+        slip=lies_ahead.slip if lies_ahead else None,
         answers=answers(flow), simulated=asked.origin == Origin.SIMULATED, charts=True, vega=VERSION, periods=PERIODS,
         question="",
     )  # fmt: skip
 
 
-def _marks(ahead: Forecast | None, now: datetime) -> tuple[tuple[str, datetime], ...]:
-    """The forecast as moments of the timeline."""
-    if ahead is None or ahead.p50 is None or ahead.p85 is None:
+def _marks(ahead: Ahead | None, now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """The forecast and the promise as moments of the timeline."""
+    if ahead is None:
         return ()
-    return (("now", now), ("half of such by", ahead.p50), ("85% by", ahead.p85))
+    found = ahead.forecast
+    named = (("half of such by", found.p50), ("85% by", found.p85), ("promised", ahead.promised))
+    marks = tuple((words, at) for words, at in named if at is not None)
+    return (("now", now), *marks) if marks else ()
 
 
 @routes.get("/requests/{request_id}/timeline.csv", response_class=Response)

@@ -36,6 +36,11 @@ class OutboxRows:
         row = self._connection.execute(sa.select(t.outbox).where(o.key == key)).mappings().one_or_none()
         return _message(row) if row else None
 
+    def payloads(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        wanted = sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text)))
+        found = self._connection.execute(sa.select(o.key, o.payload).where(o.key == wanted))
+        return {row.key: row.payload for row in found}
+
     def enqueued(self, keys: Sequence[str]) -> set[str]:
         wanted = sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text)))
         return set(self._connection.execute(sa.select(o.key).where(o.key == wanted)).scalars())
