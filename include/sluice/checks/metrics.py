@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from sluice.checks.rules import (
     field_of,
     identifier,
     is_number,
+    limit_words,
     literal,
     make_rule,
     operator_of,
@@ -222,14 +224,24 @@ class LibraryMetric:
         return judged | {"broken": self.broken} if self.broken and self.operator in AT_MOST else judged
 
     def made(self, kind: RuleKind, expectation_type: str | None, kwargs: Mapping[str, Any]) -> Rule:
+        said = self.quality.get("description") or (self._said() if kind == "sql" else None)
         return make_rule(
             self.column,
-            self.quality,
+            {**self.quality, "description": said},
             kind=kind,
             what=str(self.metric),
             expectation_type=expectation_type,
             kwargs=kwargs,
         )
+
+    def _said(self) -> str:
+        """`email: invalid values (pattern ^a) must be less than 10 percent`"""
+        measure = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(self.metric)).lower()
+        given = ", ".join(
+            f"{key} {self.arguments[key]}" for key in _ARGUMENTS[str(self.metric)] if key in self.arguments
+        )
+        about = f"{self.column.field_name}: {measure}" if self.column else measure
+        return f"{about}{f' ({given})' if given else ''} {limit_words(self.operator, self.limit)} {self.unit}"
 
 
 def absent(column: Column) -> str:

@@ -27,7 +27,6 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "mustBeLessThan": lt,
     "mustBeLessOrEqualTo": le,
 }
-_WORDS = {name: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower() for name in OPERATORS}
 _DIMENSIONS = {
     "ac": "accuracy", "cp": "completeness", "cf": "conformity", "cs": "consistency", "cv": "coverage",
     "tm": "timeliness", "uq": "uniqueness",
@@ -82,7 +81,7 @@ class Rule:
     def words(self) -> str:
         """What is asked, for people: the description, or else the query or the expectation's own name with arguments."""
         if not self.description and self.kwargs.get("query"):
-            return f"{_WORDS[self.kwargs['operator']]} {_said(self.kwargs['value'])}: {self.kwargs['query']}"
+            return f"{limit_words(self.kwargs['operator'], self.kwargs['value'])}: {self.kwargs['query']}"
         if self.description or self.expectation_type is None:
             return self.description
         said = self.expectation_type.removeprefix("expect_").replace("_", " ")
@@ -101,8 +100,10 @@ def holds(operator: str, limit: Any, observed: Any) -> bool:
     return bool(low <= value <= high) is (operator == "mustBeBetween")
 
 
-def _said(limit: Any) -> str:
-    return " and ".join(map(str, limit)) if isinstance(limit, tuple) else str(limit)
+def limit_words(operator: str, limit: Any) -> str:
+    """An ODCS operator and its limit, for people: `must be between 1 and 10`."""
+    said = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", operator).lower()
+    return f"{said} {' and '.join(map(str, limit)) if isinstance(limit, tuple) else limit}"
 
 
 def _comparable(value: Any) -> Any:

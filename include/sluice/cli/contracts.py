@@ -101,7 +101,7 @@ def _found(observed: Any, unexpected: int | None) -> str:
     if observed is None and unexpected is None:
         return ""
     rows = f"{unexpected:,} {'row' if unexpected == 1 else 'rows'}" if unexpected is not None else ""
-    return f" (found {rows if observed is None else observed})"
+    return f" (found {rows if observed in (None, unexpected) else observed})"
 
 
 def show_drift(tables: Sequence[Mapping[str, Any]]) -> None:

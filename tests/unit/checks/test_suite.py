@@ -372,3 +372,11 @@ def test_what_people_wrote_of_a_rule_that_is_asked_twice_stays() -> None:
     (rule,) = compile_rules(Table("t", "t", "t.csv", (column,)), [])
     assert rule.description == "Bills need it."
     assert rule.meta == {"businessImpact": "No bill.", "also": ["billed"]}
+
+
+def test_a_library_rule_says_what_it_asks() -> None:
+    quality = {"metric": "invalidValues", "arguments": {"pattern": "^a"}, "mustBeBetween": [1, 10], "unit": "percent"}
+    [rule] = compile_rules(table(column("mail", quality=(quality,))), [])
+    assert rule.words == "mail: invalid values (pattern ^a) must be between 1 and 10 percent"
+    [rule] = compile_rules(table(column("mail", quality=({"type": "sql", "query": "SELECT 1", "mustBe": 1},))), [])
+    assert rule.words == "must be 1: SELECT 1"
