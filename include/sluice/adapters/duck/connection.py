@@ -10,7 +10,10 @@ from pathlib import Path
 
 import duckdb
 
+from sluice.checks.rules import identifier
 from sluice.errors import BadInputError, SluiceError, TerminalError
+
+name_sql = identifier
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when nothing more can be written."""
@@ -45,11 +48,6 @@ def interrupt() -> None:
     for connection in reversed(_open):
         with suppress(duckdb.Error):  # closed a moment ago
             connection.interrupt()
-
-
-def name_sql(name: str) -> str:
-    """The name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def text_sql(text: str) -> str:

@@ -7,14 +7,13 @@ either the cast value writes back the same text, or the text has an exact, writt
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from sluice.adapters.duck.casting import reasons
-from sluice.adapters.duck.casting.leaves import unique_object
+from sluice.adapters.duck.casting.leaves import exactly
 from sluice.adapters.duck.casting.marks import INTEGER, UUID, boolean_words, decimal_pattern, marks_of, words_of
 from sluice.adapters.duck.casting.moments import either, in_range, in_zone, moment, shape
 from sluice.adapters.duck.casting.nested import explain_nested, has_nested, nested
@@ -194,11 +193,7 @@ def _json(column: Column, text: str, name: str) -> tuple[str, str]:
 def is_strict_json(text: str) -> bool:
     """Whether text is JSON as RFC 8259 has it: DuckDB also lets NaN, trailing commas and repeated keys pass."""
     try:
-        json.loads(text, object_pairs_hook=unique_object, parse_constant=_no_constant)
+        exactly(text)
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
