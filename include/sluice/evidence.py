@@ -41,11 +41,13 @@ def publication_pack(
     *,
     owner_known: bool = False,
     change: Mapping[str, Any] | None = None,
+    catalog: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What was found, table by table; the format is shared/DESIGN.md's evidence.json.
 
     `promised` is the tier when the request was made: the evidence can raise it and never lowers it. `errors` tells, by table, what kept a stage from finishing: only a trial goes on without it.
-    `change` is what differs from the version that is published: the diff, and whom it touches.
+    `change` is what differs from the version that is published: the diff, and whom it touches. `catalog` is what will
+    be asked of the catalog: where people find the tables, and who may read them.
     Its digest depends on content alone, so landing the same data again gives the same digest.
     """
     errors = errors or {}
@@ -97,6 +99,7 @@ def publication_pack(
             "data_docs": data_docs.kept(checks),
         },
         "cost": estimated,
+        **({"catalog": dict(catalog)} if catalog else {}),
         **({"change": dict(change)} if change else {}),
     }
     return _bound(contract, pack)

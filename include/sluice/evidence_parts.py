@@ -16,6 +16,7 @@ from sluice.policy import PARTS
 _WHOLE = ("evidence_digest", "contract_digest", "source", "parts", "changes", "uri", "signatures", "asked")
 _COLUMN_SCHEMA = ("name", "field_name", "type")
 _COLUMN_CLASS = ("classification", "pii", "withheld")
+_REPEATED = ("parameters", "database", "columns", "comment", "tags")
 _CLASS_TERMS = ("classification", "criticalDataElement", "encryptedName", "tags")
 
 
@@ -42,6 +43,7 @@ def _put(content: dict[str, Any], value: Any, *path: str) -> None:
 def _contract(document: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:
     document.pop("version", None)
     _put(parts["source"], document.pop("servers", None), "servers")
+    _put(parts["access"], document.pop("roles", None), "roles")
     for table in document.pop("schema", None) or []:
         _table_terms(table, str(table.get("name")), parts)
     _put(parts["contract"], document, "terms")
@@ -80,11 +82,25 @@ def _pack(pack: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:
     _put(parts["classification"], pack.pop("pii", None), "personal data")
     _put(parts["quality"], pack.pop("quality", None), "checks")
     _put(parts["cost"], pack.pop("cost", None), "estimate")
+    _catalog(dict(pack.pop("catalog", {})), parts)
     for name in ("tier", "tier_reasons"):
         _put(parts["risk"], pack.pop(name, None), name)
     for table in pack.pop("tables", ()):
         _table_found(dict(table), parts)
     _put(parts["contract"], pack, "else")
+
+
+def _catalog(asked: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:
+    """What the catalog will be asked. Most of it repeats the contract, with its version and digest."""
+    for grant in asked.pop("access", ()):
+        who = {k: v for k, v in grant.items() if k not in ("role", "table")}
+        _put(parts["access"], who, "granted", f"{grant['role']} on {grant['table']}")
+    _put(parts["access"], asked.pop("access_enforced", None), "enforced")
+    for name, wanted in dict(asked.pop("tables", {})).items():
+        shape = {k: v for k, v in wanted.items() if k not in _REPEATED}
+        _put(parts["schema"], shape, "catalog", "tables", name)
+    for name, value in asked.items():
+        _put(parts["schema"], value, "catalog", name)
 
 
 def _table_found(table: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:

@@ -33,6 +33,8 @@ PACK: dict[str, Any] = {
     }],
     "quality": {"success": True, "evaluated": 3, "failed": 0, "warnings": 0, "results": [{"name": "r", "table": "flights", "success": True}]},
     "cost": {"monthly_usd": 0.5, "assumptions": ["a"]},
+    "catalog": {"kind": "glue", "database": "nyc_flights", "tables": {"flights": {"identifier": "nyc_flights.flights", "location": "s3://x/flights", "parameters": {"version": "1.0.0"}}},
+                "access": [{"role": "analysts", "table": "nyc_flights.flights", "columns": None}], "access_enforced": True},
 }  # fmt: skip
 WHOLE = {"version", "contract_digest", "evidence_digest", "uri", "signatures", "source"}
 
@@ -111,3 +113,13 @@ def test_many_changes_are_counted_not_listed() -> None:
     (quality,) = changes((CONTRACT, PACK), (CONTRACT, after))
     assert len(quality.words) == 8
     assert quality.more > 40
+
+
+def test_who_may_read_it_is_a_part_of_its_own() -> None:
+    """A reader more must be agreed to by whoever looks at access, whatever else they look at."""
+    document = dict(CONTRACT.document) | {"roles": [{"role": "marketing", "access": "read"}]}
+    assert parts_that_differ(part_digests(CONTRACT, PACK), part_digests(as_contract(document), PACK)) == ["access"]
+    after = deepcopy(PACK)
+    after["catalog"]["access"].append({"role": "marketing", "table": "nyc_flights.flights", "columns": None})
+    (access,) = changes((CONTRACT, PACK), (CONTRACT, after))
+    assert access.part == "access" and "marketing" in str(access)

@@ -9,6 +9,7 @@ PARTS = {
     "schema": "tables, columns, types, keys and relationships",
     "classification": "classification and personal data, declared and found",
     "source": "where the data comes from and how it is written",
+    "access": "who may read it, and what of it",
     "data": "the exact rows that were read",
     "profile": "what the columns hold: counts, ranges, drift",
     "quality": "the quality rules and what they found",

@@ -20,7 +20,7 @@ class Change:
 
 def changes(before: Pack, after: Pack) -> list[Change]:
     """Every difference that a person would want to know, the weightiest parts first; empty when nothing differs."""
-    parts = (_risk, _contract, _personal, _tables, _rows, _columns, _checks, _source, _cost, _signatures)
+    parts = (_risk, _contract, _personal, _tables, _rows, _columns, _checks, _source, _cost, _access, _signatures)
     return [change for part in parts for change in part(before, after)]
 
 
@@ -152,6 +152,22 @@ def _cost(before: Pack, after: Pack) -> Iterator[Change]:
     costs = [money(pack["cost"]["monthly_usd"]) for pack in (before, after) if "cost" in pack]
     if len(costs) == 2 and costs[0] != costs[1]:
         yield Change("Cost", f"{costs[0]} → {costs[1]}")
+
+
+def _access(before: Pack, after: Pack) -> Iterator[Change]:
+    was, now = ({_grant(g) for g in pack.get("catalog", {}).get("access", ())} for pack in (before, after))
+    if "catalog" not in before or "catalog" not in after:
+        return
+    if new := sorted(now - was):
+        yield Change("Access", f"may read it now: {some(new, 10)}")
+    if gone := sorted(was - now):
+        yield Change("Access", f"may not read it any more: {some(gone, 10)}")
+
+
+def _grant(grant: Mapping[str, Any]) -> str:
+    columns = "" if grant["columns"] is None else f" ({', '.join(grant['columns'])})"
+    until = f" until {grant['expires']}" if grant["expires"] else ""
+    return f"{grant['role']}: {', '.join(grant['permissions']).lower()} {grant['table']}{columns}{until}"
 
 
 def _signatures(before: Pack, after: Pack) -> Iterator[Change]:

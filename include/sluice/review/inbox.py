@@ -186,7 +186,7 @@ def _confirmed(
         (now - candidate.since).total_seconds(), policy.calendar_of(role).seconds_between(candidate.since, now),
         group.asked.signatures, len(group.signatures), standing.tier in terms.tiers.bulk, standing.evidence_digest,
         glance(pack), tuple(r for r in standing.missing if r != role), docs_of(request, pack),
-        tuple(sorted((d for d in deadlines(policy, request, candidate.clock) if d.stage in (None, gate)), key=lambda d: d.due)),
+        tuple(sorted((d for d in deadlines(policy, request, candidate.clock) if d.stage in (None, gate)), key=lambda d: (d.due, d.stage is None))),
     )  # fmt: skip
 
 

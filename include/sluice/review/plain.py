@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.contract.model import ANY_PII, Column, Contract, Table
+from sluice.contract.model import ANY_PII, Column, Contract, Role, Table
 from sluice.contract.types import INTEGERS, NUMBERS, Kind
 from sluice.review.glance import counted
 
@@ -38,6 +38,7 @@ def plain_contract(contract: Contract) -> dict[str, Any]:
         ("How it may be used", _text(described.get("usage"))),
         ("What it may not be used for", _text(described.get("limitations"))),
         ("Who owns it", contract.owner or "nobody is named"),
+        ("Who may read it", "; ".join(map(_reader, contract.roles)) or "the contract names nobody"),
         ("Where it belongs", contract.domain),
         ("Where it comes from", _place(contract)),
         ("How long it is kept", retention(contract)),
@@ -57,6 +58,15 @@ def retention(contract: Contract) -> str:
             value = item.get("value")
             return f"{value} {word}{'' if value == 1 or not word else 's'}".strip()
     return ""
+
+
+def _reader(role: Role) -> str:
+    what = f" of {', '.join(role.tables)}" if role.tables else ""
+    most = f", nothing classified above {role.up_to}" if role.up_to else ""
+    until = (
+        f", until {role.expires}" if role.expires else f", for {role.expires_days} days" if role.expires_days else ""
+    )
+    return f"{role.name} ({role.access}{what}{most}{until})"
 
 
 def _place(contract: Contract) -> str:

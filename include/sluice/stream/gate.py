@@ -13,6 +13,7 @@ from sluice.errors import ChecksFailedError, NotApprovedError, TerminalError
 from sluice.evidence import admission_pack, publication_pack
 from sluice.ledger import Artifact, Ledger, Request, Transaction, Verdict
 from sluice.onboarding import contract_of, found, live_request
+from sluice.registration import catalog_part, table_request
 from sluice.stages import Clock, Stage
 from sluice.stream.anchor import anchor
 from sluice.stream.profile import refuse_drift
@@ -23,7 +24,7 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
     """Open the gate: evidence written to the lake, signatures asked for. Repeating it changes nothing."""
     with tools.ledger.reading() as tx:
         request = live_request(tx, request_id)
-        pack = assemble(tx, request, gate)
+        pack = assemble(tx, request, gate, asked_of_catalog(tools, request))
         checks = found(tx, request, Stage.CHECK)
     digest = pack["evidence_digest"]
     uri = tools.layout.evidence(request.source, digest, f"{gate}.json")
@@ -37,7 +38,18 @@ def ask(tools: Tools, request_id: str, gate: Stage) -> Standing:
     return standing
 
 
-def assemble(tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:
+def asked_of_catalog(tools: Tools, request: Request) -> dict[str, Any]:
+    """Where people will find the tables and who may read them: what registering and granting will ask for."""
+    contract = contract_of(request)
+    at = {t.name: tools.layout.table(contract.id, t.table_name) for t in contract.tables}
+    return catalog_part(
+        contract, {t.name: table_request(contract, t, at[t.name]) for t in contract.tables}, tools.catalog.kind
+    )
+
+
+def assemble(
+    tx: Transaction, request: Request, gate: Stage, catalog: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The gate's evidence pack from what the stages recorded, by the policy that the request was promised."""
     contract, policy = contract_of(request), promised(tx, request)
     if gate is Stage.ADMISSION:
@@ -59,6 +71,7 @@ def assemble(tx: Transaction, request: Request, gate: Stage) -> dict[str, Any]:
         request.tier,
         owner_known=tx.owner_published(request.owner),
         change=change,
+        catalog=catalog,
     )
 
 

@@ -218,9 +218,14 @@ class _Run:
                     errors[table.name] = {"stage": stage.value, **self._described(error)}
         self.trial.rejections = {t.name: self.rejections(t) for t in self.contract.tables}
         self.trial.evidence = publication_pack(
-            self.contract, policy, {n: m.to_dict() for n, m in manifests.items()}, profiles, checks, errors=errors
+            self.contract,
+            policy,
+            {n: m.to_dict() for n, m in manifests.items()},
+            profiles,
+            checks,
+            errors=errors,
+            catalog=self.catalog_requests(),
         )
-        self.trial.evidence["catalog"] = self.catalog_requests()
 
     def catalog_requests(self) -> dict[str, Any]:
         """What registering would ask of the configured lake's catalog."""
