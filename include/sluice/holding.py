@@ -5,11 +5,13 @@ A block says why it waits and whom the wait counts against; it keeps nobody from
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.approval import Person
 from sluice.errors import RefusedError
 from sluice.flow.kinds import REASONS, ReasonCode
+from sluice.histories import Origin
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import cancel
 from sluice.policy import Policy
@@ -63,6 +65,29 @@ def unblock(
             request_id, stage, clock.attempt(stage), Event.RESUMED, now, actor=person.name, reason=comment or None
         )
     return stages
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a person may do with a request now: its page shows these and no others. `decide`'s like has the last word."""
+
+    block: bool = False
+    unblock: bool = False
+    withdraw: bool = False
+
+    def __bool__(self) -> bool:
+        return self.block or self.unblock or self.withdraw
+
+
+def allowed(policy: Policy, request: Request, clock: Clock, person: Person) -> Allowed:
+    """Which of `block`, `unblock` and `withdraw` would not be refused."""
+    if request.state is not RequestState.OPEN or request.origin != Origin.LIVE:
+        return Allowed()
+    owns = person.name == request.requester or policy.is_owner(person.name, person.groups)
+    concerned = owns or bool(policy.roles_of(person.name, person.groups))
+    paused = [_paused(clock, s) for s in clock.current() if clock.started(s)]
+    publishing = bool(clock.attempt(Stage.PUBLISH)) and clock.started(Stage.PUBLISH)
+    return Allowed(concerned and not all(paused), concerned and any(paused), owns and not publishing)
 
 
 def withdraw(tx: Transaction, policy: Policy, request_id: str, comment: str, person: Person, now: datetime) -> None:

@@ -35,13 +35,13 @@ def days(first: date, last: date, zone: ZoneInfo, now: datetime) -> tuple[dateti
     return now if first <= now.astimezone(zone).date() else datetime.combine(first, time(), zone), ends
 
 
-def coming(delegations: Iterable[Delegation], name: str, now: datetime) -> list[Away]:
-    """Those in which this person is away or stands in, that hold now or will, the earliest first."""
+def coming(delegations: Iterable[Delegation], name: str | None, now: datetime) -> list[Away]:
+    """Those in which this person (None: anybody) is away or stands in, that hold now or will, the earliest first."""
     entries = list(delegations)
     ended = {d.ended for d in entries if d.ended is not None}
     now_in_force = {d.seq for d in in_force(entries, now)}
     mine = [
         d for d in entries
-        if d.ended is None and name in (d.principal, d.delegate) and now < d.ends and d.seq not in ended
+        if d.ended is None and name in (None, d.principal, d.delegate) and now < d.ends and d.seq not in ended
     ]  # fmt: skip
     return [Away(d, d.seq in now_in_force) for d in sorted(mine, key=lambda d: (d.begins, d.seq))]

@@ -27,7 +27,7 @@ def inbox_page(request: Request, user: GetUserDep, run: Annotated[str | None, Qu
         here = tx.request_of_run(run) if run else None
         delegations = tx.delegations()
     rights = roles_now(policy, delegations, me, now)
-    own = policy.roles_of(me.name, me.groups)
+    own, owner = policy.roles_of(me.name, me.groups), policy.is_owner(me.name, me.groups)
     return show(
         request,
         "inbox.html.jinja",
@@ -42,7 +42,9 @@ def inbox_page(request: Request, user: GetUserDep, run: Annotated[str | None, Qu
         decided=decided,
         run=run,
         request_here=here,
-        absences=[] if run else coming(delegations, me.name, now),
+        owner=owner,
+        everybodys=list(policy.roles),
+        absences=[] if run else coming(delegations, None if owner else me.name, now),
         zone=zone_of(policy, own),
         today=now.astimezone(zone_of(policy, own)).date(),
     )

@@ -4,13 +4,16 @@
 from datetime import datetime
 from typing import Any
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sluice import data_docs
 from sluice.errors import RefusedError
 from sluice.flow import request_flow
+from sluice.flow.kinds import REASONS
 from sluice.histories import Origin
+from sluice.holding import BLOCKABLE, allowed
 from sluice.insight.board import place_of
 from sluice.insight.choice import PERIODS
 from sluice.insight.summary import places_of
@@ -18,11 +21,12 @@ from sluice.insight.timeline import answers, gantt
 from sluice.ledger import Request as Onboarding
 from sluice.ledger import RequestState
 from sluice.onboarding import found
-from sluice.stages import GATES, Stage
+from sluice.stages import GATES, Clock, Stage
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import calendars, csv_answer
 from sluice_airflow.web.forecast import Ahead, forecast_of
 from sluice_airflow.web.pages import pages, show
+from sluice_airflow.web.people import person
 from sluice_airflow.web.vega import VERSION
 
 routes = APIRouter()
@@ -40,8 +44,8 @@ def _known(tx: Any, name: str) -> Onboarding:
 
 
 @pages.get("/requests/{name}")
-def request_page(request: Request, name: str) -> HTMLResponse:
-    """One request: where it stands, on whom it waits, since when, and when it should be done."""
+def request_page(request: Request, name: str, user: GetUserDep) -> HTMLResponse:
+    """One request: where it stands, on whom it waits, since when, and when it should be done; and what one may do."""
     now = tools().now()
     with tools().ledger.reading() as tx:
         asked = _known(tx, name)
@@ -59,7 +63,7 @@ def request_page(request: Request, name: str) -> HTMLResponse:
         timeline=gantt(flow, now, _marks(lies_ahead, now)), promised=lies_ahead.promised if lies_ahead else None,
         slip=lies_ahead.slip if lies_ahead else None,
         answers=answers(flow), simulated=asked.origin == Origin.SIMULATED, charts=True, vega=VERSION, periods=PERIODS,
-        question="",
+        question="", may=allowed(tools().policy(), asked, Clock(events), person(user)), block_reasons=[(c.value, REASONS[c][1]) for c in BLOCKABLE],
     )  # fmt: skip
 
 
