@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,20 @@ class StageEvent:
     reason: str | None = None
     digest: str | None = None
     reason_code: str | None = None
+
+
+_SIGNATURES = re.compile(r"(\d+) signatures")
+
+
+def signatures_wanted(count: int) -> str | None:
+    """What the `submitted` of a role says when more than one person of it must sign."""
+    return f"{count} signatures" if count > 1 else None
+
+
+def signatures_asked(event: StageEvent) -> int:
+    """How many people of the role a `submitted` asks."""
+    found = _SIGNATURES.fullmatch(event.reason or "")
+    return int(found[1]) if found else 1
 
 
 class Clock:

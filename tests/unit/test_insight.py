@@ -194,3 +194,14 @@ def test_the_policy_says_how_soon_a_role_should_answer() -> None:
 
     policy = load_policy(Path(__file__).parents[2] / "include" / "policy.yaml")
     assert policy.answer_target("security", made_up.NOW) == 2 * 8.5 * 3600, "2 business days of 8.5 hours"
+
+
+def test_a_role_of_which_two_must_sign_is_waited_for_until_the_second_has() -> None:
+    asked = [*AT_A_GATE[:-2], event(11, Stage.ADMISSION, Event.SUBMITTED, role="legal", reason="2 signatures")]
+    one = [*asked, event(20, Stage.ADMISSION, Event.APPROVED, role="legal", actor="lea")]
+    (place,) = summarise(made_up.request(1, T0), numbered(one)).places
+    assert list(place.waiting) == ["security", "legal"]
+    both = [*one, event(30, Stage.ADMISSION, Event.APPROVED, role="legal", actor="leo")]
+    line = summarise(made_up.request(1, T0), numbered(both))
+    assert list(line.places[0].waiting) == ["security"]
+    assert [(a.role, a.wall) for a in line.asks if a.role == "legal"] == [("legal", 19 * 60)]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from sluice.calendars import CONTINUOUS, Calendar
 from sluice.flow.kinds import Kind, pause_kind
-from sluice.stages import GATES, Event, Stage, StageEvent
+from sluice.stages import GATES, Event, Stage, StageEvent, signatures_asked
 
 CalendarOf = Callable[[str], Calendar]
 """A role's calendar; `Policy.calendar_of`."""
@@ -130,6 +130,7 @@ class _Reader:
         self._broken = False
         self._tables: set[str] = set()
         self._roles: dict[str, datetime] = {}
+        self._wanted: dict[str, int] = {}
 
     def take(self, event: StageEvent) -> None:
         self.until(event.at)
@@ -209,7 +210,11 @@ class _Reader:
             if self._open is not None and self._open.started is None:
                 self._open.started = event.at
             self._roles.setdefault(role, event.at)
-        elif event.event in _ANSWERS and role in self._roles and event.seq not in self._first:
+            self._wanted[role] = signatures_asked(event)
+        elif event.event in _ANSWERS and role in self._roles:
+            self._wanted[role] -= 1
+            if event.event is Event.APPROVED and (self._wanted[role] > 0 or event.seq in self._first):
+                return  # more people of the role must sign
             self._asked.append((role, self._roles.pop(role), event.at, event.event))
 
     def attempts_made(self, now: datetime) -> Iterator[Attempt]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sluice.flow.request import RequestFlow, request_flow
+from sluice.flow.statistics import percentile
 from sluice.flow.timeline import CalendarOf
 from sluice.forecast.experience import FLOOR, learn
 from sluice.forecast.request import forecast
@@ -55,22 +56,33 @@ class Calibration:
         """In words for people."""
         if self.p50 is None or self.p85 is None:
             return f"Not tested on the past: {self.reason}."
-        verdict = "as they should" if self.good else "which is not what they say: take them with care"
+        verdict = (
+            f"which is within what chance allows for {self.requests or self.n} requests"
+            if self.good
+            else "which is not what they say: take them with care"
+        )
         return f"Of {self.n} forecasts made again for the past, {self.p50:.0%} ended by their P50 and {self.p85:.0%} by their P85, {verdict}."
 
 
 def backtest(
     past: Sequence[PastRequest], calendar_of: CalendarOf, *, seed: int = 1, most: int = MOST, trials: int = 400
 ) -> Calibration:
-    """Forecast the newest finished requests again, each with only what had ended before. Deterministic with the seed."""
+    """Forecast the newest finished requests again, each with only what had ended before. Deterministic with the seed.
+
+    Only those count that were asked for so long ago that nearly all of their time have ended: of the newest the quick
+    ones alone have, and they would keep any forecast.
+    """
     done = sorted(
         (p for p in past if p.flow.outcome == "published" and p.flow.requested and p.flow.ended),
         key=lambda p: p.flow.requested or _NEVER,
     )
+    slow = percentile([p.flow.lead for p in done], 0.95) or 0.0
+    latest = max((p.flow.ended for p in done if p.flow.ended), default=_NEVER)
+    grown = [p for p in done if p.flow.requested and (latest - p.flow.requested).total_seconds() > slow]
     hits = {0.5: 0, 0.85: 0}
     n = 0
     tested: set[int] = set()
-    for number, one in enumerate(done[-(most // len(MOMENTS)) :]):
+    for number, one in enumerate(grown[-(most // len(MOMENTS)) :]):
         requested, ended = one.flow.requested, one.flow.ended
         assert requested is not None  # noqa: S101 - chosen so
         assert ended is not None  # noqa: S101

@@ -121,7 +121,7 @@ def promise_json(promised: datetime | None, slipping: Slip | None) -> dict[str, 
 
 
 def calibration(
-    tx: Transaction, calendar_of: CalendarOf, now: datetime, *, origin: str = Origin.LIVE, newest: int = 150
+    tx: Transaction, calendar_of: CalendarOf, now: datetime, *, origin: str = Origin.LIVE, newest: int = 200
 ) -> Calibration:
     """The newest published requests forecast again with what was known then."""
     past = []

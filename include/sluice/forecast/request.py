@@ -72,6 +72,7 @@ def _assumptions(known: Experience, experience: Experience, tier: str, old: Sequ
         "what is left of the open stage is drawn from those that took longer than this one has so far",
         "each role answers as it did, in its own hours; roles and stages do not influence each other",
         "as often as before it is sent back, and then takes as much longer as then",
+        "it is published in the end: what was rejected or withdrawn teaches nothing about dates",
     ]
     said += [f"{stage} has taken longer than nearly all before; it is drawn as if it began now" for stage in old]
     return tuple(said)

@@ -89,7 +89,7 @@ def scatter(chosen: Chosen, now: datetime, rows: int | None = ROWS) -> Chart:
                     "x": {"field": "ended", "type": "temporal", "title": "ended"},
                     "y": {"field": "days", "type": "quantitative", "title": "days from asked to ended"},
                     "color": _no_legend("outcome", outcomes, ["var(--work)", *["var(--bad)"] * (len(outcomes) - 1)]),
-                    "shape": {"field": "outcome", "type": "nominal", "title": None},
+                    "shape": {"field": "outcome", "type": "nominal", "title": None, "scale": {"domain": outcomes}},
                     "tooltip": [{"field": f, "type": "nominal"} for f in ("source", "use case", "outcome", "lead time")],
                 },
             },

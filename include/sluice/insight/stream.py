@@ -201,4 +201,8 @@ def roles_chart(summary: StreamSummary) -> Chart:
         if slow
         else ""
     )
+    if slow and slow.target is not None and slow.within is not None:
+        said += (
+            f" It should answer within {duration(slow.target)} of business time; {slow.within:.0%} of its answers did."
+        )
     return Chart("roles", Table("Waiting by role", columns, rows), said, spec)
