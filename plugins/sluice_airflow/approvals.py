@@ -25,7 +25,7 @@ from sluice.stream.gate import passed, settled
 
 QUIET_SECONDS = 10.0
 """A resume sooner than this after parking can fail the task (apache/airflow#71580; see docs/decisions.md)."""
-POLL_SECONDS = 4.0
+POLL_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 1800.0
 """How long a trigger trusts that nothing moved; the pulse tells it of everything sooner."""
 

@@ -21,7 +21,10 @@ from sluice.pull.letting import is_in
 from sluice.stages import Stage
 from sluice.stream.pulling import come_in, let_in_whose_turn_it_is
 from sluice.stream.tools import connect
-from sluice_airflow.approvals import POLL_SECONDS, QUIET_SECONDS, Pulse
+from sluice_airflow.approvals import QUIET_SECONDS, Pulse
+
+LOOK_SECONDS = 4.0
+"""How often each that waits for its turn looks whether anything moved."""
 
 
 class PullSensor(BaseSensorOperator):
@@ -76,7 +79,7 @@ class PullTrigger(BaseTrigger):
                 if await asyncio.to_thread(self._settled):
                     yield TriggerEvent({"request_id": self.request_id, "stage": self.stage})
                     return
-            await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the load, guards nothing
+            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the load, guards nothing
 
     @classmethod
     async def _give_turns(cls, pulse: int) -> None:

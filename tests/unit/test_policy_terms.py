@@ -351,11 +351,28 @@ class TestLint:
             tmp_path, POLICY.replace("high: [business, security, governance]", "high: [business, governance]")
         )
 
+    def test_more_sensitive_data_in_a_lighter_tier_and_one_person_for_all(self, tmp_path: Path) -> None:
+        assert "LIGHTER_FOR_MORE" in self.codes(tmp_path, POLICY.replace("restricted: high", "restricted: low"))
+        assert "ONE_FOR_ALL" in self.codes(tmp_path, POLICY.replace("[[business, security]]", "[]"))
+
     def test_a_role_that_is_never_asked_and_no_owners(self, tmp_path: Path) -> None:
         text = POLICY.replace("owners: {members: [olga], groups: [platform]}\n", "").replace(
             "  governance: {members: [gus]}", "  governance: {members: [gus]}\n  idle: {members: [ida]}"
         )
         assert {"NO_OWNERS", "NEVER_ASKED"} <= set(self.codes(tmp_path, text))
+
+
+def test_the_example_uses_what_our_policy_leaves_out() -> None:
+    path = Path(__file__).parents[2] / "include" / "policies" / "graded.yaml"
+    graded = load_policy(path)
+    assert {f.code for f in warnings(graded, place_in(path))} == {"ONE_MEMBER"}
+    low = explain(graded, facts())["gates"]
+    assert [s["role"] for s in low["admission"]["sign"] if s["pre_approved"]] == ["security", "architecture"]
+    high = explain(graded, facts(classification="restricted"))["gates"]["publication"]
+    assert {s["role"]: s["signatures"] for s in high["sign"]}["security"] == 2
+    assert high["may_object"] == [] and low["publication"]["may_object"] == ["privacy"]
+    assert graded.roles_of("x", frozenset({"lake-security"})) == ("security",)
+    assert graded.roles_of("petra") == ("compliance", "privacy")
 
 
 def test_our_own_policy_warns_only_of_single_members() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sluice.contract.model import CLASSIFICATIONS
 from sluice.errors import Finding
 from sluice.policy.model import Policy
 from sluice.policy.reading import Place
@@ -12,7 +13,7 @@ from sluice.stages import GATES, Stage
 
 def warnings(policy: Policy, place: Place) -> list[Finding]:
     """Warnings, each with file, line, key and mend."""
-    return [place(*found) for found in (*_gates(policy), *_roles(policy))]
+    return [place(*found) for found in (*_gates(policy), *_tiers(policy), *_roles(policy))]
 
 
 Warned = tuple[tuple[str, ...], str, str, str]
@@ -30,6 +31,13 @@ def _gates(policy: Policy) -> Iterator[Warned]:
             )
         if not terms.ladder and not any(r.ladder for r in policy.roles.values()):
             yield ("gates", gate.value), "NO_REMINDERS", "nobody is reminded", "Give the gate a `ladder`."
+        if terms.distinct == ():
+            yield (
+                ("gates", gate.value, "distinct_people"),
+                "ONE_FOR_ALL",
+                "one person may sign as every role",
+                "Write `all`, or the roles that need different people.",
+            )
         for tier in policy.tiers.names:
             short = _unsignable(policy, gate, tier)
             if short:
@@ -40,6 +48,15 @@ def _gates(policy: Policy) -> Iterator[Warned]:
                 yield (("gates", gate.value, heavier), "LIGHTER_ABOVE",
                        f"tier {heavier} does not ask {', '.join(sorted(dropped))}, which the lighter tier {lighter} asks",
                        "A heavier tier should ask at least as many.")  # fmt: skip
+
+
+def _tiers(policy: Policy) -> Iterator[Warned]:
+    tier_of, level = policy.tiers.by_classification, policy.tiers.names.index
+    for less, more in zip(CLASSIFICATIONS, CLASSIFICATIONS[1:], strict=False):
+        if level(tier_of[more]) < level(tier_of[less]):
+            yield (("tiers", "by_classification", more), "LIGHTER_FOR_MORE",
+                   f"{more} data is in a lighter tier ({tier_of[more]}) than {less} data ({tier_of[less]})",
+                   "More sensitive data should not be easier to let in.")  # fmt: skip
 
 
 def _roles(policy: Policy) -> Iterator[Warned]:

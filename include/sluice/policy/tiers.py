@@ -12,7 +12,6 @@ from typing import Any
 
 from sluice.contract.model import CLASSIFICATIONS, Contract
 from sluice.contract.server import FORMATS, SERVER_TYPES
-from sluice.pii.kinds import KIND_NAMES
 from sluice.policy.spans import Span, parse_span
 
 TIERS = ("low", "standard", "high")
@@ -121,6 +120,10 @@ class Condition:
     """What a list of words can hold; anything goes where this is empty."""
 
 
+PII = ("any", "declared", "undeclared")
+"""What a rule can say of personal data beside its kinds (sluice.pii.kinds.KIND_NAMES)."""
+
+
 def _words(value: Any) -> tuple[str, ...] | None:
     listed = value if isinstance(value, list) else [value]
     return tuple(listed) if listed and all(isinstance(v, str) and v for v in listed) else None
@@ -218,7 +221,7 @@ CONDITIONS: dict[str, Condition] = {
                                 lambda v: f"no column classified {' or '.join(v)}", CLASSIFICATIONS),
     "pii": Condition("any, declared, undeclared or a list of kinds", _words, _pii,
                      lambda v: "the personal data declared in the contract" if v == ("undeclared",) else f"no such personal data ({', '.join(v)})",
-                     ("any", "declared", "undeclared", *KIND_NAMES)),
+                     PII),
     "source": Condition("[s3, local]", _words, _one_of("source", "the source is of the kind"),
                         lambda v: f"another kind of source than {' or '.join(v)}", SERVER_TYPES),
     "format": Condition("[csv, xlsx]", _words, _one_of("format", "the files are in the format"), lambda v: f"another format than {' or '.join(v)}", FORMATS),
