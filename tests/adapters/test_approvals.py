@@ -18,8 +18,11 @@ from sluice.approval.delegating import groups_on_record
 from sluice.errors import NotApprovedError, RefusedError, SentBackError
 from sluice.flow import request_flow
 from sluice.ledger import RequestState, Verdict
+from sluice.notifications.waiting import holders
 from sluice.onboarding import begin, complete
 from sluice.record import broken_record
+from sluice.review.evidence import evidence_view
+from sluice.review.inbox import inbox
 from sluice.stages import Event, Stage
 from sluice.stream.rework import wanting_restart
 
@@ -107,6 +110,35 @@ class TestWhoSigns:
         assert refused(world, "lou", "legal") == ("NOT_YOUR_ROLE", 403)
         world.decide("lou", "legal", groups=frozenset({"lake-legal"}))
         assert world.signed()["legal"] == ["lou"]
+
+
+class TestWhoIsAsked:
+    def inbox(self, world: Governed, name: str) -> list[str]:
+        with world.ledger.reading() as tx:
+            return [w.role for w in inbox(tx, world.policy, Person(name), world.now).waiting]
+
+    def test_a_role_that_left_the_policy_is_still_asked_of_those_it_had(self, world: Governed, tmp_path: Path) -> None:
+        """What a running request was promised must be signed, so whoever can sign it must see that it waits."""
+        world.to_publication(tier="high")
+        text = POLICY.replace("  legal: {members: [lea]}\n", "").replace(", also_signed_by: [legal]", "")
+        text = text.replace(", veto: [legal]}", "}").replace(", governance, legal]", ", governance]")
+        world.policy = policy_of(tmp_path, text)
+        assert "legal" not in world.policy.roles and self.inbox(world, "lea") == ["legal"]
+        with world.ledger.reading() as tx:
+            request = world.seen(tx)
+            assert holders(tx, world.policy, "legal", request, world.now) == ("lea",)
+            view = evidence_view(tx, world.policy, request, Stage.PUBLICATION, Person("lea"), world.now)
+        assert [(m.role, m.approves) for m in view.mine] == [("legal", True)]
+        assert world.decide("lea", "legal").role == "legal"
+        assert self.inbox(world, "lea") == []
+
+    def test_whoever_asked_for_what_it_continues_is_not_asked_to_decide(self, world: Governed) -> None:
+        world.request(requester="ben")
+        world.decide("bea", "business", Verdict.RETURN, gate=Stage.ADMISSION, comment="change it")
+        world.request(requester="remy")
+        assert self.inbox(world, "bea") == ["business"] and self.inbox(world, "ben") == []
+        with pytest.raises(RefusedError, match="OWN_REQUEST"):
+            world.decide("ben", "business", gate=Stage.ADMISSION)
 
 
 class TestDelegation:

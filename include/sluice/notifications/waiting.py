@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sluice.approval import gate_standing, in_force
+from sluice.approval import gate_standing, in_force, promised
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.policy import Policy
 from sluice.stages import GATES, Clock, Stage
@@ -23,9 +23,9 @@ def waited_for(tx: Transaction, request: Request, gate: Stage) -> tuple[str, ...
 def holders(tx: Transaction, policy: Policy, role: str, request: Request, now: datetime) -> tuple[str, ...]:
     """The people who may sign as this role here and are there: in the place of who is away, his delegate.
 
-    Never the requester. When everybody is away without a delegate, all of them: better told than nobody.
+    A role that the policy in force no longer knows has the people it had when it was promised. Never the requester. When everybody is away without a delegate, all of them: better told than nobody.
     """
-    known = policy.roles.get(role)
+    known = policy.roles.get(role) or promised(tx, request).roles.get(role)
     members = [p for p in known.members if p != request.requester] if known else []
     absences = [d for d in in_force(tx.delegations(), now) if d.role in ("", role)]
     away = {d.principal for d in absences}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sluice.contract.model import CLASSIFICATIONS
 from sluice.errors import Finding
@@ -52,7 +53,7 @@ def _gates(policy: Policy) -> Iterator[Warned]:
 
 def _tiers(policy: Policy) -> Iterator[Warned]:
     tier_of, level = policy.tiers.by_classification, policy.tiers.names.index
-    for less, more in zip(CLASSIFICATIONS, CLASSIFICATIONS[1:], strict=False):
+    for less, more in pairwise(CLASSIFICATIONS):
         if level(tier_of[more]) < level(tier_of[less]):
             yield (("tiers", "by_classification", more), "LIGHTER_FOR_MORE",
                    f"{more} data is in a lighter tier ({tier_of[more]}) than {less} data ({tier_of[less]})",

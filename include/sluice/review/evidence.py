@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice.approval import BACK_TO, Person, Standing, gate_standing
-from sluice.approval.standing import standing_approvals
+from sluice.approval.standing import asked_by, standing_approvals
 from sluice.errors import RefusedError
 from sluice.evidence_changes import Change as PartChange
 from sluice.evidence_changes import changes as parts_changed
@@ -106,11 +106,12 @@ def evidence_view(
 def _mine(
     tx: Transaction, policy: Policy, request: Request, standing: Standing, person: Person, now: datetime
 ) -> list[Mine]:
-    if person.name == request.requester:
+    askers = asked_by(tx, request)
+    if person.name in askers:
         return []
     found = []
-    for role, rights in rights_of(tx, policy, person, now).items():
-        group, usable = standing.group(role), [r for r in rights if r.on_behalf_of != request.requester]
+    for role, rights in rights_of(tx, policy, request, person, now).items():
+        group, usable = standing.group(role), [r for r in rights if r.on_behalf_of not in askers]
         if not usable:
             continue
         if group is not None and group.missing and not any(s.decision.actor == person.name for s in group.signatures):
@@ -126,11 +127,11 @@ def _mine(
 def _why_not(
     tx: Transaction, policy: Policy, request: Request, standing: Standing, person: Person, now: datetime
 ) -> str:
-    if request.requester == person.name:
+    if person.name in asked_by(tx, request):
         return "You asked for this yourself, so others decide."
     if signed := next((d for d in standing.signed if d.actor == person.name), None):
         return f"You have signed as {signed.role}."
-    held = rights_of(tx, policy, person, now)
+    held = rights_of(tx, policy, request, person, now)
     if not set(held) & {*standing.required, *standing.vetoes}:
         return "None of your roles is asked here."
     return "Your role has already decided."

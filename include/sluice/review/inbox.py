@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sluice import data_docs
@@ -19,7 +20,8 @@ from sluice.approval import (
     promised,
     readable,
 )
-from sluice.approval.standing import people
+from sluice.approval.standing import asked_by, people
+from sluice.governance import Delegation
 from sluice.ledger import Decision, Request, RequestState, Transaction
 from sluice.policy import Policy
 from sluice.pull import ServiceClass
@@ -117,6 +119,7 @@ class _Candidate:
     gate: Stage
     role: str
     since: datetime
+    rights: list[Authority]
 
 
 def inbox(
@@ -126,25 +129,27 @@ def inbox(
 
     With `run_id` only what belongs to that DAG run.
     """
-    rights = rights_of(tx, policy, person, now)
-    if not rights:
-        return Inbox(())
-    candidates = _candidates(tx, person, rights, run_id)
+    candidates = _candidates(tx, policy, person, now, run_id)
     found: list[Waiting] = []
     for seen, candidate in enumerate(candidates):
         if len(found) >= most:
             return Inbox(tuple(found), len(candidates) - seen)
-        if waiting := _confirmed(tx, policy, candidate, person.name, rights[candidate.role], now):
+        if waiting := _confirmed(tx, policy, candidate, person.name, now):
             found.append(waiting)
     return Inbox(tuple(found))
 
 
-def _candidates(tx: Transaction, person: Person, rights: Collection[str], run_id: str | None) -> list[_Candidate]:
+def _candidates(tx: Transaction, policy: Policy, person: Person, now: datetime, run_id: str | None) -> list[_Candidate]:
     """Signatures that were asked of the person's roles and not given by the person, from the stage clock alone."""
+    known = tx.delegations()
+    rights_under = cache(lambda digest: held_under(policy, promised(tx, by_digest[digest]), known, person, now))
     requests = [
         r for r in tx.requests(state=RequestState.OPEN) if r.requester != person.name and run_id in (None, r.run_id)
     ]
     requests = readable(tx, requests)
+    by_digest = {r.policy_digest: r for r in requests}
+    if not any(rights_under(digest) for digest in by_digest):
+        return []
     events = tx.events_of([r.id for r in requests])
     found = []
     for request in requests:
@@ -154,6 +159,7 @@ def _candidates(tx: Transaction, person: Person, rights: Collection[str], run_id
             asked = {
                 e.role: e.seq for e in clock.events if (e.stage, e.attempt, e.event) == (gate, attempt, Event.SUBMITTED)
             }
+            rights = rights_under(request.policy_digest)
             for role in (r for r in rights if r in asked):
                 needed = max((a.signatures for tier in terms.asked.values() for a in tier if a.role == role), default=1)
                 given = {
@@ -162,19 +168,17 @@ def _candidates(tx: Transaction, person: Person, rights: Collection[str], run_id
                 }  # fmt: skip
                 since = asked_at(clock, gate, role)
                 if since is not None and person.name not in given and len(given) < needed:
-                    found.append(_Candidate(request, clock, gate, role, since))
+                    found.append(_Candidate(request, clock, gate, role, since, rights[role]))
     order = list(ServiceClass)
     return sorted(found, key=lambda c: (order.index(ServiceClass.of(c.request.priority)), c.since, c.request.id))
 
 
-def _confirmed(
-    tx: Transaction, policy: Policy, candidate: _Candidate, user: str, rights: list[Authority], now: datetime
-) -> Waiting | None:
+def _confirmed(tx: Transaction, policy: Policy, candidate: _Candidate, user: str, now: datetime) -> Waiting | None:
     """The candidate with its evidence; None when the ledger does not ask this person after all."""
     request, gate, role = candidate.request, candidate.gate, candidate.role
     standing = gate_standing(tx, request, gate)
     group = standing.group(role)
-    right = next((r for r in rights if may_sign(tx, request, standing, role, user, r)), None)
+    right = next((r for r in candidate.rights if may_sign(tx, request, standing, role, user, r)), None)
     if group is None or not group.missing or right is None:
         return None
     pack = tx.evidence(request.id, gate, standing.evidence_digest) or {}
@@ -190,17 +194,34 @@ def _confirmed(
     )  # fmt: skip
 
 
-def rights_of(tx: Transaction, policy: Policy, person: Person, now: datetime) -> dict[str, list[Authority]]:
-    """The roles the person may sign as now, each with every right that gives it, the person's own first."""
-    known = tx.delegations()
-    found = {role: authorities(policy, known, person, role, now) for role in policy.roles}
+def rights_of(
+    tx: Transaction, policy: Policy, request: Request, person: Person, now: datetime
+) -> dict[str, list[Authority]]:
+    """The roles the person may sign as now on this request, each with every right that gives it, the own first."""
+    return held_under(policy, promised(tx, request), tx.delegations(), person, now)
+
+
+def held_under(
+    policy: Policy, promise: Policy, delegations: Sequence[Delegation], person: Person, now: datetime
+) -> dict[str, list[Authority]]:
+    """By the policy in force; a role that it no longer knows has the people it had in the policy that was promised."""
+    gone = {r for r in promise.roles if r not in policy.roles}
+    before = held(promise, delegations, person, now) if gone else {}
+    return held(policy, delegations, person, now) | {r: rights for r, rights in before.items() if r in gone}
+
+
+def held(
+    policy: Policy, delegations: Sequence[Delegation], person: Person, now: datetime
+) -> dict[str, list[Authority]]:
+    """The roles the person may sign as by this policy, each with every right that gives it."""
+    found = {role: authorities(policy, delegations, person, role, now) for role in policy.roles}
     return {role: rights for role, rights in found.items() if rights}
 
 
 def may_sign(tx: Transaction, request: Request, standing: Standing, role: str, user: str, right: Authority) -> bool:
     """Whether four eyes allow this person's signature here. The last word is `sluice.approval.decide`'s."""
     own = {p for p in (user, right.on_behalf_of) if p}
-    if request.requester in own:
+    if own & asked_by(tx, request):
         return False
     terms = promised(tx, request).gates[standing.gate]
     return not any(own & people(d) and terms.must_differ(d.role, role) for d in standing.signed)
