@@ -20,7 +20,7 @@ def start(settings: Settings) -> None:
     processes.start(
         settings.home,
         PART,
-        [sys.executable, "-m", "moto.server", "-H", ports.HOST, "-p", str(settings.aws_port)],
+        [sys.executable, "-m", "sluice.stack.moto_server", "-H", ports.HOST, "-p", str(settings.aws_port)],
         inherited(settings),
         port=settings.aws_port,
     )
