@@ -16,6 +16,7 @@ PAGES = (
     ("sources", "Sources"),
     ("incidents", "Incidents"),
     ("costs", "Costs"),
+    ("offboardings", "Ended sources"),
     ("audit", "Audit"),
 )
 """(address below /sluice/pages/, words). What most people come for stands first, what few do last."""

@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from adapters.lakes import dying
 from command_line import strict
 from shop import Shop
 from sluice import cost
+from sluice.adapters.catalogs.snapshots import state
 from sluice.errors import BadInputError
 from sluice.prices import CLASSES, FOLDER, prices_of
 from sluice.running import incidents
@@ -198,6 +201,44 @@ def test_upkeep_puts_files_together_and_deletes_only_what_no_snapshot_needs(shop
     assert shop.rows() == [*expected, *[r for r in shop.rows() if r[0] == 5]]
     (found,) = summary(tools)
     assert found.saved > 0
+
+
+@pytest.mark.parametrize("point", ["upkeep.compacting", "upkeep.compacted"])
+def test_killed_while_files_are_put_together_no_row_is_lost_and_the_next_night_goes_on(shop: Shop, point: str) -> None:
+    refreshed(shop, 2, 3)
+    shop.later(days=2)
+    expected, step = shop.rows(), "sluice.stream.upkeep:maintain"
+    assert dying.run(step, shop.source, environment=shop.whole(), crash=point) == ("died", None)
+    assert shop.rows() == expected
+    maintain(shop.tools, shop.source)
+    files = len(state(shop.tools.tables(), f"{shop.source}.orders").files)
+    assert (shop.rows(), files) == (expected, 1)
+    with shop.tools.ledger.reading() as tx:
+        known = [v.tables["orders"]["snapshot_id"] for v in versions(tx, shop.source)]
+    assert known[-1] == next(s.id for s in shop.tools.catalog.snapshots(f"{shop.source}.orders") if s.current)
+    refreshed(shop, 4)
+    assert [r[0] for r in shop.rows()] == [1, 2, 3, 4]
+
+
+def test_files_of_one_partition_are_put_together_in_the_order_of_the_table(shop: Shop) -> None:
+    sort = f"{APPEND}, {{property: sortOrder, value: [id desc]}}"
+    shop.text = shop.text.replace("1.0.0", "2.0.0").replace(APPEND, sort).replace(
+        "name: buyer, logicalType: string,", "name: buyer, logicalType: string, partitioned: true, partitionKeyPosition: 1,"
+    )  # fmt: skip
+    shop.publish()
+    for number in (2, 3, 4):
+        shop.write(
+            f"orders/2026-03-{number:02}.csv", ["id,buyer,paid", f"{number},ann,1.00", f"{number + 10},bob,1.00"]
+        )
+        assert run(shop.tools, shop.source, Asked(f"run-{number}", "olga")).state == "published"
+    expected = shop.rows()
+    shop.later(days=2)
+    assert maintain(shop.tools, shop.source).compacted["orders"] == (7, 2)
+    assert shop.rows() == expected
+    orders = shop.tools.catalog.load(f"{shop.source}.orders")
+    by_partition = {str(t.file.partition[0]): t.file.file_path for t in orders.scan().plan_files()}
+    shop.tools.store.get(by_partition["ann"], shop.folder / "ann.parquet")
+    assert pq.read_table(shop.folder / "ann.parquet")["id"].to_pylist() == [4, 3, 2, 1]
 
 
 def test_after_a_compaction_a_changed_file_still_replaces_its_rows(shop: Shop) -> None:

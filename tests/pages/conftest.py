@@ -51,13 +51,14 @@ def site(
     """Sluice's routes and pages on a fresh ledger."""
     import uvicorn
 
-    from sluice_airflow.web import access, app, incidents
+    from sluice_airflow.web import access, app, incidents, offboardings
 
     tools = connect(dataclasses.replace(services, ledger_url=ledger_url, lake=lake, policy=policy_file))
     access.tools.cache_clear()
     monkeypatch.setattr(access, "connect", lambda: tools)
     monkeypatch.setitem(app.dependency_overrides, access.readers, lambda: None)
     monkeypatch.setitem(app.dependency_overrides, incidents.restorers, lambda: None)
+    monkeypatch.setitem(app.dependency_overrides, offboardings.enders, lambda: None)
     monkeypatch.setitem(app.dependency_overrides, get_user, logged_in)
     outer = FastAPI()
     outer.mount("/sluice", app)

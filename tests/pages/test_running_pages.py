@@ -12,6 +12,7 @@ from pages_site import Site
 
 from shop import Shop
 from sluice.stream.restore import restore
+from sluice.stream.watch import watch
 from sluice_airflow.web import app
 from sluice_airflow.web.incidents import restorers
 
@@ -80,4 +81,33 @@ def test_what_it_costs_is_there_for_people_and_for_tools(troubled: tuple[Site, S
     page.goto(f"{site.url}/pages/costs")
     assert "CC-42" in page.inner_text("main") and "list prices of eu-west-1" in page.inner_text("main")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "a phone does not scroll sideways"
+    page.close()
+
+
+def test_a_source_ends_when_another_person_agrees_and_anybody_can_see_how(
+    troubled: tuple[Site, Shop], browser: Any
+) -> None:
+    site, shop = troubled
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.goto(f"{site.url}/pages/offboardings")
+    page.get_by_label("Its data").select_option("destroy")
+    page.get_by_label("Why it ends").fill(HOSTILE)
+    page.get_by_role("button", name="Ask").click()
+    page.get_by_role("button", name="Press again").click()
+    page.get_by_text("Another person must agree").wait_for()
+    (asked,) = httpx.get(f"{site.url}/offboardings").json()
+    where = f"{site.url}/offboardings/{shop.source}"
+    own = httpx.post(where, json={"verdict": "agree"}, headers={"as": asked["asked_by"]})
+    assert (own.status_code, own.json()["code"]) == (403, "OWN_REQUEST")
+    assert httpx.post(where, json={"verdict": "agree"}, headers={"as": "mallory"}).json()["code"] == "NOT_YOUR_ROLE"
+    assert len(shop.rows()) == 1
+    agreed = httpx.post(where, json={"verdict": "agree"}, headers={"as": "gus"})
+    assert agreed.status_code == 201 and agreed.json()["state"] == "agreed"
+    assert watch(site.tools)["ended"] == [shop.source]
+    page.goto(f"{site.url}/pages/offboardings/{asked['id']}")
+    said = page.inner_text("main")
+    assert "It is over." in said and "proof_of_destruction.json" in said and HOSTILE in said and "gus" in said
+    page.goto(f"{site.url}/pages/offboardings")
+    assert page.get_by_role("link", name=shop.source).count() == 1
+    assert httpx.get(f"{site.url}/pages/offboardings/nobody").status_code == 404
     page.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -87,20 +87,15 @@ def hold(source: str, reason: str, lift: bool, user: str | None, as_json: bool) 
 
 
 def _show(going: Offboarding, as_json: bool) -> None:
-    document: dict[str, Any] = {
-        "id": going.id, "source": going.source, "state": going.state, "reason": going.reason, "asked_by": going.asked_by,
-        "asked_at": going.asked_at.isoformat(), "agreed_by": going.agreed_by or None, "data": dict(going.data),
-        "steps": [{"step": r.kind.partition(".")[2], "at": r.at.isoformat(), "by": r.actor, **dict(r.content)} for r in going.records],
-    }  # fmt: skip
+    from sluice.running.offboarding_pages import document, in_words
+
     if as_json:
-        emit_json(document)
+        emit_json(document(going))
         return
     heading(f"{going.id} · {going.state}")
     click.echo(f"  {going.reason}")
     for record in going.records:
-        click.echo(
-            f"  {moment(record.at)}  {record.kind.partition('.')[2]}{f' by {record.actor}' if record.actor else ''}"
-        )
+        click.echo(f"  {moment(record.at)}  {in_words(record)}")
     if going.state == "asked":
         click.echo(f"  Another person agrees with: sluice offboard {going.source} --approve")
     elif going.data.get("fate") == "kept":

@@ -17,6 +17,7 @@ from sluice.running.sla import promised
 
 REQUESTED, APPROVED, REJECTED = "offboard.requested", "offboard.approved", "offboard.rejected"
 TOLD, REVOKED, UNPUBLISHED, LISTED = "offboard.told", "offboard.revoked", "offboard.unpublished", "offboard.listed"
+LOCATED = "offboard.located"
 DESTROYED, KEPT, COMPLETED = "offboard.destroyed", "offboard.kept", "offboard.completed"
 STEPS = (TOLD, REVOKED, UNPUBLISHED)
 HELD, LIFTED = "hold.placed", "hold.lifted"
@@ -64,6 +65,11 @@ def offboardings(tx: Transaction, source: str | None = None) -> list[Offboarding
 def current(tx: Transaction, source: str) -> Offboarding | None:
     """The source's offboarding that is asked for or agreed, and not over."""
     return next((o for o in offboardings(tx, source) if o.state in ("asked", "agreed")), None)
+
+
+def agreed(tx: Transaction) -> list[Offboarding]:
+    """Offboardings that are agreed and not over: still to be carried out, or interrupted."""
+    return [o for o in offboardings(tx) if o.state == "agreed"]
 
 
 def require_staying(tx: Transaction, source: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from sluice.onboarding import cancel, contract_of
 from sluice.running import incidents, offboarding, refreshes
 from sluice.running.history import live, published_tables, versions
 from sluice.running.offboarding import (
+    APPROVED,
     COMPLETED,
     DESTROYED,
     KEPT,
     LISTED,
+    LOCATED,
     REVOKED,
     TOLD,
     UNPUBLISHED,
@@ -38,6 +41,8 @@ FOLDERS = ("landing", "warehouse", "quarantine", "failed_rows", "replay", "manif
 """What is destroyed. Evidence stays: it proves what was agreed and done, and holds no rows."""
 ROUNDS = 3
 """How often what came while it was destroyed (by a run that had begun before) is listed and destroyed as well."""
+QUIET = timedelta(minutes=15)
+"""After how long without a record an offboarding counts as interrupted."""
 HOLD_EVERY = 50
 """After how many objects it is asked again whether somebody has placed a legal hold."""
 
@@ -70,20 +75,34 @@ def offboard(tools: Tools, source: str) -> Offboarding:
         return next(o for o in offboarding.offboardings(tx, source) if o.id == going.id)
 
 
+def carry_out(tools: Tools) -> list[str]:
+    """Carry out what was agreed and is not over, also where a run was interrupted; the sources' names."""
+    quiet = tools.now() - QUIET
+    with tools.ledger.reading() as tx:
+        known = offboarding.agreed(tx)
+    # Another process may be at it: one that is alive leaves records.
+    going = [o.source for o in known if o.records[-1].kind == APPROVED or o.records[-1].at < quiet]
+    return _each(going, lambda source: offboard(tools, source))
+
+
 def destroy_due(tools: Tools) -> list[str]:
     """Destroy the data of offboarded sources whose retention is over and that nobody holds; their names."""
     with tools.ledger.reading() as tx:
         due = [(o, tx.request(o.request_id)) for o in offboarding.due_for_destruction(tx, tools.now())]
+    by_source = {going.source: going for going, request in due if request is not None}
+    return _each(by_source, lambda source: _destroy(tools, by_source[source], "its retention is over"))
+
+
+def _each(sources: Iterable[str], work: Callable[[str], object]) -> list[str]:
+    """Do it for every source, for the one as well when it cannot be done for the other; for which it was done."""
     done: list[str] = []
     failed: list[SluiceError] = []
-    for going, request in due:
-        if request is None:
-            continue
+    for source in sources:
         try:
-            _destroy(tools, going, "its retention is over")
-            done.append(going.source)
-        except SluiceError as error:  # the others' time has come all the same
-            log.warning("%s: %s", going.id, error)
+            work(source)
+            done.append(source)
+        except SluiceError as error:
+            log.warning("%s: %s", source, error)
             failed.append(error)
     if failed and not done:
         raise failed[0]
@@ -126,9 +145,7 @@ def _unpublish(tools: Tools, going: Offboarding, request: Request, contract: Con
         where = there.metadata if there is not None and ours else None
         if where is not None:  # so that data which is kept can be found and registered again
             with tools.ledger.transaction() as tx:
-                tx.record(
-                    going.source, going.id, "offboard.located", tools.now(), table=name, content={"metadata": where}
-                )
+                tx.record(going.source, going.id, LOCATED, tools.now(), table=name, content={"metadata": where})
             snapshots.unregister(catalog, identifier)
         crash_point("offboard.unpublished")
         tables[name] = {"identifier": identifier, "metadata": where}

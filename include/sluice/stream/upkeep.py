@@ -19,12 +19,20 @@ from sluice.policy.running import Upkeep
 from sluice.running import costs, refreshes
 from sluice.running.history import COMPACTED, Version, live, newest_good, versions
 from sluice.running.incidents import open_incident_of
+from sluice.stream.arranging import placed
 from sluice.stream.costing import measure_storage, prices
+from sluice.stream.disk import Disk
 from sluice.stream.tools import Tools, sha256
 
 if TYPE_CHECKING:
     from sluice.adapters.catalogs.snapshots import FileInTable, SnapshotInfo
     from sluice.contract.model import Contract, Table
+
+
+COMPACT = "compact-"
+"""How the runs begin that put files together."""
+MOST = 16
+"""Times the size of a small file: no more is put into one, so that it fits on scratch and one change rewrites little."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +103,61 @@ def _compact(tools: Tools, contract: Contract, table: Table, version: Version, t
     catalog = tools.tables()
     state = snapshots.state(catalog, identifier)
     shown = int(version.tables[table.name]["snapshot_id"])
-    small = [f for f in state.files if f.size < terms.small_bytes]
-    if state.snapshot_id != shown or len(small) < terms.small_files or snapshots.is_partitioned(catalog, identifier):
+    if state.snapshot_id != shown:
+        _remember(tools, contract, version, table, identifier, shown)
         return None
-    uri = _together(tools, contract, table, small)
-    run = f"compact-{contract.id}-{secrets.token_hex(4)}"
+    groups = _groups(state.files, terms)
+    if not groups:
+        return None
+    add = [uri for group in groups for uri in _together(tools, contract, table, group)]
+    run = f"{COMPACT}{contract.id}-{secrets.token_hex(4)}"
     properties = {REQUEST_PROPERTY: run, DIGEST_PROPERTY: version.contract_digest}
+    remove = [f.uri for group in groups for f in group]
     crash_point("upkeep.compacting")
-    made = snapshots.replace_files(
-        catalog, identifier, shown, remove=[f.uri for f in small], add=[uri], properties=properties
-    )
+    made = snapshots.replace_files(catalog, identifier, shown, remove=remove, add=add, properties=properties)
+    crash_point("upkeep.compacted")
+    after = len(state.files) - len(remove) + len(add)
+    _record_compacted(tools, contract.id, version, table, shown, made, files_before=len(state.files), files_after=after)
+    return len(state.files), after
+
+
+def _record_compacted(
+    tools: Tools, source: str, version: Version, table: Table, shown: int, made: int, **measured: int
+) -> None:
     with tools.ledger.transaction() as tx:
-        tx.record(contract.id, version.run, COMPACTED, tools.now(), table=table.name, content={
-            "from": shown, "to": made, "files_before": len(state.files), "files_after": len(state.files) - len(small) + 1,
-            "bytes_before": state.size,
-        })  # fmt: skip
-    return len(state.files), len(state.files) - len(small) + 1
+        tx.record(source, version.run, COMPACTED, tools.now(), table=table.name,
+                  content={"from": shown, "to": made, **measured})  # fmt: skip
 
 
-def _together(tools: Tools, contract: Contract, table: Table, files: Sequence[FileInTable]) -> str:
+def _remember(tools: Tools, contract: Contract, version: Version, table: Table, identifier: str, shown: int) -> None:
+    """Put a compaction on record whose process died before it could: its snapshot stands on the one that is known."""
+    from sluice.catalog import REQUEST_PROPERTY
+
+    now = next((s for s in tools.catalog.snapshots(identifier) if s.current), None)
+    if now is not None and now.parent == shown and now.properties.get(REQUEST_PROPERTY, "").startswith(COMPACT):
+        _record_compacted(tools, contract.id, version, table, shown, now.id, files_after=now.files)
+
+
+def _groups(files: Sequence[FileInTable], terms: Upkeep) -> list[list[FileInTable]]:
+    """Small files to put together: those of one partition, where enough of them lie, and not too much at once."""
+    by_partition: dict[str, list[FileInTable]] = {}
+    for file in files:
+        if file.size < terms.small_bytes:
+            by_partition.setdefault(file.partition, []).append(file)
+    groups: list[list[FileInTable]] = []
+    for small in by_partition.values():
+        if len(small) < terms.small_files:
+            continue
+        groups.append([])
+        for file in small:
+            if groups[-1] and sum(f.size for f in groups[-1]) + file.size > MOST * terms.small_bytes:
+                groups.append([])
+            groups[-1].append(file)
+    return [group for group in groups if len(group) > 1]
+
+
+def _together(tools: Tools, contract: Contract, table: Table, files: Sequence[FileInTable]) -> list[str]:
+    """One file of the rows of these, sorted as the table wants it; its URI (several, where the partition spec changed)."""
     from sluice.adapters.duck import compact
 
     name, settings = f"upkeep-{contract.id}-{table.table_name}-{secrets.token_hex(4)}", tools.settings
@@ -134,9 +178,12 @@ def _together(tools: Tools, contract: Contract, table: Table, files: Sequence[Fi
         if rows != sum(f.rows for f in files):
             raise AssertionError(f"{rows} rows of {sum(f.rows for f in files)} after compacting {table.name}")
         attempt = f"{contract.digest[:12]}-{secrets.token_hex(4)}"
-        uri = tools.layout.staged(contract.id, table.table_name, attempt, target.name)
-        tools.store.put(target, uri, sha256=sha256(target))
-        return uri
+        made = []
+        disk = Disk(scratch, settings.disk_limit)
+        for one in placed(target, rows, table, settings, scratch / "arranged", disk):
+            made.append(tools.layout.staged(contract.id, table.table_name, attempt, one.path.name))
+            tools.store.put(one.path, made[-1], sha256=sha256(one.path))
+        return made
     finally:
         tools.sweep(name)
 

@@ -14,7 +14,7 @@ from sluice.running.history import REFRESHED
 from sluice.running.refreshes import UNCHANGED
 from sluice.stream.change import adopt
 from sluice.stream.costing import warn
-from sluice.stream.offboard import destroy_due
+from sluice.stream.offboard import carry_out, destroy_due
 from sluice.stream.read_model import in_ledger
 from sluice.stream.tools import Tools
 from sluice.words import minute
@@ -26,7 +26,7 @@ def watch(tools: Tools) -> dict[str, list[str]]:
     """One round, each step on its own: what one cannot do does not keep the others from their work."""
     steps: dict[str, Callable[[Tools], list[str]]] = {
         "told": _tell, "late": notice_late, "adopted": adopt, "budgets": warn,
-        "destroyed": destroy_due,
+        "ended": carry_out, "destroyed": destroy_due,
     }  # fmt: skip
     done: dict[str, list[str]] = {}
     for name, step in steps.items():

@@ -31,11 +31,12 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class FileInTable:
-    """A data file of a snapshot; `size` in bytes."""
+    """A data file of a snapshot; `size` in bytes. Files of one `partition` (and spec) may be put together."""
 
     uri: str
     rows: int
     size: int
+    partition: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ def state(source: Catalog, identifier: str) -> TableState:
     with translated(identifier):
         table = source.load_table(identifier)
         current = table.current_snapshot()
-        files = [FileInTable(f.file_path, f.record_count, f.file_size_in_bytes) for f in _files(table)]
+        files = [
+            FileInTable(f.file_path, f.record_count, f.file_size_in_bytes, f"{f.spec_id}/{f.partition}")
+            for f in _files(table)
+        ]
         columns = tuple(f.name for f in table.schema().fields)
     files.sort(key=lambda f: f.uri)
     return TableState(identifier, current.snapshot_id if current else None, tuple(files), columns)
@@ -256,12 +260,6 @@ def require_snapshot(source: Catalog, identifier: str, snapshot_id: int) -> None
         if source.load_table(identifier).metadata.snapshot_by_id(snapshot_id) is None:
             raise TerminalError("NO_SNAPSHOT", f"the table has no snapshot {snapshot_id} any more", where=identifier,
                                 mend="Name another: `sluice restore SOURCE --list` shows them.")  # fmt: skip
-
-
-def is_partitioned(source: Catalog, identifier: str) -> bool:
-    """Whether the table has partitions: a file may hold rows of one only."""
-    with translated(identifier):
-        return not source.load_table(identifier).spec().is_unpartitioned()
 
 
 def set_properties(source: Catalog, identifier: str, properties: Mapping[str, str]) -> None:
