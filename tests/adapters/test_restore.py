@@ -172,6 +172,39 @@ def test_a_table_that_somebody_dropped_ends_refreshes_in_words_and_can_be_made_a
     assert ids(shop) == [1, 2] and shop.rows("items") == [(1, "tea")]
 
 
+@pytest.mark.parametrize("way", ["publish", "refresh"])
+def test_an_incident_that_opens_while_something_is_published_takes_it_back(
+    shop: Shop, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report comes after the last look at the ledger, and finds no table to move: a delivery was refused elsewhere."""
+    from sluice.adapters.catalogs import iceberg, snapshots
+
+    before = (shop.rows(), shop.rows("items"))
+    shop.deliver([(5, "eve", "5.00")], [(5, "jam")])
+
+    def and_then_reported(real: Any) -> Any:
+        def work(*given: Any, **named: Any) -> Any:
+            with shop.tools.ledger.transaction() as tx:
+                incidents.begin(tx, shop.source, "bad", incidents.CHECKS, "ann", "high", shop.now(), shop.now())
+            return real(*given, **named)
+
+        return work
+
+    if way == "publish":
+        shop.text = shop.text.replace("version: 1.0.1", "version: 1.0.2")
+        request = shop.approved()
+        monkeypatch.setattr(iceberg.IcebergCatalog, "commit", and_then_reported(iceberg.IcebergCatalog.commit))
+        with pytest.raises(RefusedError, match="INCIDENT_OPEN"):
+            shop.publish(request)
+    else:
+        monkeypatch.setattr(snapshots, "replace_files", and_then_reported(snapshots.replace_files))
+        with pytest.raises(RefusedError, match="INCIDENT_OPEN"):
+            run(shop.tools, shop.source, Asked("run-x", "olga"))
+    assert (shop.rows(), shop.rows("items")) == before
+    with shop.tools.ledger.reading() as tx:
+        assert len(versions(tx, shop.source)) == 2
+
+
 def test_people_hear_of_it_again_and_again_until_it_is_over(shop: Shop) -> None:
     tools = shop.tools
     done = restore(tools, shop.source, actor="ann", reason="bad")

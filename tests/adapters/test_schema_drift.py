@@ -201,6 +201,25 @@ def test_an_adopted_change_is_described_tagged_and_granted_even_when_killed_on_t
     assert [g.principal.rsplit("/", 1)[-1] for g in tools.access.granted(orders)] == ["analyst"]
 
 
+def test_an_adopted_change_that_turns_out_bad_is_taken_back_with_its_columns(shop: Shop) -> None:
+    def in_words(word: str) -> str:
+        shop.write("orders.csv", ["id,buyer,paid", *(f"{i},buyer{i},{word}" for i in range(1, 31))])
+        done = refreshed(shop)
+        return done.reason or done.state
+
+    before = shop.rows()
+    assert "type decimal(9,2)" in in_words("in kind")
+    (change,) = waiting(shop)
+    shop.sign(change, Stage.PUBLICATION)
+    assert adopt(shop.tools) == [change.id] and {r[2] for r in shop.rows()} == {"in kind"}
+    restore(shop.tools, shop.source, actor="ann", reason="we cannot add up words")
+    assert shop.rows() == before, "the column is a number again, and can be read"
+    with shop.tools.ledger.transaction() as tx:
+        incidents.close(tx, shop.source, "olga", "a test file was delivered", "", shop.now())
+    assert in_words("on credit") == "published", "the contract in force says text"
+    assert {r[2] for r in shop.rows()} == {"on credit"}
+
+
 def test_a_change_that_must_wait_keeps_no_other_from_being_adopted(
     tmp_path: Path, ledger_url: str, lake: str, shop: Shop
 ) -> None:

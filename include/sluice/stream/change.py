@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sluice.catalog import CatalogEntry
 from sluice.contract.model import Contract, digest_of
 from sluice.contract.reading import read_contract
 from sluice.crashing import crash_point
@@ -19,8 +20,7 @@ from sluice.lake import Manifest
 from sluice.ledger import MACHINE, Artifact, Request, RequestState, Transaction
 from sluice.onboarding import Ask, begin, cancel, complete, contract_of, fail, found, next_attempt, request_id
 from sluice.publications import commit_order
-from sluice.running.incidents import consumers, require_no_incident, use_cases
-from sluice.running.offboarding import require_staying
+from sluice.running.incidents import consumers, use_cases
 from sluice.running.refreshes import announce
 from sluice.running.schema_drift import ADOPTED, PROPOSED
 from sluice.stages import Clock, Stage
@@ -29,7 +29,8 @@ from sluice.stream.check import check
 from sluice.stream.gate import ask
 from sluice.stream.land import land
 from sluice.stream.profile import profile
-from sluice.stream.publish import approved_digest, require_staged
+from sluice.stream.publish import approved_digest, blocked, require_free, require_staged
+from sluice.stream.refreshing.ends import undo
 from sluice.stream.register import describe
 from sluice.stream.request import open_for_run
 from sluice.stream.tools import Tools
@@ -124,8 +125,7 @@ def _adopt(tools: Tools, request: Request) -> None:
 
     contract = contract_of(request)
     with tools.ledger.reading() as tx:
-        require_no_incident(tx, request.source)
-        require_staying(tx, request.source)
+        require_free(tx, request.source)
         evidence = approved_digest(tx, request)
         manifests = {n: Manifest.from_dict(m) for n, m in found(tx, request, Stage.LAND).items()}
     for manifest in manifests.values():
@@ -146,21 +146,30 @@ def _adopt(tools: Tools, request: Request) -> None:
         crash_point("adopt.committed")
     entries = {t.name: describe(tools, request, contract, t.name) for t in contract.tables}
     with tools.ledger.transaction() as tx:
-        for name, entry in entries.items():
-            begin(tx, request.id, Stage.REGISTER, tools.now(), table=name)
-            content = {
-                "identifier": entry.identifier,
-                "location": entry.location,
-                "uuid": entry.uuid,
-                "catalog": tools.catalog.kind,
-            }
-            artifact = Artifact(Stage.REGISTER, name, digest_of(content), content)
-            complete(tx, request, Stage.REGISTER, tools.now(), table=name, found=artifact)
-        begin(tx, request.id, Stage.PUBLISH, tools.now())
-        uris = {n: tools.catalog.uri(t["identifier"]) for n, t in tables.items()}
-        announce(tx, contract, request, tables, uris, tools.now())
-        complete(
-            tx, request, Stage.PUBLISH, tools.now(), found=Artifact(Stage.PUBLISH, None, digest_of(tables), tables)
-        )
-        tx.record(request.source, request.id, ADOPTED, tools.now(), content={"tables": tables})
+        refused = blocked(tx, request.source)
+        if refused is None:
+            _record(tx, tools, request, contract, entries, tables)
+    if refused is not None:  # opened while it committed
+        undo(tools, request.source, request.id)
+        raise refused
     grant_access(tools, request.id)
+
+
+def _record(
+    tx: Transaction, tools: Tools, request: Request, contract: Contract, entries: Mapping[str, CatalogEntry], tables: dict[str, Any]
+) -> None:  # fmt: skip
+    for name, entry in entries.items():
+        begin(tx, request.id, Stage.REGISTER, tools.now(), table=name)
+        content = {
+            "identifier": entry.identifier,
+            "location": entry.location,
+            "uuid": entry.uuid,
+            "catalog": tools.catalog.kind,
+        }
+        artifact = Artifact(Stage.REGISTER, name, digest_of(content), content)
+        complete(tx, request, Stage.REGISTER, tools.now(), table=name, found=artifact)
+    begin(tx, request.id, Stage.PUBLISH, tools.now())
+    uris = {n: tools.catalog.uri(t["identifier"]) for n, t in tables.items()}
+    announce(tx, contract, request, tables, uris, tools.now())
+    complete(tx, request, Stage.PUBLISH, tools.now(), found=Artifact(Stage.PUBLISH, None, digest_of(tables), tables))
+    tx.record(request.source, request.id, ADOPTED, tools.now(), content={"tables": tables})

@@ -43,8 +43,7 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
         if (recorded := _recorded(tx, request_id)) is not None:
             return recorded
         request = begin(tx, request_id, Stage.PUBLISH, tools.now())
-        require_no_incident(tx, request.source)
-        require_staying(tx, request.source)
+        require_free(tx, request.source)
     crash_point("publish.begun")
     publishing = Publishing(tools, request)
     snapshots = {
@@ -54,13 +53,33 @@ def publish(tools: Tools, request_id: str) -> dict[str, dict[str, Any]]:
     with tools.ledger.transaction() as tx:
         if (recorded := _recorded(tx, request_id)) is not None:
             return recorded
-        uris = {name: snapshot["uri"] for name, snapshot in snapshots.items()}
-        announce(tx, contract_of(request), request, snapshots, uris, tools.now())
-        complete(tx, request, Stage.PUBLISH, tools.now(),
-                 found=Artifact(Stage.PUBLISH, None, digest_of(snapshots), snapshots))  # fmt: skip
+        refused = blocked(tx, request.source)
+        if refused is None:
+            uris = {name: snapshot["uri"] for name, snapshot in snapshots.items()}
+            announce(tx, contract_of(request), request, snapshots, uris, tools.now())
+            complete(tx, request, Stage.PUBLISH, tools.now(),
+                     found=Artifact(Stage.PUBLISH, None, digest_of(snapshots), snapshots))  # fmt: skip
+    if refused is not None:  # opened while it committed; whoever opened it found nothing to move
+        publishing.put_back(refused.message)
+        raise refused
     crash_point("publish.recorded")
     charge_onboarding(tools, request_id)
     return snapshots
+
+
+def blocked(tx: Transaction, source: str) -> TerminalError | None:
+    """Why nothing of the source may be published now: an open incident, or its end."""
+    try:
+        require_free(tx, source)
+    except TerminalError as error:
+        return error
+    return None
+
+
+def require_free(tx: Transaction, source: str) -> None:
+    """Raises RefusedError (INCIDENT_OPEN), TerminalError (OFFBOARDING)."""
+    require_no_incident(tx, source)
+    require_staying(tx, source)
 
 
 def _recorded(tx: Transaction, request_id: str) -> dict[str, dict[str, Any]] | None:
@@ -80,12 +99,12 @@ class Publishing:
     digest: str = ""
     manifests: dict[str, Manifest] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
+    done: dict[str, Publication] = field(default_factory=dict)
 
     def run(self) -> dict[str, Publication]:
         """Do it; table → publication, in the contract's order."""
         self.check()
-        order = commit_order(contract_of(self.request), self.request.tables)
-        done: dict[str, Publication] = {}
+        order, done = self.order(), self.done
         prepared: dict[str, Prepared] = {}
         gone: TerminalError | None = None
         try:
@@ -113,13 +132,17 @@ class Publishing:
                     crash_point("publish.committed")
         except TerminalError as error:
             if error.code == "NOT_REGISTERED":
-                self._put_back(order, done)
+                self.put_back("another table of the contract is gone")
                 raise TerminalError(
                     "TABLE_GONE", f"a table of {self.request.source} is no longer in the catalog; none of this request is visible",
                     where=error.where, mend="Somebody removed it after it was registered. Ask again with `sluice request`.",
                 ) from error  # fmt: skip
             raise
         return {name: done[name] for name in self.request.tables}
+
+    def order(self) -> list[str]:
+        """The order in which the tables become visible."""
+        return commit_order(contract_of(self.request), self.request.tables)
 
     def check(self) -> None:
         """What is about to become visible is what people approved, by the ledger as it is now, and it is all there."""
@@ -136,8 +159,7 @@ class Publishing:
         Raises NotApprovedError, RefusedError (INCIDENT_OPEN), TerminalError (OFFBOARDING).
         """
         with self.tools.ledger.reading() as tx:
-            require_no_incident(tx, self.request.source)
-            require_staying(tx, self.request.source)
+            require_free(tx, self.request.source)
             self.digest = approved_digest(tx, self.request)
 
     def prepare(self, name: str) -> Prepared | Publication:
@@ -168,15 +190,16 @@ class Publishing:
                 ready = self.prepare(name)
         raise AssertionError("unreachable")
 
-    def _put_back(self, order: list[str], done: dict[str, Publication]) -> None:
+    def put_back(self, why: str) -> None:
         """Readers see again what they saw before: all of the contract's tables, or none."""
-        for name in reversed([n for n in order if n in done]):
-            there = done[name]
+        order = self.order()
+        for name in reversed([n for n in order if n in self.done]):
+            there = self.done[name]
             if self.tools.catalog.publication(there.identifier, self.request.id) is None:
                 continue  # another request made it, of the same content
             try:
                 self.tools.catalog.put_back(there.identifier, there.previous, expected=there.snapshot_id)
-                reason = "another table of the contract is gone"
+                reason = why
             except (CommitConflictError, TerminalError) as error:
                 reason = f"left as it is: {error}"
             self._note(Step.PUT_BACK, order, {name: there}, reason)

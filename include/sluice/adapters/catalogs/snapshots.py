@@ -130,10 +130,11 @@ def put_back(source: Catalog, identifier: str, snapshot_id: int, properties: Map
             require_snapshot(source, identifier, snapshot_id)
             try:
                 with table.transaction() as change:
-                    change.set_properties(dict(properties))
                     from pyiceberg.table.update.snapshot import ManageSnapshots
 
+                    change.set_properties(dict(properties))
                     ManageSnapshots(change).set_current_snapshot(snapshot_id=snapshot_id)
+                    _as_it_was(change, snapshot_id)
             except CommitFailedException as error:
                 if attempt == ATTEMPTS:
                     raise LakeUnavailableError(
@@ -142,6 +143,23 @@ def put_back(source: Catalog, identifier: str, snapshot_id: int, properties: Map
                 continue
             return Moved(identifier, before, snapshot_id)
     raise AssertionError("unreachable")
+
+
+def _as_it_was(change: Transaction, snapshot_id: int) -> None:
+    """The snapshot's own columns come back with it: what a change dropped or made another type is readable again."""
+    from pyiceberg.table import TableProperties
+    from pyiceberg.table.update import SetCurrentSchemaUpdate
+
+    metadata = change.table_metadata
+    snapshot = metadata.snapshot_by_id(snapshot_id)
+    if snapshot is None or snapshot.schema_id in (None, metadata.current_schema_id):
+        return
+    schema = next((s for s in metadata.schemas if s.schema_id == snapshot.schema_id), None)
+    if schema is None:
+        return
+    change._stage((SetCurrentSchemaUpdate.model_validate({"schema-id": schema.schema_id}),))
+    # Files have names and no field ids: the mapping must lead to the ids of this schema.
+    change.set_properties({TableProperties.DEFAULT_NAME_MAPPING: schema.name_mapping.model_dump_json()})
 
 
 def replace_files(
@@ -207,6 +225,8 @@ def _reshape(change: Transaction, columns: Sequence[tuple[str, ColumnType, str]]
 
     wanted = {name: (iceberg_type(kind), comment) for name, kind, comment in columns}
     present = {f.name: f for f in change.table_metadata.schema().fields}
+    if {n: f.field_type for n, f in present.items()} == {n: kind for n, (kind, _) in wanted.items()}:
+        return
     replaced = [n for n, f in present.items() if n in wanted and not _widens(f.field_type, wanted[n][0])]
     going = [n for n in present if n not in wanted] + replaced
     if going:

@@ -38,7 +38,7 @@ def fail(tools: Tools, refresh_id: str, error: SluiceError) -> None:
         refresh = refreshes.refresh(tx, refresh_id)
     if refresh.state != "open":
         return
-    left = undo(tools, refresh)
+    left = undo(tools, refresh.source, refresh_id)
     with tools.ledger.transaction() as tx:
         request = tx.request(refresh.request_id)
         content = {"reason": f"{error}{left}", "code": error.code}
@@ -69,7 +69,7 @@ def conclude(tools: Tools, refresh_id: str) -> Refresh:
     """The refresh as it ended; one that nobody ended was interrupted."""
     with tools.ledger.reading() as tx:
         refresh = refreshes.refresh(tx, refresh_id)
-    left = undo(tools, refresh) if refresh.state == "open" else ""
+    left = undo(tools, refresh.source, refresh_id) if refresh.state == "open" else ""
     with tools.ledger.transaction() as tx:
         refresh = refreshes.refresh(tx, refresh_id)
         if refresh.state == "open":
@@ -87,20 +87,20 @@ def conclude(tools: Tools, refresh_id: str) -> Refresh:
     return refresh
 
 
-def undo(tools: Tools, refresh: Refresh) -> str:
-    """Tables that show what a refresh committed without being published show the last good version again.
+def undo(tools: Tools, source: str, run: str) -> str:
+    """Tables that show what a refresh or an adoption committed without being published show the last good version again.
 
     "" or what could not be put back, in words: a table that somebody removed keeps no refresh from ending.
     """
     from sluice.adapters.catalogs import snapshots
 
     with tools.ledger.reading() as tx:
-        version = newest_good(versions(tx, refresh.source))
+        version = newest_good(versions(tx, source))
     catalog, left = tools.tables(), ""
     for table in version.tables.values() if version else ():
         try:
-            if snapshots.shows(catalog, table["identifier"], refresh.id):
-                put_back = {"sluice.put-back": refresh.id}
+            if snapshots.shows(catalog, table["identifier"], run):
+                put_back = {"sluice.put-back": run}
                 snapshots.put_back(catalog, table["identifier"], int(table["snapshot_id"]), put_back)
         except TerminalError as error:
             left += f"; {error.where} stays as it is: {error.message}"

@@ -26,6 +26,7 @@ from sluice.stream.change import withdraw_changes
 from sluice.stream.check import check_table, failed_files, found_private
 from sluice.stream.gate import strict_json
 from sluice.stream.profile import profile_table, refuse_drift
+from sluice.stream.publish import blocked, require_free
 from sluice.stream.refreshing import drift
 from sluice.stream.refreshing.content import Content, manifests, resulting, unchanged
 from sluice.stream.refreshing.ends import conclude, undo
@@ -178,14 +179,14 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
     crash_point("refresh.begun")
     # The block is asked for after the snapshots were looked at: a restore in between moves them, and the commit fails.
     with tools.ledger.reading() as tx:
-        require_no_incident(tx, refresh.source)
-        require_staying(tx, refresh.source)
+        require_free(tx, refresh.source)
     grown = _evolved(tools, refresh)
-    shape = (
-        {t.name: [(c.field_name, c.type, c.description) for c in t.columns] for t in at.contract.tables}
-        if grown
-        else {}
-    )
+    # A restore may have brought other columns back: what is loaded whole takes the contract's, and what lacks some gets them.
+    shape = {
+        t.name: [(c.field_name, c.type, c.description) for c in t.columns]
+        for t in at.contract.tables
+        if grown or landed[t.name]["whole"] or set(at.states[t.name].columns) < {c.field_name for c in t.columns}
+    }
     tables: dict[str, dict[str, Any]] = {}
     for name in commit_order(at.contract, list(checked)):
         content, identifier = checked[name], at.states[name].identifier
@@ -223,7 +224,9 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
         }),
     }  # fmt: skip
     with tools.ledger.transaction() as tx:
-        still = refreshes.refresh(tx, refresh_id).state == "open"
+        # An incident that was opened while it committed had no table to move: what is visible is taken back here.
+        refused = blocked(tx, refresh.source)
+        still = refused is None and refreshes.refresh(tx, refresh_id).state == "open"
         if still:
             refreshes.step(tx, refresh, REFRESHED, tools.now(), outcome, digest=pack["evidence_digest"])
             withdraw_changes(tx, refresh.source, f"{refresh_id} brought what the contract says", tools.now())
@@ -234,8 +237,8 @@ def _publish(tools: Tools, refresh_id: str) -> dict[str, dict[str, Any]]:
                     tx, refresh.source, "schema_grew", f"{refresh_id}/schema", text, tools.now(), at.contract
                 )
     if not still:  # somebody ended it while it committed
-        undo(tools, refresh)
-        raise TerminalError("REFRESH_OVER", f"{refresh_id} was ended meanwhile", where=refresh.source)
+        undo(tools, refresh.source, refresh_id)
+        raise refused or TerminalError("REFRESH_OVER", f"{refresh_id} was ended meanwhile", where=refresh.source)
     return tables
 
 
