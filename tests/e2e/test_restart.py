@@ -13,7 +13,7 @@ from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.cli.demo import deliver
 from sluice.settings import load
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 
 def test_a_stack_killed_in_land_and_in_a_gate_finishes_without_a_duplicate_row(stack: Stack, tmp_path: Path) -> None:
