@@ -21,6 +21,8 @@ LONGEST_PAUSE = timedelta(hours=6)
 LEASE = timedelta(minutes=3)
 """How long one deliverer has for one message; every sending must give up well before."""
 NOTE_LENGTH = 1000
+KEPT = timedelta(days=90)
+"""How long a letter is kept after it was delivered."""
 
 
 class MessageState(StrEnum):
@@ -116,6 +118,11 @@ class OutboxStore(Protocol):
 
     def retry_messages(self, seqs: Sequence[int], now: datetime) -> int:
         """Dead and dropped messages become pending again, with all their attempts; how many there were."""
+
+    def prune_letters(self, before: datetime, most: int) -> int:
+        """Let go of at most so many letters and lineage messages that were settled before then, and at least a month
+        ago; how many. What they told of stays, so that nothing is told twice, and so does what was given up.
+        """
 
     def cursor(self, reader: str) -> int:
         """How far a reader of the event log has come: the number of the last event it has turned into messages."""

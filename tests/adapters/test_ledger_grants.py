@@ -158,3 +158,8 @@ def test_of_a_request_only_its_end_can_be_written(as_app: psycopg.Connection) ->
 def test_the_application_is_refused(as_app: psycopg.Connection, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         as_app.execute(statement)
+
+
+def test_old_letters_may_be_let_go_and_only_they(as_app: psycopg.Connection) -> None:
+    (gone,) = as_app.execute("SELECT sluice.prune_outbox(now(), 10)").fetchone() or (None,)
+    assert gone == 0

@@ -236,3 +236,27 @@ def test_what_was_given_up_is_counted_by_lane(ledger: PostgresLedger) -> None:
     fill(ledger, "c", lane="chat")
     with ledger.reading() as tx:
         assert tx.message_counts() == {("mail", MessageState.PENDING): 2, ("chat", MessageState.PENDING): 1}
+
+
+def test_letters_delivered_long_ago_are_let_go_and_nothing_else(ledger: PostgresLedger) -> None:
+    with ledger.transaction() as tx:
+        for key, kind in (("letter", "send.asked"), ("event", "send.event"), ("run", "lineage.run"), ("fact", "notify.asked"),
+                          ("dead", "send.asked"), ("fresh", "send.asked"), ("waits", "send.asked")):  # fmt: skip
+            tx.enqueue(kind, key, {}, NOW, lane=key)
+    for key in ("letter", "event", "run", "fact", "dead", "fresh"):
+        at = NOW + timedelta(days=80) if key == "fresh" else NOW
+        with ledger.transaction() as tx:
+            message = tx.claim(key, "me", at, at + LEASE)
+            assert message is not None
+            tx.settle(message, Settled(MessageState.DEAD) if key == "dead" else SENT, at)
+    before = NOW + timedelta(days=10)
+    with ledger.transaction() as tx:
+        assert [tx.prune_letters(before, 2), tx.prune_letters(before, 2), tx.prune_letters(before, 2)] == [2, 1, 0]
+        assert {m.key for m in tx.messages()} == {"fact", "dead", "fresh", "waits"}
+        assert not tx.enqueue("notify.asked", "fact", {}, NOW), "it is not told again"
+    today = datetime.now(UTC)
+    with ledger.transaction() as tx:
+        message = tx.claim("waits", "me", today, today + LEASE)
+        assert message is not None and tx.settle(message, SENT, today - timedelta(days=1))
+        assert tx.prune_letters(today + timedelta(days=99), 99) == 1, "only fresh: whoever asks, a month is kept"
+        assert "waits" in {m.key for m in tx.messages()}

@@ -20,6 +20,8 @@ GRANT UPDATE (state, state_reason, closed_at) ON sluice.request TO ledger_app;
 -- What must be told is recorded once and never rewritten; whether it was delivered may be.
 GRANT SELECT, INSERT ON sluice.outbox TO ledger_app;
 GRANT UPDATE (state, attempts, note, due, holder, lease_until, settled_at) ON sluice.outbox TO ledger_app;
+-- Letters that were delivered months ago may be let go, through a function that lets go of nothing else.
+GRANT EXECUTE ON FUNCTION sluice.prune_outbox TO ledger_app;
 -- How far each reader of the event log has come.
 GRANT SELECT, INSERT, UPDATE ON sluice.outbox_cursor TO ledger_app;
 

@@ -69,7 +69,7 @@ def flow(
     from sluice.flow.baseline import past_flow
     from sluice.flow.comparison import compare
     from sluice.flow.reading import flows, origin_shown
-    from sluice.flow.statistics import service_level, throughput
+    from sluice.flow.statistics import in_progress, in_progress_by_stage, service_level, throughput
     from sluice.flow.summary import as_json as summary_json
     from sluice.flow.summary import summarise
     from sluice.histories import Origin
@@ -97,6 +97,10 @@ def flow(
         emit_json(summary_json(summary) | {
             "origin": origin.value, "simulated": origin is Origin.SIMULATED, "as_of": now.isoformat(), "since": period, "comparison": [comparison_json(c) for c in found],
             "service_level": {"share": level.share, "seconds": level.seconds, "n": level.n, "attained": level.attained, "met": level.met},
+            "work_in_progress": {
+                "requests": in_progress(chosen, now),
+                "stages": {s.value: n for s, n in in_progress_by_stage(chosen, now).items()},
+            },
             "weeks": [{"monday": w.monday.isoformat(), "published": w.published} for w in weeks],
         })  # fmt: skip
     elif not kept:
@@ -104,7 +108,7 @@ def flow(
     else:
         from sluice.cli.flow_views import show_flow
 
-        show_flow(summary, weeks, level, found, simulated=origin is Origin.SIMULATED)
+        show_flow(summary, weeks, level, found, in_progress_by_stage(chosen, now), simulated=origin is Origin.SIMULATED)
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sluice.flow.statistics import ServiceLevel, Spread, Week
 from sluice.flow.summary import StageSummary, StreamSummary
 from sluice.histories import Baseline, Obtained
 from sluice.simulation.whatif import Outcome
+from sluice.stages import Stage
 from sluice.words import duration, moment
 
 COLOURS = {
@@ -42,6 +43,7 @@ def show_flow(
     weeks: Sequence[Week],
     level: ServiceLevel,
     comparisons: Sequence[Comparison],
+    begun: Mapping[Stage, int],
     *,
     simulated: bool,
 ) -> None:
@@ -49,6 +51,8 @@ def show_flow(
     if simulated:
         click.secho(SIMULATED, fg="yellow", bold=True)
     _headline(summary, level)
+    if at := ", ".join(f"{n} at {stage}" for stage, n in begun.items() if n):
+        click.echo(f"  In progress: {at}")
     if summary.bottleneck:
         click.echo(f"  Bottleneck: {summary.bottleneck}")
     for found in comparisons:

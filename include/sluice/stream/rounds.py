@@ -8,10 +8,12 @@ from datetime import datetime
 
 from sluice.ledger import Transaction
 from sluice.notifications.watching import Candidate
-from sluice.outbox import Draft
+from sluice.outbox import KEPT, Draft
 from sluice.policy import Policy
 from sluice.stream.keeping import Keeper, Step
 
+MOST = 1000
+"""Letters let go in one round."""
 PIECE = 50
 """Messages written in one transaction."""
 
@@ -135,6 +137,14 @@ def deliver(keeper: Keeper) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(done.items()))
 
 
+def let_go(keeper: Keeper) -> str:
+    """Letters that were delivered long ago are let go, some each round."""
+    tools = keeper.tools
+    with tools.ledger.transaction() as tx:
+        gone = tx.prune_letters(tools.now() - KEPT, MOST)
+    return f"{gone} old letters" if gone else ""
+
+
 READING_SECONDS = 20.0
 
 
@@ -161,5 +171,6 @@ STEPS = (
     Step("lineage", "turn the event log into lineage", read_lineage),
     Step("events", "send the event log to who follows it", send_event_log),
     Step("outbox", "deliver what is due", deliver),
+    Step("prune", "let go of letters delivered long ago", let_go),
 )
 """Every step, by its name; `dags/keep_flowing.py` and `sluice tick` do them all."""

@@ -54,14 +54,15 @@ def flow_metrics(
     is_open = live.open
     ready, done = live.stage("ready"), live.stage("ended")
     here = is_open[:, None] & ~np.isnan(ready) & np.isnan(done)
+    begun = _begun(live.take(is_open), here[is_open])
     age = np.where(here, now.timestamp() - ready, 0.0).max(axis=0, initial=0.0)
     return [
         Metric("onboarding_stage_seconds", "summary", "Seconds that ended requests spent in a stage: in queue, at work, waiting otherwise.",
                tuple(_by_stage(ended, recent))),
         Metric("onboarding_lead_time_seconds", "summary", "Seconds from requested to published, on the wall clock.",
                tuple(_summary(published.ended - published.requested, lately, {}))),
-        Metric("onboarding_wip", "gauge", "Open requests that are ready or under way at a stage.",
-               tuple(Sample(float(here[:, i].sum()), {"stage": s.value}) for i, s in enumerate(STAGES))),
+        Metric("onboarding_wip", "gauge", "Open requests that have started a stage and not finished it.",
+               tuple(Sample(float(begun[i]), {"stage": s.value}) for i, s in enumerate(STAGES))),
         Metric("onboarding_oldest_age_seconds", "gauge", "How long the oldest open request has been ready or under way at a stage.",
                tuple(Sample(float(age[i]), {"stage": s.value}) for i, s in enumerate(STAGES))),
         Metric("onboarding_returns_total", "counter", "Times a request was sent back, by the stage that did and why.",
@@ -75,6 +76,16 @@ def outbox_metric(counts: Mapping[tuple[str, MessageState], int]) -> Metric:
     """How the outbox stands, by channel."""
     return Metric("sluice_outbox_messages", "gauge", "Messages for people and systems, by channel and how they stand.",
                   tuple(Sample(float(n), {"channel": lane, "state": state.value}) for (lane, state), n in sorted(counts.items())))  # fmt: skip
+
+
+def _begun(alive: Columns, here: Mask) -> list[int]:
+    """How many of the open requests have started each stage that they are at."""
+    counts = [0] * len(STAGES)
+    for row, places in enumerate(alive.places):
+        for place in places:
+            stage = STAGES.index(Stage(place["stage"]))
+            counts[stage] += bool(place["started"] and here[row, stage])
+    return counts
 
 
 def _by_stage(ended: Columns, recent: Mask) -> Iterator[Sample]:

@@ -108,6 +108,9 @@ class OutboxRows:
         )
         return self._connection.execute(again).rowcount
 
+    def prune_letters(self, before: datetime, most: int) -> int:
+        return int(self._connection.execute(sa.select(sa.func.sluice.prune_outbox(before, most))).scalar_one())
+
     def cursor(self, reader: str) -> int:
         query = sa.select(t.outbox_cursor.c.seq).where(t.outbox_cursor.c.reader == reader)
         return int(self._connection.execute(query).scalar() or 0)
