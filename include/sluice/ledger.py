@@ -164,9 +164,10 @@ class Transaction(
 
     def requests(
         self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None,
-        origin: str = Origin.LIVE,
+        origin: str = Origin.LIVE, limit: int | None = None, offset: int = 0,
     ) -> list[Request]:  # fmt: skip
-        """Requests, in the order in which they were asked; of one source, one contract digest, one state.
+        """Requests, in the order in which they were asked; of one source, one contract digest, one state; at most
+        `limit` of them after the first `offset`.
 
         Live ones unless asked otherwise: nobody is reminded of, decides on or restores a simulated one.
         """

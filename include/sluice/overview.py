@@ -19,7 +19,7 @@ def request_overview(tx: Transaction, request: Request, now: datetime) -> dict[s
     """Everything there is to know about one request, times in ISO 8601 UTC and durations in seconds."""
     events = tx.events(request.id)
     clock = Clock(events)
-    flow = request_flow(events, now)
+    flow = request_flow(events, now, request=request)
     gates = {gate.value: _gate(tx, request, gate, clock) for gate in GATES}
     current = [s.value for s in clock.current()] if request.state is RequestState.OPEN else []
     snapshots = found(tx, request, Stage.PUBLISH).get("", {})

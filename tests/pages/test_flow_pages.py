@@ -244,3 +244,19 @@ def test_ten_thousand_requests_stay_readable(site: Site, browser: Any) -> None:
         assert answer.status_code == 200 and len(answer.content) < 2_000_000, page
     rows = get(f"{site.url}/flow/tables/ageing.csv").text.count("\r\n")
     assert rows == 10_001
+
+
+def test_requests_are_listed_a_page_at_a_time_and_all_of_them(history: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sluice.adapters import airflow_api
+
+    with history.ledger.reading() as tx:
+        known = [r.id for r in tx.requests()]
+    first = get(f"{history.url}/requests?limit=3").json()
+    second = get(f"{history.url}/requests?limit=3&offset=3").json()
+    assert [r["id"] for r in (*first, *second)] == known[:6]
+    assert get(f"{history.url}/requests?limit=100000").status_code == 422
+    monkeypatch.setattr(airflow_api, "REQUESTS", 90)
+    api = airflow_api.AirflowApi(history.url.removesuffix("/sluice"), "", "")
+    found = api.requests()
+    api.__exit__()
+    assert [r["id"] for r in found] == known and len(known) == 200

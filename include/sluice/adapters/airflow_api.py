@@ -12,6 +12,8 @@ DAG = "onboard_source"
 TIMEOUT = 30.0
 PAGE = 100
 """Rows of one answer: Airflow gives no more at once."""
+REQUESTS = 1000
+"""Requests of one answer: Sluice gives no more at once."""
 
 
 class AirflowApi:
@@ -37,6 +39,15 @@ class AirflowApi:
     def get(self, path: str, **query: str) -> Any:
         """The JSON at a path."""
         return self._answer(self._send("GET", path, params=query))
+
+    def requests(self, **query: str) -> list[dict[str, Any]]:
+        """Every request that the query chooses, oldest first; read a page at a time."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.get("/sluice/requests", limit=str(REQUESTS), offset=str(len(found)), **query)
+            found += page
+            if len(page) < REQUESTS:
+                return found
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Post JSON; the JSON that came back."""

@@ -33,7 +33,7 @@ def request_conf(settings: Settings, contract: Contract, file: Path) -> dict[str
 
 def ask(api: AirflowApi, contract: Contract, conf: dict[str, Any]) -> tuple[str, bool]:
     """Start the run for this contract, or find the live one: (request id, whether it is new)."""
-    earlier = api.get("/sluice/requests", source=contract.id, digest=contract.digest)
+    earlier = api.requests(source=contract.id, digest=contract.digest)
     live = [r for r in earlier if r["state"] in ("open", "published")]
     if live:
         found = live[-1]

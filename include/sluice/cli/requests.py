@@ -109,7 +109,7 @@ def status(name: str | None, user: str | None, as_json: bool) -> None:
     settings = load()
     with session(settings, user=user, default=ADMIN) as api:
         if name is None:
-            lines = api.get("/sluice/requests")
+            lines = api.requests()
             if as_json:
                 emit_json(lines)
             elif not lines:
@@ -135,7 +135,7 @@ def resolve(api: AirflowApi, name: str) -> str:
     """A request's id from its id or its source's name (then its newest request)."""
     if name.startswith("onb-"):
         return name
-    found = api.get("/sluice/requests", source=name)
+    found = api.requests(source=name)
     if not found:
         raise BadInputError(
             "NO_REQUEST", f"there is no request for {name!r}", mend="`sluice status` lists all requests."

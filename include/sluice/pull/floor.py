@@ -146,9 +146,9 @@ class Floor:
                 free -= 1
                 expedites += urgent
             else:
-                ahead = [h.request.source for h in held]
-                why = f"{words}; place {len(held) + 1}" + (f", behind {', '.join(ahead[:3])}" if ahead else "")
-                why += f" and {len(ahead) - 3} more" if len(ahead) > 3 else ""
+                ahead = [h.request.source for h in held[:3]]
+                why = f"{words}; place {len(held) + 1}" + (f", behind {', '.join(ahead)}" if ahead else "")
+                why += f" and {len(held) - 3} more" if len(held) > 3 else ""
                 held.append(_held(card, entry, len(held) + 1, ReasonCode.WIP_LIMIT, why))
         return come, [_of(h, len(held)) for h in held]
 

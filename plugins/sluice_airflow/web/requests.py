@@ -17,6 +17,7 @@ from sluice_airflow.web.forecast import outlook_of
 from sluice_airflow.web.people import person
 
 routes = APIRouter()
+PAGE = 1000
 
 
 @routes.get("/health")
@@ -27,11 +28,14 @@ def health() -> dict[str, Any]:
 
 @routes.get("/requests")
 def list_requests(
-    source: Annotated[str | None, Query()] = None, digest: Annotated[str | None, Query()] = None
+    source: Annotated[str | None, Query()] = None,
+    digest: Annotated[str | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE, description="at most so many")] = PAGE,
+    offset: Annotated[int, Query(ge=0, description="after so many; fewer than `limit` are the last")] = 0,
 ) -> list[dict[str, Any]]:
-    """Requests, oldest first; of one source, or of one contract digest."""
+    """Requests, oldest first, a page at a time; of one source, or of one contract digest."""
     with tools().ledger.reading() as tx:
-        return [request_line(r) for r in tx.requests(source=source, digest=digest)]
+        return [request_line(r) for r in tx.requests(source=source, digest=digest, limit=limit, offset=offset)]
 
 
 @routes.get("/requests/{request_id}")

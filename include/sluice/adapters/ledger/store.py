@@ -116,7 +116,7 @@ class _Transaction(
 
     def requests(
         self, *, source: str | None = None, digest: str | None = None, state: RequestState | None = None,
-        origin: str = Origin.LIVE,
+        origin: str = Origin.LIVE, limit: int | None = None, offset: int = 0,
     ) -> list[Request]:  # fmt: skip
         asked = sa.func.coalesce(t.request.c.renewed_at, t.request.c.requested_at)
         query = sa.select(t.request).where(t.request.c.origin == origin).order_by(asked, t.request.c.id)
@@ -126,6 +126,8 @@ class _Transaction(
             query = query.where(t.request.c.contract_digest == digest)
         if state is not None:
             query = query.where(t.request.c.state == state)
+        if limit is not None:
+            query = query.limit(limit).offset(offset)
         return [request_of(row) for row in self._connection.execute(query).mappings()]
 
     def add_request(self, request: Request) -> None:
