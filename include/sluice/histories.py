@@ -75,8 +75,9 @@ class HistoryStore(Protocol):
     def all_events(self, *, since: int = 0, until: int | None = None) -> Iterator[StageEvent]:
         """Every request's events with `since` < seq ≤ `until`, in order, a few thousand at a time."""
 
-    def events_of(self, request_ids: Iterable[str]) -> dict[str, list[StageEvent]]:
-        """The events of these requests, each in order; one question for all."""
+    def events_of(self, request_ids: Iterable[str], *, whole: bool = False) -> dict[str, list[StageEvent]]:
+        """The events of these requests, each in order; one question for all. `whole`: only those of whole stages, not
+        of single tables or signatures."""
 
     def request_ids(
         self,

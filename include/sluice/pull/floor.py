@@ -86,7 +86,7 @@ class Floor:
         """The floor as the ledger says it is."""
         requests = tx.requests(state=RequestState.OPEN)
         ids = [r.id for r in requests]
-        events, pulls = tx.events_of(ids), tx.pulls(ids)
+        events, pulls = tx.events_of(ids, whole=True), tx.pulls(ids)
         by_request: dict[str, set[tuple[Stage, int]]] = {}
         for request_id, stage, attempt in pulls:
             by_request.setdefault(request_id, set()).add((stage, attempt))

@@ -36,11 +36,13 @@ class Histories:
             for row in streamed.mappings():
                 yield event_of(row)
 
-    def events_of(self, request_ids: Iterable[str]) -> dict[str, list[StageEvent]]:
+    def events_of(self, request_ids: Iterable[str], *, whole: bool = False) -> dict[str, list[StageEvent]]:
         wanted = list(request_ids)
         found: dict[str, list[StageEvent]] = {identity: [] for identity in wanted}
         e = t.stage_event.c
         query = sa.select(t.stage_event).where(e.request_id == sa.any_(sa.literal(wanted, sa.ARRAY(sa.Text))))
+        if whole:
+            query = query.where(e.table_name.is_(None), e.role.is_(None))
         for row in self._connection.execute(query.order_by(e.seq)).mappings():
             event = event_of(row)
             found[event.request_id].append(event)
