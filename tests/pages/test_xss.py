@@ -66,6 +66,7 @@ def contract(source: str) -> str:
         "apiVersion": "v3.1.0", "kind": "DataContract", "id": source, "name": ALL, "version": "1.0.0", "status": "active",
         "domain": ALL, "description": {"purpose": ALL, "usage": ALL, "limitations": ALL},
         "team": {"name": ALL, "members": [{"username": VILLAIN, "role": "owner"}]},
+        "roles": [{"role": ALL, "access": "read", "customProperties": [{"property": "principal", "value": "analysts"}]}],
         "slaProperties": [{"property": "retention", "value": 2, "unit": ALL}],
         "servers": [{"server": "files", "type": "local", "path": ".", "format": "csv"}],
         "schema": [{
