@@ -111,6 +111,41 @@ def test_a_broken_line_of_json_is_a_bad_row(settings: Settings, tmp_path: Path) 
     assert tried(drafted, settings, tmp_path / "out") == 1
 
 
+ROWS = [{"id": i, "at": f"2024-01-{i % 28 + 1:02}", "more": {"a": i}} for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("content", "terms"),
+    [
+        (json.dumps({"meta": {"pages": 1}, "data": {"rows": ROWS, "next": None}}), {"property": "data.rows"}),
+        (json.dumps({"type": "FeatureCollection", "features": ROWS}, indent=2), {"property": "features"}),
+        ("\n".join(json.dumps(row, indent=1) for row in ROWS), {}),
+        (json.dumps(ROWS, indent=1), {}),
+    ],
+)
+def test_rows_of_json_are_found_wherever_they_lie(
+    content: str, terms: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.json"
+    file.write_text(content)
+    drafted = draft(file, settings)
+    assert (drafted.tables[0].rows, drafted.tables[0].key) == (60, ["id"])
+    assert list(columns(drafted)) == ["id", "at", "more"]
+    found = yaml.safe_load(drafted.text)["servers"][0].get("customProperties") or []
+    assert {t["property"]: t["value"] for t in found} == terms
+    assert ("which no column holds" in drafted.text) == bool(terms)
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_an_object_with_a_list_in_it_is_one_row(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "order.json"
+    lines = [{"sku": "a"}, {"sku": "b"}]
+    file.write_text(json.dumps({"id": 7, "customer": "somebody with a name" * 3, "lines": lines}, indent=2))
+    drafted = draft(file, settings)
+    assert drafted.tables[0].rows == 1
+    assert list(columns(drafted)) == ["id", "customer", "lines"]
+
+
 def test_null_words_are_told_from_values(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "nulls.csv"
     rows = [f"{i},{['AA', 'NA', 'UA'][i % 3]},{'NA' if i % 4 == 0 else i}" for i in range(100)]

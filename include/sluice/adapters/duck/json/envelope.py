@@ -15,6 +15,8 @@ from sluice.errors import SourceError
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _SCALAR = re.compile(rb'[^\s,"{}\[\]:]+')
+_MOST_BYTES = 0.8
+"""An array that is less of its file is one value among others."""
 _MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 
 
@@ -67,6 +69,34 @@ def array_of(path: Path, start: int) -> Envelope | None:
         return Envelope(at + 1) if data[at : at + 1] == b"[" else None
 
 
+def largest_array(path: Path, start: int, display: str) -> tuple[str, list[str]] | None:
+    """Where the rows of a file that is one JSON object are: the array of objects that is most of the file, by its name
+    (joined by dots where it lies deeper), and the names of what stands beside it. None when there is no such array."""
+    with _mapped(path) as data:
+        reader = _Reader(data, display)
+        begin = reader.skip_space(start)
+        if data[begin : begin + 1] != b"{":
+            return None
+        try:
+            if reader.skip_space(reader.skip(begin)) < len(data):
+                return None
+            members = reader.members(begin)
+            around: list[str] = []
+            beside: list[str] = []
+            while members:
+                key, at, end = max(members, key=lambda m: m[2] - m[1])
+                beside += [".".join([*around, name]) for name, _, _ in members if name != key]
+                around.append(key)
+                if end - at < _MOST_BYTES * (len(data) - begin) or "." in key:
+                    return None
+                if data[at : at + 1] == b"[":
+                    return (".".join(around), beside) if reader.has_objects(at) else None
+                members = reader.members(at) if data[at : at + 1] == b"{" else []
+        except SourceError:
+            return None
+    return None
+
+
 def _no_property(name: str, why: str, display: str) -> SourceError:
     return SourceError(
         "JSON_PROPERTY", f"the rows are not under {name!r}: {why}", where=display,
@@ -109,7 +139,7 @@ class _Reader:
             if wanted == key or wanted.startswith(f"{key}."):
                 return at, key
             seen.append(key)
-            at = self._next(self._skip(at))
+            at = self._next(self.skip(at))
         found = ", ".join(map(repr, seen[:20])) or "none"
         raise _no_property(name, f"there is no such property; there are {found}", self.display)
 
@@ -120,8 +150,28 @@ class _Reader:
             key, begin = self._key(at)
             if key == name:
                 raise self.error(at, f"the property {name!r} is there twice")
-            at = self._next(self._skip(begin))
+            at = self._next(self.skip(begin))
         return at + 1
+
+    def members(self, at: int) -> list[tuple[str, int, int]]:
+        """The properties of the object at `at`: name, and where the value begins and ends."""
+        found = []
+        at = self.skip_space(at + 1)
+        while self.data[at : at + 1] != b"}":
+            key, begin = self._key(at)
+            end = self.skip(begin)
+            found.append((key, begin, end))
+            at = self._next(end)
+        return found
+
+    def has_objects(self, at: int) -> bool:
+        """Whether the array at `at` begins with two objects."""
+        first = self.skip_space(at + 1)
+        if self.data[first : first + 1] != b"{":
+            return False
+        comma = self.skip_space(self.skip(first))
+        second = self.skip_space(comma + 1)
+        return self.data[comma : comma + 1] == b"," and self.data[second : second + 1] == b"{"
 
     def _next(self, at: int) -> int:
         at = self.skip_space(at)
@@ -140,7 +190,7 @@ class _Reader:
             raise self.error(at, "there should be the name of a property")
         return _unescaped(string.group()), self.skip_space(colon + 1)
 
-    def _skip(self, at: int) -> int:
+    def skip(self, at: int) -> int:
         """Behind the value at `at`."""
         head = self.data[at : at + 1]
         if head not in (b"{", b"["):

@@ -55,7 +55,7 @@ def json_file(
     return JsonFile(text, cutter, exact), used
 
 
-def in_lines(file: JsonFile) -> bool:
+def cut_in_lines(file: JsonFile) -> bool:
     """Whether its records are lines, so that it can be read in pieces."""
     cutter = file.cutter
     return isinstance(cutter.cutter if isinstance(cutter, _WithoutFirst) else cutter, Lines)
@@ -78,15 +78,15 @@ def _cutter(text: TextFile, server_format: str, dialect: Dialect) -> tuple[Cutte
                 mend="Declare the server's format as json.",
             )  # fmt: skip
         return Lines(text.start, display, BLOCK), "lines"
-    in_lines = _in_lines(text)
-    if array is not None and not (rows_are_arrays and in_lines):
+    lines = in_lines(text)
+    if array is not None and not (rows_are_arrays and lines):
         return Elements(array, display, BLOCK), "array"
-    if in_lines:
+    if lines:
         return Lines(text.start, display, BLOCK), "lines"
     return Elements(Envelope(text.start, array=False), display, BLOCK), "values"
 
 
-def _in_lines(text: TextFile) -> bool:
+def in_lines(text: TextFile) -> bool:
     """Whether lines are records. Of a value that is written over several lines, the first is no whole value."""
     with text.utf8.open("rb") as file:
         file.seek(text.start)

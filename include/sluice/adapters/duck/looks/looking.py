@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sluice.adapters.duck.connection import connect, text_sql
+from sluice.adapters.duck.looks.json_looks import json_look
 from sluice.adapters.duck.looks.sniffing import SAMPLE, Sniffed, sniff
 from sluice.adapters.duck.looks.typed_looks import no_table, typed_look
 from sluice.adapters.duck.text.encoding import TextFile, open_text
@@ -46,7 +45,7 @@ def look(display: str, path: Path, scratch: Path) -> Look:
         raise no_table(display, f"by its name (.{suffix}) it is no table")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] in (b"{", b"[") and suffix not in ("csv", "tsv", "psv"):
-        return _json(display, path, scratch, array=text.startswith(b"["))
+        return json_look(display, path, scratch, array=text.startswith(b"["))
     if suffix in ("json", "jsonl", "ndjson"):
         raise no_table(display, "it is called JSON, but begins with neither { nor [")
     return _delimited(display, path, scratch, suffix)
@@ -133,42 +132,3 @@ def _remarks(found: Sniffed) -> tuple[str, ...]:
     elif not found.header_rows:
         remarks.append("TODO: the file has no header. Name its columns, from left to right.")
     return tuple(remarks)
-
-
-def _json(display: str, path: Path, scratch: Path, *, array: bool) -> Look:
-    text = open_text(display, path, None, scratch / "look-utf8")
-    # Broken lines are bad rows; a broken array is no array.
-    form = "'array'" if array else "'newline_delimited', ignore_errors=true"
-    with connect("1GB", 2, scratch / "look", paths=[text.utf8]) as connection:
-        import duckdb
-
-        source = f"read_json_objects({text_sql(str(text.utf8))}, format={form}, maximum_object_size=67108864)"
-        try:
-            kinds = connection.execute(f"SELECT json_type(json), count(*) FROM {source} GROUP BY ALL").fetchall()
-            objects = sum(n for k, n in kinds if k == "OBJECT")
-            if not objects or objects < _MOST * sum(n for _, n in kinds):
-                raise no_table(display, "its JSON values are not objects")
-            first = [
-                v
-                for (v,) in connection.execute(
-                    f"SELECT json FROM {source} WHERE json_type(json) = 'OBJECT' LIMIT 200"
-                ).fetchall()
-            ]
-            rows = connection.execute(
-                f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM {source} WHERE json_type(json) = 'OBJECT' ORDER BY k"
-            ).fetchall()
-        except duckdb.InvalidInputException as e:
-            raise no_table(
-                display, "it is JSON, but neither lines of objects nor an array of objects",
-                "Deliver JSON lines, or declare `property` in a contract of your own.",
-            ) from e  # fmt: skip
-    order: dict[str, None] = {}
-    for one in first:
-        order.update(dict.fromkeys(json.loads(one)))
-    order.update(dict.fromkeys(k for (k,) in rows))
-    if text.transcoded:
-        text.utf8.unlink()
-    if not order:
-        raise no_table(display, "its JSON objects are empty")
-    terms = {} if text.encoding == "utf-8" else {"encoding": text.encoding}
-    return Look("json" if array else "jsonl", tuple(order), terms)

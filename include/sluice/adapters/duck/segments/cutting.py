@@ -124,7 +124,7 @@ class Cutting:
         if self.dialect.property:
             spool.fill()
         first, used = self._opened(spool)
-        if self._small(spool) or not jsonfiles.in_lines(first):
+        if self._small(spool) or not jsonfiles.cut_in_lines(first):
             if not spool.ended:
                 spool.fill()
                 first, used = self._opened(spool)
