@@ -56,7 +56,7 @@ def main() -> int:
 
 
 @contextmanager
-def ledger(kept: Path | None) -> Iterator[Any]:
+def ledger(kept: Path | None = None) -> Iterator[Any]:
     """Settings of a PostgreSQL of its own with a migrated ledger."""
     from free_ports import free_ports
     from sluice.adapters.ledger import forget_connections, migrate

@@ -174,8 +174,11 @@ class TestOnThePage:
         assert [w["signatures"] for w in get(site, "sara", "inbox")] == [{"needed": 2, "given": 0}]
 
     def test_who_only_has_a_veto_sees_no_button_to_approve(self, stream: Stream, as_user: Any) -> None:
-        request = stream.request("shop")
-        page = as_user("gus", f"pages/requests/{request}/evidence")
+        stream.request("shop")
+        assert "What you may object to" not in words(as_user("bea", "pages/inbox"))
+        page = as_user("gus", "pages/inbox")
+        assert "Nothing waits for you" in words(page) and "Nothing here waits for you: others sign" in words(page)
+        page.get_by_role("link", name="shop 1.0.0").click()
         assert page.get_by_role("button", name="Approve").count() == 0
         page.get_by_label("Comment").fill("We may not.")
         page.get_by_role("button", name="Reject").click()

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from sluice.approval import BACK_TO, roles_now
 from sluice.review.absence import coming, zone_of
 from sluice.review.inbox import history, inbox
+from sluice.review.objecting import objections
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.pages import pages, show
 from sluice_airflow.web.people import person
@@ -24,6 +25,7 @@ def inbox_page(request: Request, user: GetUserDep, run: Annotated[str | None, Qu
     with tools().ledger.reading() as tx:
         found = inbox(tx, policy, me, now, run_id=run)
         decided = [] if run else history(tx, me.name, HISTORY)
+        objecting = objections(tx, policy, me, now, run_id=run)
         here = tx.request_of_run(run) if run else None
         delegations = tx.delegations()
     rights = roles_now(policy, delegations, me, now)
@@ -37,6 +39,7 @@ def inbox_page(request: Request, user: GetUserDep, run: Annotated[str | None, Qu
         waiting=found.waiting,
         now=now,
         more=found.more,
+        objecting=objecting,
         back_to=BACK_TO,
         several=[w for w in found.waiting if w.bulk],
         decided=decided,
