@@ -156,12 +156,17 @@ def without_right(
     delegations: Sequence[Delegation],
 ) -> str | None:
     """The first decision that nobody could have made through `decide`: not the role's, the requester's own."""
-    decided = [d for d in decisions if d.verdict is not Verdict.CARRY]
+    decided = list(decisions)
+    originals = {d.seq: d for d in tx.decisions_numbered({d.carries for d in decided if d.carries is not None})}
     askers = asked_by(tx, request) if decided else frozenset()
     for d in decided:
         said = f"decision {d.seq} ({d.actor} as {d.role} on {request.id})"
         if askers & people(d):
             return f"{said} is by whoever asked for it"
+        if d.verdict is Verdict.CARRY:
+            if not _carries(d, originals.get(d.carries or 0)):
+                return f"{said} carries an approval that is not there"
+            continue
         if d.policy_digest is None or d.policy_digest not in versions:
             continue  # from before policies were kept; a link that was changed shows in the chain
         policy = _policy(versions[d.policy_digest])
@@ -169,6 +174,12 @@ def without_right(
         if not _may(policy, d, request, delegations):
             return f"{said} was made without the right to"
     return None
+
+
+def _carries(carry: Decision, original: Decision | None) -> bool:
+    return original is not None and original.verdict is Verdict.APPROVE and original.seq < carry.seq and (
+        (carry.gate, carry.role, carry.actor, carry.on_behalf_of) == (original.gate, original.role, original.actor, original.on_behalf_of)
+    )  # fmt: skip
 
 
 def _policy(version: PolicyVersion) -> Policy | None:

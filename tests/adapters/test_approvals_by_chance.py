@@ -28,6 +28,7 @@ from sluice.approval import Absence, Person, delegate, end_delegation, expire_un
 from sluice.errors import NotApprovedError, RefusedError
 from sluice.ledger import Decision, RequestState, Verdict
 from sluice.policy import PARTS
+from sluice.record import without_right
 from sluice.stages import Stage
 
 PEOPLE = ("bea", "ben", "sara", "sam", "sue", "lea", "gus", "dan", "remy", "olga")
@@ -149,6 +150,17 @@ class Approvals(RuleBasedStateMachine):
         wanted = [d for d in good if d.role in NEEDED[self.tier]]
         assert len({d.actor for d in wanted}) >= sum(NEEDED[self.tier].values()), "different people"
         assert "remy" not in {d.actor for d in wanted}
+
+    def teardown(self) -> None:
+        """Whatever people did through the one function, the verifier finds nothing to say against it."""
+        with self.world.ledger.reading() as tx:
+            request, versions = self.world.seen(tx), {v.digest: v for v in tx.policy_versions()}
+            for d in tx.decisions(request.id):
+                said = without_right(tx, request, [d], versions, tx.delegations())
+                if d.comment != "forged":
+                    assert said is None
+                elif d.actor not in {o.actor for o in tx.decisions_numbered([d.carries or 0])}:
+                    assert said is not None
 
     def standing_by_the_book(self, decisions: list[Decision]) -> Iterator[Decision]:
         """Real approvals, not taken back, of evidence whose parts that concern the role are as they are now."""
