@@ -20,7 +20,7 @@ T = TypeVar("T")
 LARGE = 20_000
 """Events from which on a ledger's history is not looked through in the server itself."""
 SECONDS = 600
-POLITE = 10
+POLITE = 5
 
 
 def apart(tools: Tools, work: Callable[..., T], *arguments: Any) -> T:

@@ -53,8 +53,9 @@ def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
     origin = Origin.SIMULATED if sight.chosen.simulated else Origin.LIVE
     key = (tools().settings.ledger, origin)
     found: Outlooks | None = _KEPT.ask(
-        key, lambda: apart(tools(), ahead.outlooks, origin, tools().now()), fresh=FRESH, wait=wait
-    )
+        key, lambda: apart(tools(), ahead.outlooks, origin, tools().now()),
+        fresh=FRESH, wait=wait, patient=wait > PAGE_WAIT,
+    )  # fmt: skip
     return found
 
 

@@ -27,19 +27,23 @@ class Kept:
         self._answers: dict[Hashable, _Answer] = {}
         self._lock = threading.Lock()
 
-    def ask(self, key: Hashable, make: Callable[[], Any], *, fresh: float, wait: float) -> Any:
+    def ask(self, key: Hashable, make: Callable[[], Any], *, fresh: float, wait: float, patient: bool = False) -> Any:
         """The answer, or None while there is none after `wait` seconds. One older than `fresh` seconds is made
-        again while the old one is shown. Raises what making it raised."""
+        again while the old one is shown. Raises what making it raised.
+
+        Who comes while it is being made waits for it only when `patient`: else every page would be late by `wait`.
+        """
         with self._lock:
             if key not in self._answers and len(self._answers) >= MOST:
                 self._answers.pop(next(iter(self._answers)))
             answer = self._answers.setdefault(key, _Answer())
             stale = answer.made is None or time.monotonic() - answer.made > fresh
-            if stale and not answer.making:
+            begins = stale and not answer.making
+            if begins:
                 answer.making = True
                 answer.done.clear()
                 threading.Thread(target=self._make, args=(answer, make), daemon=True, name="kept answer").start()
-        if answer.made is None:
+        if answer.made is None and (begins or patient):
             answer.done.wait(wait)
         if answer.failed is not None:
             raise answer.failed

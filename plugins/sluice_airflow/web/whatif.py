@@ -53,8 +53,9 @@ def _tried(sight: Sight, wanted: Changes, wait: float) -> Tried:
     try:
         now = tools().now()
         base = _KEPT.ask(
-            ("fit", place, origin), lambda: apart(tools(), ahead.fitted, origin, now), fresh=FRESH, wait=wait
-        )
+            ("fit", place, origin), lambda: apart(tools(), ahead.fitted, origin, now),
+            fresh=FRESH, wait=wait, patient=wait > WAIT,
+        )  # fmt: skip
         if base is None:
             return Tried(None, None, "")
         known = Changes(
@@ -62,7 +63,9 @@ def _tried(sight: Sight, wanted: Changes, wait: float) -> Tried:
             tuple(t for t in wanted.tiers if t in base.tiers), wanted.limit,
         )  # fmt: skip
         key = ("run", place, origin, known)
-        found = _KEPT.ask(key, lambda: apart(tools(), ahead.tried, base, known, now), fresh=FRESH, wait=wait)
+        found = _KEPT.ask(
+            key, lambda: apart(tools(), ahead.tried, base, known, now), fresh=FRESH, wait=wait, patient=wait > WAIT
+        )
         return Tried(base, found, "")
     except BadInputError as error:
         return Tried(None, None, f"{error.message}. {error.mend}")
