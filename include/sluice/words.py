@@ -49,3 +49,8 @@ def number(value: float) -> str:
 def _utc(at: datetime | str) -> datetime:
     found = datetime.fromisoformat(at) if isinstance(at, str) else at
     return found.astimezone(UTC)
+
+
+def share(part: int, whole: int) -> str:
+    """A share in per cent with three digits: 1.48 %; never 0 % for something."""
+    return f"{100 * part / whole:.3g} %" if whole else "0 %"

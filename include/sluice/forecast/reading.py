@@ -63,6 +63,12 @@ class Forecaster:
             self._known[origin] = now, learned
             return learned
 
+    def adopt(self, origin: str, at: datetime, known: Experience) -> None:
+        """Take over what somebody else learned at that time, if it is newer."""
+        with self._lock:
+            if origin not in self._known or self._known[origin][0] < at:
+                self._known[origin] = at, known
+
     def outlook(self, tx: Transaction, request: Request, calendar_of: CalendarOf, now: datetime) -> Outlook:
         """One request's forecast now; the reason instead of dates when it has none."""
         flow = request_flow(tx.events(request.id), now, calendar_of=calendar_of, request=request)

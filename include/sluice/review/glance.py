@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.drift import exceeded
-from sluice.words import number
+from sluice.words import number, share
 
 Pack = Mapping[str, Any]
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
@@ -105,11 +105,6 @@ def _rejected(pack: Pack) -> Note:
     parts = [f"{number(aside)} set aside in quarantine ({share(aside, read)})"] if aside else []
     parts += [f"{number(dropped)} dropped as the contract says"] if dropped else []
     return Note("Rows", "warn", f"{rows} read, {' and '.join(parts)}")
-
-
-def share(part: int, whole: int) -> str:
-    """A share in per cent with three digits: 1.48 %; never 0 % for something."""
-    return f"{100 * part / whole:.3g} %" if whole else "0 %"
 
 
 def _drift(pack: Pack) -> Note | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sluice import words
+
 _MINUTE = len("2013-01-01T10:00")
 
 
@@ -35,7 +37,7 @@ def point(value: Any) -> str:
 
 def share(part: int, whole: int) -> str:
     """A share of rows in per cent; nothing for none."""
-    return f"{100 * part / whole:.3g} %" if whole and part else ""
+    return words.share(part, whole) if part else ""
 
 
 def short(value: Any, length: int = 60) -> str:

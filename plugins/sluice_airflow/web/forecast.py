@@ -56,6 +56,8 @@ def outlooks(sight: Sight, wait: float = PAGE_WAIT) -> Outlooks | None:
         key, lambda: apart(tools(), ahead.outlooks, origin, tools().now()),
         fresh=FRESH, wait=wait, patient=wait > PAGE_WAIT,
     )  # fmt: skip
+    if found is not None:
+        forecaster().adopt(origin, found.at, found.experience)
     return found
 
 
