@@ -107,6 +107,7 @@ class Keeper:
         try:
             rows = self._data.save(broken.sql, path, self._limit, group=self._group(0))
         except SluiceError as error:
+            path.unlink(missing_ok=True)
             return error
         return FailingRows(path, rows, self._limit, f"SELECT * FROM {_file(path)}")  # noqa: S608
 
@@ -119,6 +120,7 @@ class Keeper:
             self._data.save(self._together(broken, column), path, None, group=self._group(len(broken)))
             found = {name: (rows, first) for name, rows, first in self._data.rows(_by_rule(path, column))}
         except SluiceError:
+            path.unlink(missing_ok=True)
             half = len(broken) // 2
             return [*self._shared(broken[:half]), *self._shared(broken[half:])]
         return [self._of_several(path, column, one.rule.name, *found.get(one.rule.name, (0, ()))) for one in broken]
