@@ -158,7 +158,7 @@ def spread_of(columns: dict[str, list[float]], **limits: int) -> list[Distributi
             for v in columns.values()
         ]
         of = [Column(n, n, ColumnType(Kind.FLOAT64)) for n in names]
-        found = distributions(connection, of, basic, len(columns[names[0]]), **limits)
+        found = distributions(connection, "staged", of, basic, len(columns[names[0]]), **limits)
     return [found[i] for i in range(len(names))]
 
 

@@ -123,12 +123,17 @@ class Staged:
         """The types of a table's columns."""
         return self._arrow(f"SELECT * FROM {self._name(table)} LIMIT 0").schema
 
+    def source(self, table: str) -> str:
+        """The table's files in SQL of Sluice's own: of thousands of columns, the view's star is bound anew each time."""
+        self._name(table)
+        return f"read_parquet({list_sql(map(str, self._tables[table]))})"
+
     def counts(self, table: str, conditions: Sequence[str]) -> list[int]:
         """How many of the table's rows meet each condition of Sluice's own, in one scan for 200 of them."""
         found: list[int] = []
         for start in range(0, len(conditions), _AGGREGATES):
             each = (f"count(*) FILTER (WHERE {c})" for c in conditions[start : start + _AGGREGATES])
-            found += self.rows(f"SELECT {', '.join(each)} FROM {self._name(table)}")[0]
+            found += self.rows(f"SELECT {', '.join(each)} FROM {self.source(table)}")[0]
         return found
 
     def arrow(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 
 from sluice.adapters.gx.fields import BadArgumentError, NotCompiledError
 from sluice.adapters.gx.requests import Metric, Request, Rows, Scan
-from sluice.checks.rules import identifier
 from sluice.errors import SluiceError
 
 SCANS_PER_QUERY = 200
@@ -21,6 +20,7 @@ class Data(Protocol):
     """SQL over the staged tables (sluice.adapters.duck.Staged). A query that fails raises a SluiceError."""
 
     def rows(self, sql: str, *, limited: bool = False) -> list[tuple[Any, ...]]: ...
+    def source(self, table: str) -> str: ...
 
 
 def compute(metrics: Mapping[_Key, Metric], table: str, data: Data) -> dict[_Key, Any]:
@@ -74,7 +74,7 @@ class _Rounds:
         """Answer all in one query; where that fails, halve it until the culprits stand alone."""
         chosen = ", ".join(f"{scan.sql} AS s{i}" for i, scan in enumerate(scans))
         try:
-            (values,) = self.data.rows(f"SELECT {chosen} FROM {identifier(self.table)}")  # noqa: S608
+            (values,) = self.data.rows(f"SELECT {chosen} FROM {self.data.source(self.table)}")  # noqa: S608
         except SluiceError as error:
             if len(scans) == 1:
                 self.answers[scans[0]] = error

@@ -65,6 +65,7 @@ def number_sql(value: str, kind: Kind) -> str | None:
 
 def distributions(
     connection: duckdb.DuckDBPyConnection,
+    staged: str,
     columns: Sequence[Column],
     basic: Sequence[Mapping[str, Any]],
     rows: int,
@@ -72,7 +73,7 @@ def distributions(
     exact_rows: int = EXACT_ROWS,
     sample: int = SAMPLE,
 ) -> dict[int, Distribution]:
-    """The distribution of every column of the view `staged` (of `rows` rows) that has one, by its position.
+    """The distribution of every column of `staged` (SQL, of `rows` rows) that has one, by its position.
 
     `basic` tells what is known of each: `present` (values that are not null), `about` how many distinct ones, `mean`,
     and the bounds `low` and `high` as `number_sql` has them.
@@ -80,17 +81,19 @@ def distributions(
     spread = {i: _Spread(c, basic[i]) for i, c in enumerate(columns) if basic[i].get("low") is not None}
     sampled = [i for i, s in spread.items() if s.present > exact_rows]
     quantiles = (
-        _quantiles_of_sample(connection, {i: spread[i] for i in sampled}, _telling(columns, basic, rows), rows, sample)
+        _quantiles_of_sample(
+            connection, staged, {i: spread[i] for i in sampled}, _telling(columns, basic, rows), rows, sample
+        )
         if sampled
         else {}
     )
     exact = [i for i in spread if i not in quantiles]
     for some in _groups(exact):
-        row = _one_row(connection, [spread[i].quantiles() for i in some])
+        row = _one_row(connection, staged, [spread[i].quantiles() for i in some])
         quantiles |= dict(zip(some, row, strict=True))
     found: dict[int, Distribution] = {}
     for some in _groups(list(spread)):
-        row = _one_row(connection, [e for i in some for e in spread[i].shape()])
+        row = _one_row(connection, staged, [e for i in some for e in spread[i].shape()])
         for i, bins, variance in zip(some, row[::2], row[1::2], strict=True):
             found[i] = spread[i].distribution(quantiles[i], i in exact, bins or {}, variance)
     return found
@@ -106,7 +109,12 @@ def _telling(columns: Sequence[Column], basic: Sequence[Mapping[str, Any]], rows
 
 
 def _quantiles_of_sample(
-    connection: duckdb.DuckDBPyConnection, spread: Mapping[int, _Spread], telling: Sequence[str], rows: int, sample: int
+    connection: duckdb.DuckDBPyConnection,
+    staged: str,
+    spread: Mapping[int, _Spread],
+    telling: Sequence[str],
+    rows: int,
+    sample: int,
 ) -> dict[int, Any]:
     """The quantiles in a sample of rows, by column; none when the rows are too much alike for one."""
     if not telling:
@@ -114,7 +122,7 @@ def _quantiles_of_sample(
     condition = f"hash({', '.join(telling)}) < {int(min(1.0, sample / rows) * (_HASHES - 1))}"
     found: dict[int, Any] = {}
     for some in _groups(list(spread)):
-        count, *row = _one_row(connection, ["count(*)", *(spread[i].quantiles() for i in some)], condition)
+        count, *row = _one_row(connection, staged, ["count(*)", *(spread[i].quantiles() for i in some)], condition)
         # Rows that agree in the telling columns come together or not at all; many of them would show here.
         if abs(count - sample) > _SIGMAS * math.sqrt(sample) or None in row:
             return {}
@@ -123,9 +131,9 @@ def _quantiles_of_sample(
 
 
 def _one_row(
-    connection: duckdb.DuckDBPyConnection, expressions: Sequence[str], condition: str = "true"
+    connection: duckdb.DuckDBPyConnection, staged: str, expressions: Sequence[str], condition: str = "true"
 ) -> Sequence[Any]:
-    (row,) = connection.execute(f"SELECT {', '.join(expressions)} FROM staged WHERE {condition}").fetchall()
+    (row,) = connection.execute(f"SELECT {', '.join(expressions)} FROM {staged} WHERE {condition}").fetchall()
     return row
 
 

@@ -59,13 +59,16 @@ def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: 
     Personal data and patterns are looked for in about 10,000 distinct values of a column, chosen by their hash.
     """
     with connect(memory_limit, threads, scratch, paths=files) as connection:
-        connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet({list_sql(map(str, files))})")
-        return _Profiler(connection, table).profile()
+        # Not as a view: its star is bound anew by every query, which of thousands of columns costs more than the rest.
+        staged = f"read_parquet({list_sql(map(str, files))})"
+        connection.execute("SET parquet_metadata_cache = true")
+        return _Profiler(connection, table, staged).profile()
 
 
 class _Profiler:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table, staged: str) -> None:
         self.connection = connection
+        self.staged = staged
         self.table = table
         self.rows = 0
         self.basic: list[dict[str, Any]] = []
@@ -76,7 +79,7 @@ class _Profiler:
         distinct = self._count_distinct({i: len_ for i, (len_, _) in counted.items()})
         duplicates = self._duplicates(distinct)
         samples = self._sample()
-        spread = distributions(self.connection, self.table.columns, self.basic, self.rows)
+        spread = distributions(self.connection, self.staged, self.table.columns, self.basic, self.rows)
         columns = tuple(
             self._column(i, column, distinct[i], counted.get(i, (0, ()))[1], samples.get(i, []), spread.get(i))
             for i, column in enumerate(self.table.columns)
@@ -88,7 +91,7 @@ class _Profiler:
         for some in _groups(range(len(self.table.columns))):
             measures = [_measures(self.table.columns[i]) for i in some]
             expressions = ["count(*)", *(e for of_column in measures for e in of_column.values())]
-            (row,) = self.connection.execute(f"SELECT {', '.join(expressions)} FROM staged").fetchall()
+            (row,) = self.connection.execute(f"SELECT {', '.join(expressions)} FROM {self.staged}").fetchall()
             values = iter(row)
             self.rows = int(next(values))
             self.basic += [{name: next(values) for name in of_column} for of_column in measures]
@@ -102,7 +105,9 @@ class _Profiler:
             if c.type.kind in _ORDERED and 0 < self.basic[i]["about"] <= _COUNTED
         ]
         for some in _groups(few):
-            (row,) = self.connection.execute(f"SELECT {', '.join(map(self._frequencies, some))} FROM staged").fetchall()
+            (row,) = self.connection.execute(
+                f"SELECT {', '.join(map(self._frequencies, some))} FROM {self.staged}"
+            ).fetchall()
             for i, counts in zip(some, row, strict=True):
                 found[i] = self._most_frequent(i, counts or {})
         return found
@@ -140,7 +145,7 @@ class _Profiler:
                 found[i] = (min(int(self.basic[i]["about"]), int(self.basic[i]["present"])), False)
         for some in _groups(asked):
             (row,) = self.connection.execute(
-                f"SELECT {', '.join(map(self._distinct_sql, some))} FROM staged"
+                f"SELECT {', '.join(map(self._distinct_sql, some))} FROM {self.staged}"
             ).fetchall()
             found |= {i: (int(n), True) for i, n in zip(some, row, strict=True)}
         return found
@@ -158,7 +163,9 @@ class _Profiler:
         if any(exact and n == self.rows for n, exact in distinct.values()) or self._unique(distinct):
             return 0
         names = ", ".join(name_sql(c.field_name) for c in self.table.columns)
-        (row,) = self.connection.execute(f"SELECT count(*) - count(DISTINCT hash({names})) FROM staged").fetchall()
+        (row,) = self.connection.execute(
+            f"SELECT count(*) - count(DISTINCT hash({names})) FROM {self.staged}"
+        ).fetchall()
         return int(row[0])
 
     def _unique(self, distinct: dict[int, tuple[int, bool]]) -> bool:
@@ -166,7 +173,7 @@ class _Profiler:
         for i, (about, exact) in distinct.items():
             column = self.table.columns[i]
             if not exact and column.type.kind in INTEGERS and self.basic[i]["present"] == self.rows <= _NEARLY * about:
-                (row,) = self.connection.execute(f"SELECT {self._distinct_sql(i)} FROM staged").fetchall()
+                (row,) = self.connection.execute(f"SELECT {self._distinct_sql(i)} FROM {self.staged}").fetchall()
                 distinct[i] = int(row[0]), True
                 if distinct[i][0] == self.rows:
                     return True
@@ -179,7 +186,9 @@ class _Profiler:
         # Apart, because what is made distinct slows down everything that is not.
         repeating = [i for i in asked if not self._hardly_repeats(i)]
         for some in (*_groups(repeating), *_groups([i for i in asked if i not in set(repeating)])):
-            (row,) = self.connection.execute(f"SELECT {', '.join(map(self._sample_of, some))} FROM staged").fetchall()
+            (row,) = self.connection.execute(
+                f"SELECT {', '.join(map(self._sample_of, some))} FROM {self.staged}"
+            ).fetchall()
             for i, values in zip(some, row, strict=True):
                 found[i] = sorted(set(values or ()))
                 random.Random(0).shuffle(found[i])  # noqa: S311 - the same sample every time is what is wanted
