@@ -120,12 +120,15 @@ class Discretion:
 
     def _read_by(self, rule: Rule) -> frozenset[str]:
         """The columns that the rule may read: all, unless it says which."""
-        every = frozenset(c.field_name for c in self.table.columns)
         named = frozenset(columns_of(rule))
         if rule.kind == "sql":
             read = self.reading(str(rule.kwargs["query"])).columns
-            return every if read is None else named | {name for name in every if name.lower() in read}
-        return named if named and not rule.kwargs.get("row_condition") and not brings_sql(rule) else every
+            return self._every if read is None else named | {name for name in self._every if name.lower() in read}
+        return named if named and not rule.kwargs.get("row_condition") and not brings_sql(rule) else self._every
+
+    @cached_property
+    def _every(self) -> frozenset[str]:
+        return frozenset(c.field_name for c in self.table.columns)
 
     def _reads_others(self, rule: Rule) -> bool:
         others = {name.lower() for name in self.tables} - {self.table.name.lower()}
