@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.lakes.rooms import Lake
+from sluice.adapters.catalogs.snapshots import replace_files, state
+from sluice.catalog import REQUEST_PROPERTY
 from sluice.contract.model import Contract
 from sluice.contract.reading import read_contract
 from sluice.errors import ConflictError
@@ -77,6 +79,12 @@ def test_nested_columns_are_published_and_read_as_what_they_are(room: Lake, orde
         },
         {"lines": [], "id": 2, "who": None, "note": None},
     ]
+
+    source, before = room.catalog.source, state(room.catalog.source, entry.identifier)
+    shape = [(c.field_name, c.type, c.description) for c in orders.tables[0].columns]
+    replace_files(source, entry.identifier, before.snapshot_id, remove=[before.files[0].uri], add=[before.files[0].uri],
+                  properties={REQUEST_PROPERTY: "ref-1"}, columns=shape)  # fmt: skip
+    assert source.load_table(entry.identifier).schema().schema_id == schema.schema_id, "a refresh makes no new columns"
 
     narrower = read_contract(
         orders.text.replace("{name: qty, logicalType: integer}", "{name: qty, logicalType: string}")

@@ -225,7 +225,7 @@ def _reshape(change: Transaction, columns: Sequence[tuple[str, ColumnType, str]]
 
     wanted = {name: (iceberg_type(kind), comment) for name, kind, comment in columns}
     present = {f.name: f for f in change.table_metadata.schema().fields}
-    if {n: f.field_type for n, f in present.items()} == {n: kind for n, (kind, _) in wanted.items()}:
+    if set(present) == set(wanted) and all(same_type(f.field_type, wanted[n][0]) for n, f in present.items()):
         return
     replaced = [n for n, f in present.items() if n in wanted and not _widens(f.field_type, wanted[n][0])]
     going = [n for n in present if n not in wanted] + replaced
