@@ -20,7 +20,7 @@ from sluice.ledger import RequestState
 from sluice.running import offboarding
 from sluice.running.offboarding import Offboarding
 from sluice.running.refreshes import Asked
-from sluice.stream.offboard import FOLDERS, ask, destroy_due, offboard
+from sluice.stream.offboard import FOLDERS, ask, carry_out, destroy_due, offboard
 from sluice.stream.refreshing.run import run
 from sluice.stream.restore import restore
 
@@ -222,6 +222,17 @@ def test_what_arrives_while_it_is_destroyed_is_listed_and_destroyed_as_well(
     done = offboard(tools, shop.source)
     assert done.data["fate"] == "destroyed" and lying(shop) == []
     assert late in {o["uri"] for o in json.loads(tools.store.read(done.data["proof"]))["objects"]}
+
+
+def test_what_was_agreed_is_carried_out_and_what_the_lake_has_lost_ends_too(shop: Shop) -> None:
+    agreed(shop)
+    tools = shop.tools
+    with tools.ledger.transaction() as tx:
+        (request,) = tx.requests(source=shop.source)
+        tx.close_request(request.id, RequestState.LOST, "the embedded lake forgot it", tools.now())
+    assert carry_out(tools) == [shop.source] and carry_out(tools) == []
+    with tools.ledger.reading() as tx:
+        assert offboarding.offboardings(tx, shop.source)[-1].state == "done"
 
 
 def test_a_hold_that_comes_while_it_is_destroyed_stops_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,8 +104,10 @@ def repair(tools: Tools, source: str, *, actor: str, reason: str, foreign: bool 
 
 def revoke_access(tools: Tools, source: str, *, actor: str, reason: str) -> list[Grant]:
     """Take away every grant on the source's tables, also those that others gave (end of life); what was taken away."""
-    request, _ = _latest(tools, source)
     tables = [i for i in _identifiers(tools, source) if not _of_another(tools, i, source)]
+    if not tables:
+        return []
+    request, _ = _latest(tools, source)
     taken: list[Grant] = []
     for identifier in tables:
         for grant in tools.access.granted(identifier):

@@ -16,7 +16,7 @@ from typing import Any
 from sluice.contract.model import Contract, digest_of
 from sluice.crashing import crash_point
 from sluice.errors import LakeUnavailableError, SluiceError, TerminalError
-from sluice.ledger import Request, RequestState
+from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import cancel, contract_of
 from sluice.running import incidents, offboarding, refreshes
 from sluice.running.history import live, published_tables, versions
@@ -63,7 +63,7 @@ def offboard(tools: Tools, source: str) -> Offboarding:
             raise TerminalError("NOTHING_ASKED", f"nobody has asked to offboard {source}", where=source,
                                 mend=f"`sluice offboard {source} --reason …` asks.")  # fmt: skip
         offboarding.require_agreed(tx, tools.policy(), going)
-        request = live(tx, source)  # not the one of the day when it was asked: a newer one may have come since
+        request = _newest(tx, going)
     contract = contract_of(request)
     for kind, step in ((TOLD, _tell), (REVOKED, _revoke), (UNPUBLISHED, _unpublish)):
         if kind not in going.done:
@@ -73,6 +73,17 @@ def offboard(tools: Tools, source: str) -> Offboarding:
         offboarding.close_requests(tx, source, f"offboarded as {going.id}: {going.reason}", tools.now())
         tx.record(source, going.id, COMPLETED, tools.now(), actor=going.agreed_by)
         return next(o for o in offboarding.offboardings(tx, source) if o.id == going.id)
+
+
+def _newest(tx: Transaction, going: Offboarding) -> Request:
+    """The source's publication now: a newer one may have come since it was asked. Where the lake has lost it, that of then."""
+    try:
+        return live(tx, going.source)
+    except TerminalError:
+        then = tx.request(going.request_id)
+        if then is None:
+            raise
+        return then
 
 
 def carry_out(tools: Tools) -> list[str]:
