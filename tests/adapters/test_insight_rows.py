@@ -74,3 +74,22 @@ def test_whoever_reads_in_the_middle_misses_nothing_that_is_written_after(ledger
     while catch_up(ledger, lambda: False):
         lines.read()
     assert len(lines.read()) == 250
+
+
+def test_lines_that_were_emptied_are_made_and_read_again(ledger_url: str) -> None:
+    import sqlalchemy as sa
+
+    ledger = PostgresLedger(ledger_url)
+    made_up.load(ledger, list(made_up.histories(130)))
+    lines = Lines(ledger)
+    catch_up(ledger, always)
+    before = lines.read()
+    assert len(before) == 130 and lines.read(1) is before, "who looked earlier changes nothing"
+    engine = sa.create_engine(ledger_url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM sluice.request_summary"))
+        connection.execute(sa.text("DELETE FROM sluice.outbox_cursor"))
+    catch_up(ledger, lambda: False)
+    with ledger.reading() as tx:
+        _, _, written = tx.lines_state(READER)
+    assert len(lines.read(written)) == 100, "the first hundred of them again, and nothing that was there before"

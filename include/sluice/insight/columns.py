@@ -280,13 +280,20 @@ class Lines:
         with self._lock:
             if written == self._newest:
                 return self._columns
-            if self._columns.store.rows > GARBAGE * (len(self._columns) + 1000):
+            if self._emptied(written) or self._columns.store.rows > GARBAGE * (len(self._columns) + 1000):
                 self._columns, self._newest = columns_of(()), 0
             with self._ledger.reading() as tx:
                 rows = tx.summary_rows(self._newest)
             if rows:
                 self._columns, self._newest = self._columns.renewed(rows), rows[-1]["written"]
             return self._columns
+
+    def _emptied(self, written: int | None) -> bool:
+        """Whether the lines were removed since; a number that is only older than what others have read says nothing."""
+        if written is None or written >= self._newest:
+            return False
+        with self._ledger.reading() as tx:
+            return tx.lines_state("")[2] < self._newest
 
 
 def instant(seconds: float) -> datetime:
