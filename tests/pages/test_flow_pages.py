@@ -16,6 +16,7 @@ from pages_site import Site
 from shots import shoot
 
 import made_up
+from sluice import navigation
 from sluice.flow.baseline import claim, claimed_duration
 from sluice.histories import Origin
 from sluice.insight.reading import catch_up
@@ -148,6 +149,10 @@ def test_simulated_requests_are_labelled_on_every_page_and_never_mixed_with_real
     made_up.load(site.ledger, list(made_up.histories(30, days=20, origin=Origin.SIMULATED)))
     for page in PAGES:
         assert "Simulated." in get(f"{site.url}/pages/{page}").text, page
+    for page, _ in navigation.PAGES:
+        assert get(f"{site.url}/pages/{page}").status_code == 200, page
+    with site.ledger.reading() as tx:
+        assert tx.published_sources() == [], "nobody refreshes, pays for or looks after a simulated source"
     real = made_up.request(900, made_up.NOW)
     with site.ledger.transaction() as tx:
         tx.add_request(real)

@@ -72,4 +72,4 @@ class RunningStore(Protocol):
         """The newest record of this kind of every source, in the order of the sources' names."""
 
     def published_sources(self) -> list[PublishedSource]:
-        """Every source that is published by onboarding, with its newest publication, in the order of the names."""
+        """Every source that onboarding published, with its newest publication, in the order of the names; no simulated one."""

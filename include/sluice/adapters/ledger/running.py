@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection
 
 from sluice.adapters.ledger import tables as t
+from sluice.histories import Origin
 from sluice.ledger import RequestState
 from sluice.running.records import PublishedSource, Record
 
@@ -78,7 +79,7 @@ class RunningRecords:
         r = t.request.c
         query = (
             sa.select(r.source, r.id, r.contract_digest, r.closed_at)
-            .where(r.state == RequestState.PUBLISHED, r.closed_at.is_not(None))
+            .where(r.state == RequestState.PUBLISHED, r.origin == Origin.LIVE, r.closed_at.is_not(None))
             .ext(distinct_on(r.source))
             .order_by(r.source, r.closed_at.desc(), r.id.desc())
         )
