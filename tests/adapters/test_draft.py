@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import zipfile
 from importlib import resources
@@ -135,6 +136,15 @@ def test_rows_of_json_are_found_wherever_they_lie(
     assert {t["property"]: t["value"] for t in found} == terms
     assert ("which no column holds" in drafted.text) == bool(terms)
     assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_links_to_nowhere_and_pipes_are_no_tables(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "a.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(20)))
+    assert [t.name for t in draft(folder, settings).tables] == ["a"]
 
 
 def test_an_object_with_a_list_in_it_is_one_row(settings: Settings, tmp_path: Path) -> None:

@@ -256,6 +256,30 @@ def test_an_export_comes_back_as_what_it_was(
     assert rows[-1][2] == 7
 
 
+@pytest.mark.parametrize(
+    ("format_name", "content", "wrong", "right"),
+    [
+        ("csv", "id,paid\n1,1\n2,x\n", ",x", ",7"),
+        ("jsonl", '{"id":1,"paid":1}\n{"id":2,"paid":"x"}\n', '"x"', "7"),
+    ],
+)
+def test_what_the_path_said_of_a_row_comes_back_with_it(
+    tmp_path: Path, format_name: str, content: str, wrong: str, right: str
+) -> None:
+    shop = Shop(tmp_path, b"", format_name)
+    place = "  - name: orders\n    customProperties: [{property: location, value: days}]\n"
+    shop.contract = read_contract(shop.contract.text.replace("  - name: orders\n", place))
+    shop.table = shop.contract.tables[0]
+    for buyer in ("ann", "bob%2C%20Ltd", "__HIVE_DEFAULT_PARTITION__"):
+        folder = tmp_path / "days" / f"buyer={buyer}"
+        folder.mkdir(parents=True)
+        (folder / f"part.{format_name}").write_text(content)
+    assert shop.land("first").rows_quarantined == 3
+    assert shop.shelf.offer(shop.table, shop.repair(**{wrong: right}), "olga", NOON)[0].rows == 3
+    rows = shop.staged(shop.land("second"))
+    assert sorted(rows[3:], key=str) == [(2, b, 7) for b in ("ann", "bob, Ltd", None)]
+
+
 def test_a_row_that_is_no_text_is_exported_in_base64_and_must_be_written_anew(tmp_path: Path) -> None:
     shop = Shop(tmp_path, b"id,buyer,paid\n1,a,1\n2,\xff\xfe,1\n")
     shop.land("first")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sluice.contract.model import Contract, Dialect, Table
+from sluice.contract.types import NUMBERS, Kind
 from sluice.errors import BadInputError, ConflictError
 from sluice.lake import Layout, Manifest, ObjectStore
 from sluice.settings import Settings
@@ -163,13 +164,21 @@ class Shelf:
         texts = [_raw(file, i, row) for i, row in enumerate(rows, start=1)]
         if found is not None and found.manifest is not None and "delimiter" in found.manifest.dialect:
             shape = _delimited(file, used, declared)
-            names = _header(used[0]["columns"], shape)
+            names = list(used[0]["columns"])
+            said = _said_by_paths(table, file, rows, names)
+            lines = [_line([*names, *said[0]], shape)]
+            lines += [_joined(t, list(more.values()), shape) for t, more in zip(texts, said, strict=True)]
             end = shape.line_terminator or "\n"
-            target.write_text(end.join([names, *texts]) + end, "utf-8", newline="")
+            target.write_text(end.join(lines) + end, "utf-8", newline="")
             return "csv", shape
         if self.contract.format_of(table) in ("csv", "tsv", "psv"):
             raise _bad(file, "the landing that made this quarantine was stopped, so how its rows are written is not on record",
                        "Give the rows as the source writes them, with its header.")  # fmt: skip
+        if found is not None and self.contract.format_of(table) in ("json", "jsonl", "ndjson"):
+            texts = [
+                _with_members(t, table, more)
+                for t, more in zip(texts, _said_by_paths(table, file, rows, []), strict=True)
+            ]
         target.write_text("".join(t.replace("\r", " ").replace("\n", " ") + "\n" for t in texts), "utf-8", newline="")
         return "jsonl", _json_lines(file, used, declared)
 
@@ -292,11 +301,51 @@ def _json_lines(file: Path, used: list[Mapping[str, Any]], declared: Dialect) ->
     return replace(lines, item_keys=names.pop(), header=False)
 
 
-def _header(names: list[str], shape: Dialect) -> str:
+def _said_by_paths(
+    table: Table, file: Path, rows: list[dict[str, Any]], names: list[str]
+) -> list[dict[str, str | None]]:
+    """Of every row what its file's path says (`year=2024/`) of columns that are not among `names`, by column."""
+    from sluice.adapters.duck import partition_values
+
+    found = []
+    for row in rows:
+        values = {table.columns[i].name: value for i, value in partition_values(str(row["file"]), table).items()}
+        found.append({name: value for name, value in sorted(values.items()) if name not in names})
+    if any(said.keys() != found[0].keys() for said in found):
+        raise _bad(
+            file,
+            "the rows come from folders that say different things",
+            "Replay the rows of each folder by themselves.",
+        )
+    return found
+
+
+def _with_members(text: str, table: Table, said: Mapping[str, str | None]) -> str:
+    """A JSON object with what its path says, unless it says so itself; anything else as it is."""
+    try:
+        members = json.loads(text)
+    except ValueError:
+        return text
+    absent = {n: v for n, v in said.items() if isinstance(members, dict) and n not in members}
+    if not absent:
+        return text
+    bare = {c.name for c in table.columns if c.type.kind in (*NUMBERS, Kind.BOOLEAN)}
+    more = (f"{json.dumps(n)}: {v if n in bare and v is not None else json.dumps(v)}" for n, v in absent.items())
+    return f"{text.rstrip()[:-1]}{', ' if members else ''}{', '.join(more)}}}"
+
+
+def _joined(text: str, more: list[str | None], shape: Dialect) -> str:
+    """A raw row with more values behind it."""
+    null = shape.null_sequence[0] if shape.null_sequence else ""
+    values = [null if value is None else _line([value], shape) for value in more]
+    return (shape.delimiter or ",").join([text, *values])
+
+
+def _line(values: list[str], shape: Dialect) -> str:
     delimiter, quote = shape.delimiter or ",", shape.quote_char or ""
     special = (delimiter, quote or "\0", "\n", "\r", " ")
     return delimiter.join(
-        f"{quote}{n.replace(quote, quote * 2)}{quote}" if quote and any(s in n for s in special) else n for n in names
+        f"{quote}{v.replace(quote, quote * 2)}{quote}" if quote and any(s in v for s in special) else v for v in values
     )
 
 

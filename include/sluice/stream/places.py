@@ -93,7 +93,8 @@ def _below(folder: Path) -> list[Path]:
     found = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not hidden(f))
-        found += [Path(here) / f for f in sorted(files) if not hidden(f)]
+        # A link that leads nowhere, a pipe or a device is nobody's table.
+        found += [p for f in sorted(files) if not hidden(f) and (p := Path(here) / f).is_file()]
     return found
 
 

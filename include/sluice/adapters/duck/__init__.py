@@ -9,6 +9,7 @@ from sluice.adapters.duck.connection import interrupt, share_done
 from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.merging import Merged, compact, conform, merge
 from sluice.adapters.duck.outcome import Converted
+from sluice.adapters.duck.packed.partitions import partition_values
 from sluice.adapters.duck.packed.unfolding import unfold
 from sluice.adapters.duck.packed.unpack import looks_packed, unpack
 from sluice.adapters.duck.profiling.profile import profile
@@ -36,6 +37,7 @@ __all__ = [
     "interrupt",
     "looks_packed",
     "merge",
+    "partition_values",
     "profile",
     "query_arrow",
     "read_quarantine",
