@@ -268,6 +268,7 @@ def test_the_pages_name_the_promise_that_slips_most_and_why() -> None:
     chosen = SimpleNamespace(open=SimpleNamespace(ids=["a", "b", "c"], source=["orders", "stock", "rest"]))
     found = Outlooks(at, {}, None, None, dict.fromkeys(("a", "b", "c", "ended"), promised), slips)  # type: ignore[arg-type]
     assert found.slipping(chosen) == (  # type: ignore[arg-type]
-        "2 of 3 promised dates will probably slip, most that of stock, by 3 d 0 h: waiting for security."
+        "2 of 3 promised dates are not 85% sure any more, 1 will probably be missed. "
+        "The worst: stock comes 3 d 0 h later with 85% odds: waiting for security."
     )
     assert Outlooks(at, {}, None, None).slipping(chosen) == ""  # type: ignore[arg-type]

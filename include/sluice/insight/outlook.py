@@ -30,7 +30,7 @@ class Outlooks:
     promises: Mapping[str, datetime] = field(default_factory=dict)
     """By request, what it was promised: its P85 when it was asked for."""
     slips: Mapping[str, Slip] = field(default_factory=dict)
-    """By request, promises that will probably not be kept."""
+    """By request, promises that are not 85% sure any more."""
 
     def sentence(self, chosen: Chosen) -> str:
         """When what is under way will be done, for the top of a page; the reason when nothing can be said."""
@@ -44,14 +44,19 @@ class Outlooks:
         return f"With 85% odds each, the first is published by {day(soonest)} and the last by {day(last)}."
 
     def slipping(self, chosen: Chosen) -> str:
-        """Which promise slips most and why, in a sentence; "" while all hold."""
+        """How many promises do not hold any more, and which slips most and why; "" while all hold."""
         known = dict(zip(chosen.open.ids, chosen.open.source, strict=True))
         mine = {i: s for i, s in self.slips.items() if i in known}
         if not mine:
             return ""
         worst = max(mine, key=lambda i: mine[i].late)
-        count = f"{len(mine):,} of {sum(i in known for i in self.promises):,} promised dates will probably slip"
-        return f"{count}, most that of {known[worst]}, by {duration(mine[worst].late)}: {mine[worst].cause}."
+        promised = sum(i in known for i in self.promises)
+        are = "date is" if promised == 1 else "dates are"
+        missed = sum(s.likely for s in mine.values())
+        said = f"{len(mine):,} of {promised:,} promised {are} not 85% sure any more"
+        said += f", {missed:,} will probably be missed" if missed else ""
+        how = f"{known[worst]} comes {duration(mine[worst].late)} later with 85% odds"
+        return f"{said}. The worst: {how}: {mine[worst].cause}."
 
 
 def forecasts_chart(chosen: Chosen, found: Outlooks, now: datetime) -> Chart:
