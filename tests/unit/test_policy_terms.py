@@ -250,6 +250,8 @@ class TestFrozen:
             ("pii: [iban, email]", "pii: [iban, passport]"),
             ("size_over: 10 GB, source: [s3]", "size_over: 10 GB, source: [s3, ftp]"),
             ("members: [sara, sam], groups", "members: [sara], groups"),
+            ("quarantine_over: 0.05", "quarantine_over: 5"),
+            ("size_over: 10 GB, source", "size_over: inf GB, source"),
             ("governance: {members: [gus]}", "governance: {members: [gus], pager: 112}"),
             ("owners: {members: [olga]", "owners: {oncall: [olga], members: [olga]"),
             ("expires_after: 10 business days", "expires_after: 10 business days\n    colour: green"),

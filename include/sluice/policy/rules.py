@@ -86,6 +86,8 @@ def _rule(read: Reader, value: Any, names: list[str], i: int) -> TierRule:
             raise read.bad(
                 f"{given!r} does not fit {name!r}", *where, "when", name, mend=f"Write {CONDITIONS[name].shape}."
             )
+        read.insist(CONDITIONS[name].possible(when[name]), f"{given!r} does not fit {name!r}", *where, "when", name,
+                    mend=f"Write {CONDITIONS[name].shape}.")  # fmt: skip
         if CONDITIONS[name].words and not read.kept:
             known = _words_of(name)
             for word in when[name]:

@@ -71,10 +71,10 @@ def read_span(read: Reader, value: Any, *where: str | int) -> Span | None:
     if value is None:
         return None
     span = parse_span(value)
-    if span is None or span.days > MOST_DAYS:
-        long = ", but more than a century" if span else ""
-        raise read.bad(f"{value!r} is no length of time{long}", *where,
-                       mend='Such as "10 business days", "36 business hours" or "14 days".')  # fmt: skip
+    mend = 'Such as "10 business days", "36 business hours" or "14 days".'
+    if span is None:
+        raise read.bad(f"{value!r} is no length of time", *where, mend=mend)
+    read.insist(span.days <= MOST_DAYS, f"{value!r} is more than a century", *where, mend=mend)
     return span
 
 

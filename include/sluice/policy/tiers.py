@@ -105,6 +105,15 @@ class TierRule:
         return Cause(self.key, self.tier, f"{said}{because}: tier {self.tier}", " or ".join(ways))
 
 
+_MOST = 1e18
+"""More rows, bytes or dollars than anybody has; also where infinity ends."""
+
+
+def _possible(value: Any) -> bool:
+    """Whether anything could ever be more than this: not where it is infinite, or no number at all."""
+    return not isinstance(value, float) or value <= _MOST
+
+
 @dataclass(frozen=True)
 class Condition:
     """A word of the rule language: `read` checks its value (None: not usable), `shape` shows one that is.
@@ -118,6 +127,8 @@ class Condition:
     lighter: Callable[[Any], str]
     words: tuple[str, ...] = ()
     """What a list of words can hold; anything goes where this is empty."""
+    possible: Callable[[Any], bool] = _possible
+    """Whether a rule with this value could ever hold. A new policy is refused where it could not."""
 
 
 PII = ("any", "declared", "undeclared")
@@ -130,24 +141,26 @@ def _words(value: Any) -> tuple[str, ...] | None:
 
 
 def _number(value: Any) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
+    good = (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and value >= 0
+        and (isinstance(value, float) or value < _MOST)
+    )
     return float(value) if good else None
 
 
-def _share(value: Any) -> float | None:
-    number = _number(value)
-    return number if number is not None and number <= 1 else None
+def _share(value: Any) -> bool:
+    return bool(value <= 1)
 
 
-_MOST = 1e18
-"""More rows, bytes or dollars than anybody has; also where infinity ends."""
 _BYTES = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 def _size(value: Any) -> float | None:
     number, _, unit = str(value).strip().partition(" ")
     try:
-        return _number(float(number) * _BYTES[unit.strip().lower()])
+        return float(number) * _BYTES[unit.strip().lower()]
     except (KeyError, ValueError):
         return None
 
@@ -233,8 +246,8 @@ CONDITIONS: dict[str, Condition] = {
     "tables_over": Condition("20", _number, _over("tables", lambda v: f"{v:,.0f} tables", "there are"), lambda v: f"at most {v:,.0f} tables"),
     "cost_over": Condition("50 (USD a month)", _number, _over("monthly_usd", lambda v: f"{v:,.2f} USD a month", "it costs about"),
                            lambda v: f"a cost of at most {v:,.2f} USD a month"),
-    "quarantine_over": Condition("0.01 (a share of the rows, from 0 to 1)", _share, _over("quarantined", lambda v: f"{v:.2%} of the rows", "set aside were"),
-                                 lambda v: f"at most {v:.2%} of the rows set aside"),
+    "quarantine_over": Condition("0.01 (a share of the rows, from 0 to 1)", _number, _over("quarantined", lambda v: f"{v:.2%} of the rows", "set aside were"),
+                                 lambda v: f"at most {v:.2%} of the rows set aside", possible=_share),
     "retention": Condition("missing", _missing, _silent, lambda _: "a retention in `slaProperties`"),
     "retention_over": Condition('"5 years"', parse_span, _kept_long, lambda v: f"a retention of at most {v}"),
 }  # fmt: skip
