@@ -308,6 +308,13 @@ class TestManyFailingRules:
         )
         assert kept.column("c0").to_pylist() == [*range(10, 25), 2998, 2999]
 
+    def test_names_that_ours_could_meet(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(failing, "OWN_COLUMNS", 1)
+        names = ["name", "place", "sluice_rules", "file_row_number", "rules"]
+        rules = [(BETWEEN, {"column": name, "max_value": 1}) for name in names]
+        results = run(tmp_path, pa.table({name: [1, 2, 3] for name in names}), *rules)
+        assert [(r.failed_rows["rows"], r.examples) for r in results] == [(2, (2, 3))] * 5
+
     def test_values_of_classified_columns_stay_out_of_the_report(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -133,7 +133,7 @@ class Keeper:
     def _together(self, broken: Sequence[Broken], column: str) -> str:
         named = ", ".join(f"CASE WHEN {self._kept(one)} THEN {literal(one.rule.name)} END" for one in broken)
         rules, table = identifier(column), identifier(self._table.name)
-        lists = f"SELECT *, list_filter([{named}], lambda name: name IS NOT NULL) AS {rules} FROM {table}"  # noqa: S608
+        lists = f"SELECT *, list_filter([{named}], lambda sluice_rule: sluice_rule IS NOT NULL) AS {rules} FROM {table}"  # noqa: S608
         return f"SELECT * FROM ({lists}) WHERE len({rules}) > 0"  # noqa: S608
 
     def _kept(self, broken: Broken) -> str:
