@@ -11,7 +11,7 @@ customProperties:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class SharedSuite:
             return {key: self.filled(item) for key, item in value.items()}
         return value
 
-    def unused(self, items: Iterable[Any]) -> list[str]:
+    def unused(self, items: list[Any]) -> list[str]:
         """The parameters that are given, and that nothing in a suite's items asks for."""
         asked = {found[1] for text in _texts(items) for found in _PARAMETER.finditer(text)}
         return sorted(self.parameters.keys() - asked)
@@ -55,13 +55,15 @@ class SharedSuite:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _texts(list(value.values()))
-    elif isinstance(value, Iterable):
-        for item in value:
-            yield from _texts(item)
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case Mapping() as item:
+                waiting.extend(item.values())
+            case list() as items:
+                waiting.extend(items)
 
 
 def shared_suites(contract: Contract, table: Table) -> list[SharedSuite]:
