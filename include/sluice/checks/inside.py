@@ -11,6 +11,8 @@ from sluice.checks.rules import BadRuleError, Rule, check_pattern, identifier, i
 from sluice.contract.model import Column, Table
 from sluice.contract.types import FLOATS, NESTED, NUMBERS, Kind
 
+_UNCHECKED = ("uniqueItems", "minProperties", "maxProperties", "required")
+
 
 @dataclass(frozen=True)
 class _Asked:
@@ -51,6 +53,9 @@ def _of(column: Column, value: str, depth: int) -> Iterator[_Asked]:
     if column.required:
         yield _Asked("", "required", "is required", f"{value} IS NULL")
     options, kind = column.options, column.type.kind
+    if unchecked := next((name for name in _UNCHECKED if options.get(name)), None):
+        raise BadRuleError(f"has {unchecked} at {column.name!r}, inside an object or array, where it is not checked",
+                           "Take it out; a rule of type sql can look inside.")  # fmt: skip
     least, most = ("minItems", "maxItems") if kind is Kind.LIST else ("minLength", "maxLength")
     size = f"len({value})" if kind is Kind.LIST else f"length(CAST({value} AS VARCHAR))"
     for option, sign in ((least, "<"), (most, ">")):

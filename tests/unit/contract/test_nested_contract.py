@@ -104,7 +104,15 @@ def test_what_is_asked_inside_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", ["{minLength: -1}", "{pattern: '('}", "{minimum: 1}", "{multipleOf: 2}", "{minimum: 5, maximum: 4}"]
+    "options",
+    [
+        "{minLength: -1}",
+        "{pattern: '('}",
+        "{minimum: 1}",
+        "{multipleOf: 2}",
+        "{minimum: 5, maximum: 4}",
+        "{uniqueItems: true}",
+    ],
 )
 def test_what_no_value_inside_can_meet_is_told(options: str) -> None:
     with pytest.raises((BadRuleError, InvalidContractError)):
