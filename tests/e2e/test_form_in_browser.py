@@ -12,6 +12,7 @@ import pytest
 from running import PROJECT, Stack
 
 from browsers import chromium
+from sluice.navigation import PAGES
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -22,13 +23,36 @@ def browser() -> Iterator[Any]:
         yield running
 
 
-def test_a_requester_chooses_a_contract_and_triggers(stack: Stack, browser: Any, tmp_path: Path) -> None:
+def logged_in(stack: Stack, browser: Any, user: str) -> Any:
     page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
     page.goto(stack.url)
-    page.fill("input[name=username]", "remy")
-    page.fill("input[name=password]", stack.password("remy"))
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", stack.password(user))
     page.keyboard.press("Enter")
     page.locator("input[name=password]").wait_for(state="detached", timeout=30_000)
+    return page
+
+
+def test_airflows_menu_leads_to_every_page(stack: Stack, browser: Any) -> None:
+    page = logged_in(stack, browser, "bea")
+    page.get_by_text("Plugins").first.click()
+    page.get_by_role("menuitem", name="Sluice").click()
+    page.get_by_role("menuitem", name="Inbox").wait_for()
+    assert [item.inner_text() for item in page.get_by_role("menuitem").all()] == [
+        "Sluice",
+        *(name for _, name in PAGES),
+    ]
+    page.get_by_role("menuitem", name="Inbox").click()
+    inside = page.frame_locator("iframe")
+    inside.get_by_role("heading", name="What waits for you").wait_for(timeout=30_000)
+    for address, name in PAGES:
+        inside.get_by_role("link", name=name, exact=True).first.click()
+        inside.locator(f"nav a[aria-current=page][href$='pages/{address}']").wait_for(timeout=30_000)
+        assert inside.get_by_text("This did not work").count() == 0, name
+
+
+def test_a_requester_chooses_a_contract_and_triggers(stack: Stack, browser: Any, tmp_path: Path) -> None:
+    page = logged_in(stack, browser, "remy")
     page.goto(f"{stack.url}/dags/onboard_source")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
