@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from airflow.sdk import Param, get_current_context, task
+from airflow.sdk import Asset, AssetAlias, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from sluice.errors import TerminalError
 from sluice_airflow.retries import RETRIES
+from sluice_airflow.stream import PUBLISHED
 
 T = TypeVar("T")
 _ID = "^[a-z][a-z0-9_]{0,62}$"
@@ -53,15 +54,15 @@ def restore_form() -> dict[str, Param]:
 def restored() -> Any:
     """The restore as a task."""
 
-    @task(task_id="put_back", **RETRIES["commit"])
+    @task(task_id="put_back", outlets=[AssetAlias(PUBLISHED)], **RETRIES["commit"])
     def put_back() -> str:
         from sluice.stream.restore import restore
         from sluice.stream.tools import connect
 
-        asked = get_current_context()["params"]
+        asked, tools = get_current_context()["params"], connect()
         done = final(
             lambda: restore(
-                connect(),
+                tools,
                 asked["source"],
                 actor=person(),
                 reason=asked["reason"],
@@ -69,6 +70,12 @@ def restored() -> Any:
                 to=asked["snapshot"],
             )
         )
+        events = get_current_context()["outlet_events"][AssetAlias(PUBLISHED)]
+        for moved in done.moved.values():
+            events.add(
+                Asset(name=moved["identifier"], uri=tools.catalog.uri(moved["identifier"])),
+                extra={"incident_id": done.incident.id, "snapshot_id": moved["to"]},
+            )
         return done.incident.id
 
     return put_back()

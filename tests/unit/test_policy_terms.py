@@ -286,6 +286,7 @@ class TestFrozen:
         (("members: [bea, ben], concerns", "members: [bea, policy], concerns"), "how the policy itself signs", 5),
         (("concerns: [contract, cost]", "concerns: [contrat]"), "'contrat' is no part of evidence", 5),
         (("concerns: [contract, cost]", "concerns: []"), "cannot sign", 5),
+        (("roles:\n", "prices: {region: eu-west-11}\nroles:\n"), "no price table for 'eu-west-11'", 4),
         (("also_signed_by: [governance]", "also_signed_by: [security]"), "unknown role 'security'", 6),
         (("governance: {members: [gus]}", "governance: {member: [gus]}"), "unknown key 'member'", 7),
         (("governance: {members: [gus]}", "governance: {}"), "needs a list of `members`", 7),

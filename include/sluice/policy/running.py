@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sluice.errors import BadInputError
 from sluice.policy.parts import is_one
+from sluice.prices import prices_of
 from sluice.running.sla import duration
 
 if TYPE_CHECKING:
@@ -106,11 +108,18 @@ def read_running(read: Reader) -> RunningTerms:
         shrinks_below=_number(
             read, running.get("shrinks_below", DEFAULTS.shrinks_below), 1, "running", "shrinks_below"
         ),
-        region=str(prices.get("region", DEFAULTS.region)),
+        region=_region(read, str(prices.get("region", DEFAULTS.region))),
         budgets=_budgets(read, _mapping(read, read.document.data.get("budgets"), "budgets")),
         unused_after=_time(read, running.get("unused_after", "90d"), "running", "unused_after"),
         offboarding=tuple(offboarding),
     )
+
+
+def _region(read: Reader, region: str) -> str:
+    try:
+        return prices_of(region).region
+    except BadInputError as error:
+        raise read.bad(error.message, "prices", "region", mend=error.mend) from error
 
 
 def kept_running(read: Reader) -> RunningTerms:
