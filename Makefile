@@ -40,7 +40,7 @@ doctor: setup ## Check the local stack
 
 test: $(VENV)/.ready-dev ## Set up and pass all tests, the fast ones first
 	@$(BIN)/python -m pytest -q tests/unit
-	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup $(REST)
+	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --no-loadscope-reorder $(REST)
 
 test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
 	@$(BIN)/python -m pytest -q tests/unit

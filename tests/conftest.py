@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,7 +11,6 @@ from services import lake, ledger_template, ledger_url, services
 
 __all__ = ["lake", "ledger_template", "ledger_url", "services"]
 
-HERE = Path(__file__).parent
 STACK = ("stack", "dags", "e2e")
 """They share a running stack, or start one of their own: one worker does them all."""
 
@@ -20,8 +19,17 @@ settings.register_profile("sluice", deadline=None)
 settings.load_profile("sluice")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `--dist loadgroup` one worker has the stack, and the others take the remaining files one by one."""
-    for item in items:
-        path = item.path.relative_to(HERE)
-        item.add_marker(pytest.mark.xdist_group("stack" if path.parts[0] in STACK else path.as_posix()))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers one has the stack, and the others take the remaining files one by one.
+
+    A scheduler of our own: pytest-xdist's marks for groups have no effect under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByService(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "stack" if path.split("/")[1] in STACK else path
+
+    return ByService(config, log)
