@@ -10,10 +10,9 @@ EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editabl
 COMPILE_GROUP := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-# The fast tests first. Then one worker has the stack, and mostly waits for it; the others, with services of their own,
-# do the rest meanwhile (see tests/conftest.py).
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
-REST := tests/stack tests/dags tests/e2e tests/behaviour tests/adapters tests/pages
+# The fast tests first. Behaviour, adapters and pages have services of their own and share the cores; a stack gets them
+# alone: side by side all took longer, since Airflow is busy also while a test only waits for it.
+ALONE := tests/stack tests/dags tests/e2e
 
 # Rows of the measured data: 1M (five minutes), 10M, 50M.
 ROWS ?= 1M
@@ -40,7 +39,8 @@ doctor: setup ## Check the local stack
 
 test: $(VENV)/.ready-dev ## Set up and pass all tests, the fast ones first
 	@$(BIN)/python -m pytest -q tests/unit
-	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --no-loadscope-reorder $(REST)
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/behaviour tests/adapters tests/pages
+	@$(BIN)/python -m pytest -q $(ALONE)
 
 test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
 	@$(BIN)/python -m pytest -q tests/unit

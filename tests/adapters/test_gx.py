@@ -15,6 +15,7 @@ from sluice.adapters.gx import load_suites, verify
 from sluice.adapters.gx.expectations import fill_registry
 from sluice.checks.report import CheckReport
 from sluice.checks.rules import Rule
+from sluice.checks.suite import named_apart
 from sluice.contract.model import Column, Table
 from sluice.contract.types import ColumnType, Kind
 from sluice.errors import BadInputError
@@ -368,7 +369,7 @@ class TestSuiteFiles:
 
     def test_names_are_told_apart(self, load):
         item = {"type": BETWEEN, "kwargs": {"column": "n", "min_value": 0}}
-        assert [r.name for r in load({"name": "o", "expectations": [item, item]})] == [
+        assert [r.name for r in named_apart(load({"name": "o", "expectations": [item, item]}))] == [
             "n.column_values_to_be_between",
             "n.column_values_to_be_between#2",
         ]

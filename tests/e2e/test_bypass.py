@@ -74,7 +74,7 @@ class Airflow:
     def until(self, run: str, condition: Callable[[], bool], seconds: float = 150) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, [(t["task_id"], t["map_index"], t["state"]) for t in self.tasks(run)]
+            assert time.monotonic() < deadline, " ".join(f"{t['task_id']}={t['state']}" for t in self.tasks(run))
             time.sleep(1)
 
 
@@ -195,7 +195,7 @@ def test_marking_every_task_a_success_publishes_nothing(
     assert airflow.call("PATCH", f"dagRuns/{request}", json={"state": "success"}).status_code == 200
     nothing_is_published(stack, request)
     assert stack.run("tick").returncode == 0
-    airflow.until(request, lambda: airflow.states(request, "publication.signature") == ["deferred"] * 5, 300)
+    airflow.until(request, lambda: "deferred" in airflow.states(request, "publication.signature"), 120)
     nothing_is_published(stack, request)
 
 

@@ -41,7 +41,7 @@ def busy(site: Site) -> Site:
 
 
 def test_the_names_are_those_of_the_reference_and_nobody_is_named(busy: Site) -> None:
-    answer = httpx.get(f"{busy.url}/metrics")
+    answer = httpx.get(f"{busy.url}/metrics", timeout=60)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     found = families(answer.text)
@@ -59,7 +59,7 @@ def test_the_numbers_are_those_of_the_events(busy: Site) -> None:
     with busy.ledger.reading() as tx:
         requests = tx.requests()
         events = tx.events_of([r.id for r in requests])
-    found = families(httpx.get(f"{busy.url}/metrics").text)
+    found = families(httpx.get(f"{busy.url}/metrics", timeout=60).text)
     leads = [(r.closed_at - r.requested_at).total_seconds() for r in requests if r.state == "published" and r.closed_at]
     lead = samples(found["onboarding_lead_time_seconds"])
     assert lead["onboarding_lead_time_seconds_count"] == len(leads) > 20
@@ -85,11 +85,11 @@ def test_the_numbers_are_those_of_the_events(busy: Site) -> None:
 
 
 def test_counters_never_go_back_when_a_server_starts_anew(busy: Site) -> None:
-    before = httpx.get(f"{busy.url}/metrics").text
+    before = httpx.get(f"{busy.url}/metrics", timeout=60).text
     from sluice_airflow.web import flow
 
     flow._HELD.clear()
-    after = httpx.get(f"{busy.url}/metrics").text
+    after = httpx.get(f"{busy.url}/metrics", timeout=60).text
 
     def counted(text: str) -> dict[tuple[Any, ...], float]:
         return {
@@ -102,7 +102,7 @@ def test_counters_never_go_back_when_a_server_starts_anew(busy: Site) -> None:
 
 def test_simulated_history_counts_nowhere(site: Site) -> None:
     load(site.ledger, list(histories(50, seed=3, origin=Origin.SIMULATED)))
-    found = families(httpx.get(f"{site.url}/metrics").text)
+    found = families(httpx.get(f"{site.url}/metrics", timeout=60).text)
     assert samples(found["onboarding_lead_time_seconds"])["onboarding_lead_time_seconds_count"] == 0
     assert sum(s.value for s in found["onboarding_wip"].samples) == 0
 
