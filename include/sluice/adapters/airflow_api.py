@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sluice.errors import RefusedError, StackError, TransientError
 
@@ -14,10 +15,15 @@ PAGE = 100
 """Rows of one answer: Airflow gives no more at once."""
 REQUESTS = 1000
 """Requests of one answer: Sluice gives no more at once."""
+CLEARINGS = 5
+"""How often a clearing is tried. Airflow answers 409 or 500, and has done nothing, when its scheduler or another
+clearing moves the same task at that moment: often just after a restart."""
 
 
 class AirflowApi:
-    """A session of one user. Raises StackError when nobody answers, RefusedError with the server's own reason."""
+    """A session of one user. Raises StackError when nobody answers, TransientError when the server failed,
+    RefusedError with the server's own reason.
+    """
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url = url
@@ -108,6 +114,12 @@ class AirflowApi:
         raised = [e for line in lines if isinstance(line, dict) for e in line.get("error_detail") or ()]
         return str(raised[0].get("exc_value", "")) if raised else ""
 
+    @retry(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(CLEARINGS),
+        wait=wait_random_exponential(multiplier=0.5, max=8),
+        reraise=True,
+    )
     def clear(self, run_id: str, task_ids: list[str] | None = None) -> None:
         """Clear a run's tasks (all, or these and what comes after them) so that they are done again."""
         body: dict[str, Any] = {
@@ -138,6 +150,10 @@ class AirflowApi:
         except ValueError:
             said = {}
         detail = said.get("detail")
-        message = said.get("message") or (detail if isinstance(detail, str) else str(detail or answer.reason_phrase))
-        raise RefusedError(said.get("code") or f"HTTP_{answer.status_code}", message, status=answer.status_code,
-                           where=said.get("where", ""), mend=said.get("mend", ""))  # fmt: skip
+        broke = detail if isinstance(detail, dict) else {}  # what Airflow says when its database refused a write
+        message = said.get("message") or broke.get("message") or str(detail or answer.reason_phrase)
+        code, mend = said.get("code"), said.get("mend", "")
+        if answer.is_server_error or (broke and answer.status_code == 409):
+            raise TransientError(code or "API_FAILED", message, where=said.get("where") or answer.url.path, mend=mend)
+        raise RefusedError(code or f"HTTP_{answer.status_code}", message, status=answer.status_code,
+                           where=said.get("where", ""), mend=mend)  # fmt: skip
