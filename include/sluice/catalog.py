@@ -22,7 +22,7 @@ REQUEST_PROPERTY = "sluice.request-id"
 DIGEST_PROPERTY = "sluice.evidence-digest"
 SOURCE_PROPERTY = "sluice.source"
 CONTENT_PROPERTY = "sluice.content-digest"
-RESTORED_PROPERTY = "sluice.restored-snapshot"
+RESTORED_PROPERTY = "sluice.restored-by"
 
 REPLACE, APPEND = "replace", "append"
 

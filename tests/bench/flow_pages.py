@@ -78,7 +78,7 @@ def ledger(kept: Path | None = None) -> Iterator[Any]:
 
 def load(tools: Any, requests: int) -> int:
     """A simulated history, in the bulk."""
-    from sluice.simulation.past import load_many
+    from bench.simulated_load import load_many
     from sluice.simulation.scenarios import SLUICE
 
     begun = time.monotonic()

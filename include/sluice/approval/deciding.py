@@ -14,7 +14,7 @@ from sluice.histories import Origin
 from sluice.ledger import Decision, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import finish_stage
 from sluice.policy import POLICY_ACTOR, Policy
-from sluice.stages import GATES, Clock, Event, Stage, signatures_wanted
+from sluice.stages import GATES, Clock, Event, Stage
 from sluice.words import minute
 
 BACK_TO = {
@@ -240,8 +240,6 @@ def _revoke(tx: Transaction, policy: Policy, request: Request, choice: Choice, c
         tx.append(request.id, choice.gate, attempt, Event.READY, now, actor=choice.actor, reason=reason)
         tx.append(request.id, choice.gate, attempt, Event.STARTED, now, digest=own.evidence_digest)
     if clock.is_open(choice.gate) or clock.completed(choice.gate):
-        group = gate_standing(tx, request, choice.gate).group(choice.role)
-        wanted = signatures_wanted(group.missing) if group else None
         tx.append(request.id, choice.gate, attempt, Event.SUBMITTED, now, role=choice.role, digest=own.evidence_digest,
-                  reason=wanted)  # fmt: skip
+                  reason=gate_standing(tx, request, choice.gate).wanted(choice.role))  # fmt: skip
     return decision

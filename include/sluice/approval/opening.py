@@ -17,7 +17,7 @@ from sluice.approval.standing import (
 from sluice.ledger import Artifact, Decision, Request, RequestState, Transaction, Verdict
 from sluice.onboarding import finish_stage, live_request, require_ready
 from sluice.policy import POLICY_ACTOR
-from sluice.stages import Clock, Event, Stage, signatures_wanted
+from sluice.stages import Clock, Event, Stage
 
 
 def open_gate(tx: Transaction, request_id: str, gate: Stage, evidence: Artifact, now: datetime) -> Standing:
@@ -42,9 +42,8 @@ def open_gate(tx: Transaction, request_id: str, gate: Stage, evidence: Artifact,
         carry_over(tx, request, gate, attempt, now)
         asked = gate_standing(tx, request, gate)
         for role in asked.missing:
-            group = asked.group(role)
-            wanted = signatures_wanted(group.missing) if group else None
-            tx.append(request_id, gate, attempt, Event.SUBMITTED, now, role=role, digest=evidence.digest, reason=wanted)
+            tx.append(request_id, gate, attempt, Event.SUBMITTED, now, role=role, digest=evidence.digest,
+                      reason=asked.wanted(role))  # fmt: skip
     standing = gate_standing(tx, request, gate)
     if standing.satisfied:
         finish_stage(tx, request, gate, now, digest=evidence.digest)

@@ -14,7 +14,7 @@ from sluice.errors import BadInputError, NotApprovedError
 from sluice.governance import Pack
 from sluice.ledger import MACHINE, Decision, Request, RequestState, Transaction, Verdict
 from sluice.policy import POLICY_ACTOR, Asked, GateTerms, Policy, Tiers, frozen_policy
-from sluice.stages import GATES, Stage
+from sluice.stages import GATES, Stage, signatures_wanted
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,11 @@ class Standing:
     def group(self, role: str) -> Group | None:
         """What is asked of this role; None when nothing is."""
         return next((g for g in self.groups if g.role == role), None)
+
+    def wanted(self, role: str) -> str | None:
+        """What the `submitted` of this role says: how many signatures, when more than one is missing."""
+        group = self.group(role)
+        return signatures_wanted(group.missing) if group else None
 
 
 _PROMISED: dict[str, Policy] = {}

@@ -12,7 +12,6 @@ from sluice.insight.tables import Chart, Column, Table, vega
 from sluice.stages import Event
 from sluice.words import duration
 
-NOW = "now"
 _SHORT = 0.006
 """Part of the whole below which a stretch is marked by a point, as its bar is too thin to be seen."""
 

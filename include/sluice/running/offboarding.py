@@ -21,7 +21,6 @@ LOCATED = "offboard.located"
 DESTROYED, KEPT, COMPLETED = "offboard.destroyed", "offboard.kept", "offboard.completed"
 STEPS = (TOLD, REVOKED, UNPUBLISHED)
 HELD, LIFTED = "hold.placed", "hold.lifted"
-_ENDS = (REJECTED, COMPLETED)
 
 
 @dataclass(frozen=True)

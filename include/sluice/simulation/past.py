@@ -1,9 +1,8 @@
-"""Simulated requests for the ledger: demonstration data, and the load of a performance test. Marked wherever it goes."""
+"""Simulated requests for the ledger: demonstration data, marked wherever it goes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sluice.flow.log import Case, History
@@ -20,8 +19,6 @@ _STATES = {
     "failed": RequestState.FAILED,
     "returned": RequestState.RETURNED,
 }
-TILE = 2_000
-"""Requests simulated at once; a larger load repeats them, whole weeks apart."""
 
 
 def simulated_past(scenario: Scenario, *, requests: int, now: datetime, seed: int, name: str = "sim") -> list[History]:
@@ -36,35 +33,6 @@ def load_past(
     """Write simulated requests with all their events; gives the number of events. The ledger numbers them anew."""
     return tx.load_history(
         (_request(h.case, signatures, policy_digest, h.events) for h in histories), numbered(list(histories))
-    )
-
-
-def load_many(
-    tx: Transaction, scenario: Scenario, *, requests: int, now: datetime, seed: int, signatures: Mapping[str, list[str]]
-) -> int:
-    """A hundred thousand requests and more: TILE simulated ones repeated, each time weeks earlier, all but the newest ended."""
-    tile = simulated_past(scenario, requests=min(TILE, requests), now=now, seed=seed)
-    span = timedelta(weeks=int(len(tile) / scenario.per_week) + 1)
-    count = 0
-    left = requests
-    pieces: list[list[History]] = []
-    while left > 0:
-        chosen = (tile if not pieces else [h for h in tile if h.case.state != "open"])[-left:]
-        number = len(pieces)
-        pieces.append([_moved(h, -number * span, f"t{number}-") for h in chosen])
-        left -= len(chosen)
-    for moved in reversed(pieces):
-        count += load_past(tx, moved, signatures=signatures)
-    return count
-
-
-def _moved(history: History, by: timedelta, prefix: str) -> History:
-    case = history.case
-    closed = None if case.closed_at is None else case.closed_at + by
-    identity = prefix + case.id
-    return History(
-        replace(case, id=identity, source=case.source, requested_at=case.requested_at + by, closed_at=closed),
-        tuple(replace(e, request_id=identity, at=e.at + by) for e in history.events),
     )
 
 

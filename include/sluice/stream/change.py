@@ -6,7 +6,6 @@ admitted before, so admission is not asked again. The last good data keeps servi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -28,15 +27,15 @@ from sluice.stream.access import grant_access
 from sluice.stream.check import check
 from sluice.stream.gate import ask
 from sluice.stream.land import land
+from sluice.stream.one_by_one import one_by_one
 from sluice.stream.profile import profile
 from sluice.stream.publish import approved_digest, blocked, require_free, require_staged
 from sluice.stream.refreshing.ends import undo
-from sluice.stream.register import describe
+from sluice.stream.register import describe, registered
 from sluice.stream.request import open_for_run
 from sluice.stream.tools import Tools
 
 DECIDED_AGAINST = (RequestState.REJECTED, RequestState.RETURNED)
-log = logging.getLogger(__name__)
 
 
 def propose(
@@ -104,15 +103,8 @@ def adopt(tools: Tools, source: str | None = None) -> list[str]:
         }
         requests = [r for name in sorted(proposed) if (r := tx.request(name)) and r.state is RequestState.OPEN]
         ready = [r for r in requests if Clock(tx.events(r.id)).completed(Stage.PUBLICATION)]
-    done: list[str] = []
-    failed: list[SluiceError] = []
-    for request in ready:
-        try:
-            _adopt(tools, request)
-            done.append(request.id)
-        except SluiceError as error:
-            log.warning("%s: %s", request.id, error)
-            failed.append(error)
+    by_id = {r.id: r for r in ready}
+    done, failed = one_by_one(by_id, lambda request_id: _adopt(tools, by_id[request_id]))
     if failed:
         raise failed[0]
     return done
@@ -160,14 +152,7 @@ def _record(
 ) -> None:  # fmt: skip
     for name, entry in entries.items():
         begin(tx, request.id, Stage.REGISTER, tools.now(), table=name)
-        content = {
-            "identifier": entry.identifier,
-            "location": entry.location,
-            "uuid": entry.uuid,
-            "catalog": tools.catalog.kind,
-        }
-        artifact = Artifact(Stage.REGISTER, name, digest_of(content), content)
-        complete(tx, request, Stage.REGISTER, tools.now(), table=name, found=artifact)
+        complete(tx, request, Stage.REGISTER, tools.now(), table=name, found=registered(tools, name, entry))
     begin(tx, request.id, Stage.PUBLISH, tools.now())
     uris = {n: tools.catalog.uri(t["identifier"]) for n, t in tables.items()}
     announce(tx, contract, request, tables, uris, tools.now())

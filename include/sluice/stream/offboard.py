@@ -6,7 +6,6 @@ Every step is recorded when it is done and skipped when it was: a run that was k
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
@@ -15,7 +14,7 @@ from typing import Any
 
 from sluice.contract.model import Contract, digest_of
 from sluice.crashing import crash_point
-from sluice.errors import LakeUnavailableError, SluiceError, TerminalError
+from sluice.errors import LakeUnavailableError, TerminalError
 from sluice.ledger import Request, RequestState, Transaction
 from sluice.onboarding import cancel, contract_of
 from sluice.running import incidents, offboarding, refreshes
@@ -35,6 +34,7 @@ from sluice.running.offboarding import (
 from sluice.stream.access import revoke_access
 from sluice.stream.costing import measure_storage
 from sluice.stream.gate import strict_json
+from sluice.stream.one_by_one import one_by_one
 from sluice.stream.tools import Tools, sha256
 
 FOLDERS = ("landing", "warehouse", "quarantine", "failed_rows", "replay", "manifests")
@@ -45,8 +45,6 @@ QUIET = timedelta(minutes=15)
 """After how long without a record an offboarding counts as interrupted."""
 HOLD_EVERY = 50
 """After how many objects it is asked again whether somebody has placed a legal hold."""
-
-log = logging.getLogger(__name__)
 
 
 def ask(tools: Tools, source: str, actor: str, reason: str, *, destroy: bool = False) -> Offboarding:
@@ -105,16 +103,8 @@ def destroy_due(tools: Tools) -> list[str]:
 
 
 def _each(sources: Iterable[str], work: Callable[[str], object]) -> list[str]:
-    """Do it for every source, for the one as well when it cannot be done for the other; for which it was done."""
-    done: list[str] = []
-    failed: list[SluiceError] = []
-    for source in sources:
-        try:
-            work(source)
-            done.append(source)
-        except SluiceError as error:
-            log.warning("%s: %s", source, error)
-            failed.append(error)
+    """Do it for every source; for which it was done. Raises the first error when it was done for none."""
+    done, failed = one_by_one(sources, work)
     if failed and not done:
         raise failed[0]
     return done

@@ -19,16 +19,20 @@ def register(tools: Tools, request_id: str, table_name: str) -> int:
     crash_point("register.begun")
     entry = describe(tools, request, contract_of(request), table_name)
     crash_point("register.tagged")
+    with tools.ledger.transaction() as tx:
+        complete(tx, request, Stage.REGISTER, tools.now(), table=table_name, found=registered(tools, table_name, entry))
+    return 1
+
+
+def registered(tools: Tools, table_name: str, entry: CatalogEntry) -> Artifact:
+    """What the stage found, for the ledger: where the table is, and which one it is."""
     content = {
         "identifier": entry.identifier,
         "location": entry.location,
         "uuid": entry.uuid,
         "catalog": tools.catalog.kind,
     }
-    with tools.ledger.transaction() as tx:
-        complete(tx, request, Stage.REGISTER, tools.now(), table=table_name,
-                 found=Artifact(Stage.REGISTER, table_name, digest_of(content), content))  # fmt: skip
-    return 1
+    return Artifact(Stage.REGISTER, table_name, digest_of(content), content)
 
 
 def describe(tools: Tools, request: Request, contract: Contract, table_name: str) -> CatalogEntry:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sluice.catalog import RESTORED_PROPERTY
 from sluice.crashing import crash_point
 from sluice.errors import TerminalError
 from sluice.onboarding import contract_of
@@ -127,7 +128,7 @@ def _put_back(tools: Tools, target: Version, incident_id: str) -> dict[str, dict
     moved = {}
     for name, table in target.tables.items():
         done = snapshots.put_back(tools.catalog.source, table["identifier"], int(table["snapshot_id"]),
-                                  {"sluice.restored-by": incident_id})  # fmt: skip
+                                  {RESTORED_PROPERTY: incident_id})  # fmt: skip
         if done.before != done.after:
             moved[name] = {"identifier": done.identifier, "from": done.before, "to": done.after}
         crash_point("restore.put_back")

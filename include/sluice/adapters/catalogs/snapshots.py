@@ -127,7 +127,7 @@ def put_back(source: Catalog, identifier: str, snapshot_id: int, properties: Map
             before = current.snapshot_id if current else None
             if before == snapshot_id:
                 return Moved(identifier, before, snapshot_id)
-            require_snapshot(source, identifier, snapshot_id)
+            _require(table, identifier, snapshot_id)
             try:
                 with table.transaction() as change:
                     from pyiceberg.table.update.snapshot import ManageSnapshots
@@ -277,9 +277,13 @@ def shows(source: Catalog, identifier: str, request: str) -> bool:
 def require_snapshot(source: Catalog, identifier: str, snapshot_id: int) -> None:
     """Raises TerminalError (NO_SNAPSHOT, NOT_REGISTERED) when the table cannot show this snapshot any more."""
     with translated(identifier):
-        if source.load_table(identifier).metadata.snapshot_by_id(snapshot_id) is None:
-            raise TerminalError("NO_SNAPSHOT", f"the table has no snapshot {snapshot_id} any more", where=identifier,
-                                mend="Name another: `sluice restore SOURCE --list` shows them.")  # fmt: skip
+        _require(source.load_table(identifier), identifier, snapshot_id)
+
+
+def _require(table: IcebergTable, identifier: str, snapshot_id: int) -> None:
+    if table.metadata.snapshot_by_id(snapshot_id) is None:
+        raise TerminalError("NO_SNAPSHOT", f"the table has no snapshot {snapshot_id} any more", where=identifier,
+                            mend="Name another: `sluice restore SOURCE --list` shows them.")  # fmt: skip
 
 
 def set_properties(source: Catalog, identifier: str, properties: Mapping[str, str]) -> None:
