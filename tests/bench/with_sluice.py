@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
-from bench.data import COLUMNS
+from bench.data import COLUMNS, DIRTY_EVERY
 
 Run = Callable[[], int]
 THREADS, MEMORY = 2, "2GB"
@@ -41,14 +42,25 @@ def convert(source: Path, work: Path) -> Run:
     contract = read_contract(contract_text(source))
     table = contract.tables[0]
 
-    def run() -> int:
+    def converted(file: Path, out: Path) -> int:
         done = duck.convert(
-            [(source.name, source)], table, contract.server.format, contract.server.dialect, out=work / "staged",
-            quarantine=work / "quarantine.parquet", memory_limit=MEMORY, threads=THREADS, scratch=work / "scratch",
+            [(file.name, file)], table, contract.server.format, contract.server.dialect, out=out / "staged",
+            quarantine=out / "quarantine.parquet", memory_limit=MEMORY, threads=THREADS, scratch=out / "scratch",
         )  # fmt: skip
         return done.rows_staged + done.rows_quarantined
 
-    return run
+    if source.suffix != ".parquet":
+        converted(_begin(source, work / "before"), work / "before")  # imports what a conversion imports on its way
+    return lambda: converted(source, work)
+
+
+def _begin(source: Path, work: Path) -> Path:
+    """A file with the first lines of another, bad ones among them if there are any."""
+    work.mkdir()
+    target = work / source.name
+    with source.open("rb") as whole, target.open("wb") as part:
+        part.writelines(islice(whole, 2 * DIRTY_EVERY))
+    return target
 
 
 def land(source: Path, work: Path) -> Run:

@@ -9,6 +9,7 @@ import tempfile
 from decimal import Context, Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -155,3 +156,15 @@ def test_the_fast_and_the_exact_reader_find_the_same_records(rows, end, block) -
         except IrregularError:
             return
         assert spans == exact
+
+
+def test_one_value_too_many_is_ordinary_wherever_a_block_ends_and_an_empty_one_is_not(tmp_path: Path) -> None:
+    records = [b"aaaa,bbbb,c\n"] * 60_000
+    across = (1 << 18) // len(records[0])  # lies in two blocks
+    path = tmp_path / "x"
+    path.write_bytes(b"".join(records))
+    assert sum(len(begins) for begins, _ in find_spans(path, Spelling(), Shape(2), 0)) == len(records)
+    for empty in (b"aaaa,bbbbb,\n", b'aaaa,bbb,""\n'):
+        path.write_bytes(b"".join([*records[:across], empty, *records[across + 1 :]]))
+        with pytest.raises(IrregularError, match="empty values"):
+            list(find_spans(path, Spelling(), Shape(2), 0))

@@ -70,7 +70,7 @@ def find_spans(path: Path, spelling: Spelling, shape: Shape, start: int) -> Iter
         yield last
         for begin, end in scanner.doubtful:
             file.seek(begin)
-            if scanner.values_in(file.read(end - begin)) > shape.columns + shape.trailing:
+            if scanner.ends_in_surplus(file.read(end - begin)):
                 raise IrregularError("empty values after the last column")
 
 
@@ -191,10 +191,14 @@ class _Scanner:
         if (values > self.shape.columns + self.shape.trailing).any():
             raise IrregularError("empty values after the last column")
 
-    def values_in(self, record: bytes) -> int:
-        """How many values a record has."""
+    def ends_in_surplus(self, record: bytes) -> bool:
+        """Whether a record ends in an empty value that is more than it may have."""
+        delimiter, quote = self.spelling.delimiter, self.spelling.quote
+        if not record.rstrip(b"\r\n").endswith((delimiter, delimiter + quote + quote)):
+            return False
         found = self.parser.parse(record, 0, last=True)
-        return len(found[0].fields) if found is not None and found[0] is not None else 0
+        fields = found[0].fields if found is not None and found[0] is not None else []
+        return len(fields) > self.shape.columns + self.shape.trailing and not fields[-1]
 
     def _keep(self, begins: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
         lengths = ends - begins
