@@ -9,9 +9,11 @@ from typing import Any
 import pandas
 import pytest
 
+from sluice.errors import BadInputError
 from sluice.flow import Kind, request_flow
 from sluice.flow.baseline import past_ticket
-from sluice.flow.log import Columns, read_log, write_log
+from sluice.flow.log import Columns, format_of, read_log, read_mapping, write_log
+from sluice.flow.log.moments import zone_of
 from sluice.simulation.engine import numbered, simulate
 from sluice.simulation.scenarios import SLUICE
 
@@ -129,3 +131,96 @@ def test_our_ocel_is_read_by_the_tool(pm4py: Any, ours: list, tmp_path: Path) ->
         assert request_flow(history.events, MONDAY).lead == pytest.approx(spans[history.case.id])
     first = min(h.events[0].at for h in ours)
     assert abs(log.events["ocel:timestamp"].min().to_pydatetime() - first) < timedelta(milliseconds=1)
+
+
+# --- what the tool writes is read -------------------------------------------------------------------------
+
+
+def tickets_frame(*, zone: str | None) -> pandas.DataFrame:
+    """Three tickets on the weekend on which clocks change (29 March 2026); the last one is still in review. Attributes
+    of every kind stand beside, some of them missing."""
+    rows = [
+        ("T1", "Open", "2026-03-27 09:00", "2026-03-27 09:00", "low", 1.5),
+        ("T1", "Review", "2026-03-28 12:00", "2026-03-30 09:00:00.250000", "low", None),
+        ("T1", "Done", "2026-03-30 10:00", "2026-03-30 10:00", "low", 2.0),
+        ("T2", "Open", "2026-03-30 08:00", "2026-03-30 08:00", "high", 3.0),
+        ("T2", "Rejected", "2026-03-31 08:00", "2026-03-31 08:00", "high", 3.0),
+        ("T3", "Open", "2026-03-30 08:00", "2026-03-30 08:00", "low", 4.0),
+        ("T3", "Review", "2026-03-31 08:00", "2026-03-31 09:00", "low", 4.0),
+    ]
+    names = ["case:concept:name", "concept:name", "start_timestamp", "time:timestamp", "case:tier", "amount"]
+    frame = pandas.DataFrame(rows, columns=names)
+    for name in ("start_timestamp", "time:timestamp"):
+        frame[name] = pandas.to_datetime(frame[name], format="ISO8601")
+        frame[name] = frame[name].dt.tz_localize(zone) if zone else frame[name]
+    return frame.assign(ok=[True, False] * 3 + [True], n=range(7))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Brussels", None])
+@pytest.mark.parametrize("name", ["log.xes", "log.xes.gz"])
+def test_the_tools_xes_is_read(pm4py: Any, tmp_path: Path, name: str, zone: str | None) -> None:
+    pm4py.write_xes(tickets_frame(zone=zone), str(tmp_path / name), case_id_key="case:concept:name")
+    mapping = read_mapping(["status:review=approver"], zone_of(None if zone else "Europe/Brussels"))
+    tickets = {t.id: t for t in read_log(tmp_path / name, format_of(tmp_path / name, None), mapping)}
+    cases = {i: past_ticket(t, mapping) for i, t in tickets.items()}
+    assert cases["T3"] is None, "it is still in review"
+    assert (cases["T1"].outcome, cases["T2"].outcome) == ("published", "rejected")
+    assert (cases["T1"].tier, cases["T2"].tier) == ("low", "high")
+    assert cases["T1"].lead == 3 * 86400  # 73 hours on the clock, of which the change took one
+    assert cases["T1"].spent["Review"] == pytest.approx(44 * 3600 + 0.25)
+    assert tickets["T1"].requested == datetime(2026, 3, 27, 8, tzinfo=UTC)
+
+
+def object_centric(frame: pandas.DataFrame) -> Any:
+    """The tickets, each event also about somebody, and about its ticket twice."""
+    from pm4py.objects.ocel.obj import OCEL
+
+    events = pandas.DataFrame({
+        "ocel:eid": [f"e{i}" for i in range(len(frame))], "ocel:activity": frame["concept:name"],
+        "ocel:timestamp": frame["time:timestamp"].dt.tz_convert("UTC"), "amount": frame["amount"], "ok": frame["ok"],
+    })  # fmt: skip
+    tiers = dict(zip(frame["case:concept:name"], frame["case:tier"], strict=True))
+    objects = pandas.DataFrame([*((i, "ticket", t) for i, t in tiers.items()), ("Ann", "who", None)], columns=["ocel:oid", "ocel:type", "tier"])  # fmt: skip
+    related = [
+        (*event, oid, kind, qualifier)
+        for event, ticket in zip(events[["ocel:eid", "ocel:activity", "ocel:timestamp"]].values.tolist(), frame["case:concept:name"], strict=True)
+        for oid, kind, qualifier in ((ticket, "ticket", "of"), (ticket, "ticket", "again"), ("Ann", "who", "by"))
+    ]  # fmt: skip
+    names = ["ocel:eid", "ocel:activity", "ocel:timestamp", "ocel:oid", "ocel:type", "ocel:qualifier"]
+    return OCEL(events, objects, pandas.DataFrame(related, columns=names))
+
+
+WRITERS = {
+    "log.json": "write_ocel2_json", "log.xml": "write_ocel2_xml", "log.sqlite": "write_ocel2_sqlite",
+    "log.jsonocel": "write_ocel_json", "log.xmlocel": "write_ocel_xml",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_tools_ocel_is_read_in_every_form(pm4py: Any, tmp_path: Path, name: str) -> None:
+    log = object_centric(tickets_frame(zone="Europe/Brussels"))
+    path = tmp_path / name
+    getattr(pm4py, WRITERS[name])(log, str(path))
+    with pytest.raises(BadInputError, match=r"ticket, who"):
+        read_log(path, format_of(path, None))
+    mapping = read_mapping(["case=ticket"])
+    cases = {t.id: past_ticket(t, mapping) for t in read_log(path, format_of(path, None), mapping)}
+    assert cases["T3"] is None, "it is still in review"
+    assert (cases["T1"].outcome, cases["T2"].outcome) == ("published", "rejected")
+    assert (cases["T1"].tier, cases["T2"].tier) == ("low", "high")
+    assert cases["T1"].lead == pytest.approx(73 * 3600 - 3600)
+    assert cases["T2"].lead == 86400
+
+
+@pytest.mark.parametrize("name", ["log.json", "log.xml", "log.sqlite"])
+def test_our_export_comes_back_through_the_tool(pm4py: Any, ours: list, tmp_path: Path, name: str) -> None:
+    log = pm4py.read_ocel2_json(str(exported(ours, "ocel", tmp_path)))
+    again = tmp_path / "again"
+    again.mkdir()
+    getattr(pm4py, WRITERS[name])(log, str(again / name))
+    back = {h.case.id: h for h in read_log(again / name, "ocel")}
+    for history in ours:
+        assert back[history.case.id].case.tier == history.case.tier
+        mine, theirs = (request_flow(e, MONDAY) for e in (history.events, back[history.case.id].events))
+        told = [mine.lead, mine.work, *mine.waits.values()]
+        assert told == pytest.approx([theirs.lead, theirs.work, *theirs.waits.values()], abs=10)  # it keeps seconds

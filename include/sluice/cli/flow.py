@@ -149,7 +149,7 @@ def import_(
     file: Path, obtained: str, name: str, form: str | None, pairs: tuple[str, ...], zone: str | None, dates: str | None, encoding: str,
     calendar: str | None, statement: str, user: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Freeze a history as a baseline: tickets of Jira or ServiceNow (CSV), an event log (XES, OCEL 2.0), or an export of Sluice."""
+    """Freeze a history as a baseline: tickets of Jira or ServiceNow (CSV), an event log (XES; OCEL 2.0 or 1.0 as JSON, XML, SQLite), or an export of Sluice."""
     from sluice.flow.baseline import freeze
     from sluice.flow.log import format_of, read_log, read_mapping
     from sluice.flow.log.moments import zone_of

@@ -14,6 +14,8 @@ from sluice.flow.request import RequestFlow, request_flow
 from sluice.flow.timeline import CalendarOf, always, merged
 from sluice.histories import Baseline, Obtained, PastCase
 
+_STOPS = ("complete", "suspend", "ate_abort", "pi_abort")
+"""Transitions of the standard lifecycle (IEEE 1849) that end a stretch of work."""
 _UNITS = {"h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0, "w": 604800.0, "week": 604800.0}
 _NUMBERS = {
     w: str(i)
@@ -94,13 +96,13 @@ def _spent(ticket: Ticket, mapping: Columns) -> tuple[dict[str, float], float | 
 
 
 def _worked(events: Sequence[TicketEvent]) -> list[tuple[str, datetime, datetime]]:
-    """From each start to the next completion of the same activity, first come first served."""
+    """From each start to the next end of the same activity, first come first served; not while it is suspended."""
     begun: dict[str, list[datetime]] = {}
     spans = []
     for event in events:
-        if event.transition == "start":
+        if event.transition in ("start", "resume"):
             begun.setdefault(event.activity, []).append(event.at)
-        elif event.transition == "complete" and begun.get(event.activity):
+        elif event.transition in _STOPS and begun.get(event.activity):
             spans.append((event.activity, begun[event.activity].pop(0), event.at))
     return spans
 

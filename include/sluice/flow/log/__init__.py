@@ -9,7 +9,9 @@ from typing import TextIO
 from sluice.errors import BadInputError
 from sluice.flow.log import csv_file, ocel, xes
 from sluice.flow.log.model import FORMATS, MAX_BYTES, Case, History, Ticket, TicketEvent, case_of, without_people
+from sluice.flow.log.ocel_forms import is_ocel_xml
 from sluice.flow.log.tickets import Columns, read_mapping, read_tickets
+from sluice.flow.log.unpacking import inner_name, plain
 
 _WRITERS = {"csv": csv_file.write_csv, "xes": xes.write_xes, "ocel": ocel.write_ocel}
 _ENDINGS = {
@@ -20,6 +22,10 @@ _ENDINGS = {
     ".xml": "xes",
     ".json": "ocel",
     ".jsonocel": "ocel",
+    ".xmlocel": "ocel",
+    ".sqlite": "ocel",
+    ".sqlite3": "ocel",
+    ".db": "ocel",
 }
 
 
@@ -29,8 +35,13 @@ def write_log(histories: Iterable[History], form: str, out: TextIO) -> int:
 
 
 def format_of(path: Path, form: str | None) -> str:
-    """The given format, or the one the file's name says. Raises BadInputError (FLOW_FORMAT)."""
-    found = form or _ENDINGS.get(path.suffix.lower())
+    """The given format, or the one the file's name says; `.xml` is XES or OCEL by what is in it, `.gz` is looked into.
+
+    Raises BadInputError (FLOW_FORMAT)."""
+    ending = Path(inner_name(path)).suffix.lower()
+    found = form or _ENDINGS.get(ending)
+    if form is None and ending == ".xml" and path.suffix.lower() == ending and is_ocel_xml(path):
+        found = "ocel"
     if found not in FORMATS:
         raise BadInputError(
             "FLOW_FORMAT",
@@ -58,7 +69,8 @@ def read_log(
         if size > MAX_BYTES:
             raise BadInputError("FLOW_TOO_LARGE", f"is {size:,} bytes; at most {MAX_BYTES:,} are read", where=str(path),
                                 mend="Export fewer columns or a shorter period: a ticket needs a few dozen bytes.")  # fmt: skip
-        found = _read(path, form, given, encoding)
+        with plain(path) as inside:
+            found = _read(inside, form, given, encoding)
     except OSError as error:
         raise BadInputError("FLOW_FILE", f"cannot be read: {error.strerror}", where=str(path)) from error
     except LookupError as error:
@@ -74,9 +86,9 @@ def read_log(
 
 def _read(path: Path, form: str, mapping: Columns, encoding: str) -> list[History] | list[Ticket]:
     if form == "xes":
-        return xes.read_xes(path)
+        return xes.read_xes(path, mapping)
     if form == "ocel":
-        return ocel.read_ocel(path, mapping.columns.get("case"))
+        return ocel.read_ocel(path, mapping)
     with csv_file.rows_of(path, encoding=encoding) as (header, rows):
         return (
             csv_file.read_own(rows, str(path))

@@ -1,4 +1,4 @@
-"""OCEL 2.0 in JSON: requests, their tables and the roles that sign as objects; every stage event relates to them."""
+"""OCEL 2.0: written in JSON, read in all its forms. Requests, their tables and the roles that sign as objects; every stage event relates to them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, TextIO
 
 from sluice.errors import BadInputError
 from sluice.flow.log.fields import CASE_FIELDS, EVENT_FIELDS, case_fields, case_from, event_fields, event_from
-from sluice.flow.log.model import Case, History, Ticket, TicketEvent
-from sluice.flow.log.moments import moment
+from sluice.flow.log.model import Case, History, Ticket
+from sluice.flow.log.ocel_forms import document_of
+from sluice.flow.log.tickets import Change, Columns, changed_tickets, told_by
 from sluice.stages import Event, Stage, StageEvent
 
 REQUEST = "onboarding request"
@@ -78,51 +79,50 @@ def _request(case: Case, tables: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def read_ocel(path: Path, object_type: str | None = None) -> list[History] | list[Ticket]:
-    """Our own export's histories, or another system's objects of one type as tickets.
+def read_ocel(path: Path, mapping: Columns | None = None) -> list[History] | list[Ticket]:
+    """Our own export's histories, or another system's objects of one type as tickets. `mapping`'s case is that type.
 
-    Raises BadInputError (FLOW_OCEL): not JSON, not OCEL 2.0, an event without a time, an object type that is not there.
+    Raises BadInputError: FLOW_OCEL (not OCEL, an event without a time, an object type that is not there),
+    FLOW_DUPLICATE, FLOW_TIME, FLOW_NO_ZONE, and what `document_of` says.
     """
-    document = _document(path)
+    given = mapping or Columns()
+    document = document_of(path)
     objects = {str(o.get("id")): o for o in document["objects"]}
-    if len(objects) < len(document["objects"]):
-        raise BadInputError(
-            "FLOW_DUPLICATE", "an object's id stands twice", where=str(path), mend="Ids must be unique."
-        )
+    _unique(document, path)
     types = sorted({str(o.get("type")) for o in objects.values()})
-    if REQUEST in types and object_type is None:
+    wanted = given.columns.get("case")
+    if REQUEST in types and wanted is None:
         return _histories(document, objects, path)
-    chosen = object_type or (types[0] if len(types) == 1 else None)
+    chosen = wanted or (types[0] if len(types) == 1 else None)
     if chosen not in types:
         raise BadInputError("FLOW_OCEL", f"say which type of object is a ticket: {', '.join(types) or 'there is none'}", where=str(path),
                             mend="--map case=TYPE")  # fmt: skip
-    return _tickets(document, {i for i, o in objects.items() if o.get("type") == chosen}, path)
+    return _tickets(document, {i: o for i, o in objects.items() if o.get("type") == chosen}, given, path)
 
 
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise BadInputError("FLOW_OCEL", f"is not JSON: {error}", where=str(path), mend="Export it again.") from error
-    for part in ("events", "objects"):
-        own = document.get(part) if isinstance(document, dict) else None
-        if not isinstance(own, list) or not all(isinstance(o, dict) for o in own):
-            raise BadInputError(
-                "FLOW_OCEL",
-                f"has no list `{part}`",
-                where=str(path),
-                mend="It must be OCEL 2.0 in JSON (ocel-standard.org).",
-            )
-    return dict(document)
+def _unique(document: dict[str, Any], path: Path) -> None:
+    for part, what in (("objects", "an object's id"), ("events", "an event's id")):
+        seen: set[str] = set()
+        for own in document[part]:
+            identity = str(own.get("id"))
+            if own.get("id") is not None and identity in seen:
+                raise BadInputError(
+                    "FLOW_DUPLICATE", f"{what} stands twice: {identity!r}", where=str(path), mend="Ids must be unique."
+                )
+            seen.add(identity)
 
 
 def _values(found: Mapping[str, Any]) -> dict[str, str]:
-    return {str(a.get("name")): str(a.get("value")) for a in found.get("attributes") or () if isinstance(a, dict)}
+    """Attributes as text; of one that changed, the newest value."""
+    told = [a for a in found.get("attributes") or () if isinstance(a, dict)]
+    told.sort(key=lambda a: str(a.get("time") or ""))
+    return {str(a.get("name")): str(a.get("value")) for a in told}
 
 
 def _related(event: Mapping[str, Any], wanted: Iterable[str] | Mapping[str, Any]) -> list[str]:
+    """The objects that an event is about, each once however many relations lead to it."""
     related = [str(r.get("objectId")) for r in event.get("relationships") or () if isinstance(r, dict)]
-    return [r for r in related if r in wanted]
+    return list(dict.fromkeys(r for r in related if r in wanted))
 
 
 def _histories(document: dict[str, Any], objects: dict[str, Any], path: Path) -> list[History]:
@@ -142,17 +142,14 @@ def _histories(document: dict[str, Any], objects: dict[str, Any], path: Path) ->
     ]
 
 
-def _tickets(document: dict[str, Any], wanted: set[str], path: Path) -> list[Ticket]:
-    events: dict[str, list[TicketEvent]] = {}
+def _tickets(document: dict[str, Any], wanted: Mapping[str, Any], mapping: Columns, path: Path) -> list[Ticket]:
+    known = {i: _values(o) for i, o in wanted.items()}
+    changes: list[Change] = []
     for number, event in enumerate(document["events"], start=1):
         where = f"{path} event {number}"
         if not event.get("time") or not event.get("type"):
             raise BadInputError("FLOW_OCEL", "an event has no time or no type", where=where)
-        when = moment(str(event["time"]), zone=None, dates=None, where=where)
+        own = _values(event) | {"concept:name": str(event["type"]), "time:timestamp": str(event["time"])}
         for identity in _related(event, wanted):
-            events.setdefault(identity, []).append(TicketEvent(when, str(event["type"])))
-    tickets = []
-    for identity, own in events.items():
-        own.sort(key=lambda e: e.at)
-        tickets.append(Ticket(identity, own[0].at, own[-1].at, "", events=tuple(own)))
-    return tickets
+            changes.append((where, told_by(identity, known[identity], own, mapping)))
+    return changed_tickets(changes, mapping, str(path))

@@ -62,6 +62,12 @@ STATUS_KINDS = {
 }
 
 
+Change = tuple[str, dict[str, str]]
+"""Where a change of a ticket stands, and its values by the keys of COLUMNS."""
+_BEGUN = ("schedule", "assign", "reassign", "start", "resume", "suspend")
+"""Transitions of the standard lifecycle (IEEE 1849) after which an activity is not over."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """How another system's file is read. `statuses`: status (lower case) → a Kind, or the outcome it ends with."""
@@ -159,28 +165,60 @@ def _by_ticket(rows: Iterable[Row], found: Mapping[str, str], mapping: Columns, 
     return list(tickets.values())
 
 
+_EVENT_KEYS = {
+    "at": "time:timestamp", "activity": "concept:name", "transition": "lifecycle:transition", "start": "start_timestamp",
+}  # fmt: skip
+"""Where an event of XES or OCEL tells these keys (IEEE 1849, its extensions; `start_timestamp` as pm4py writes it)."""
+
+
+def told_by(identity: str, of_case: Mapping[str, str], of_event: Mapping[str, str], mapping: Columns) -> dict[str, str]:
+    """A change by the keys of COLUMNS, from the attributes of an event of XES or OCEL and those of its case.
+
+    A key that `--map` names is looked for in both, with or without the `case:` that process mining tools put before.
+    Else what is known of a ticket by the usual names is looked for in the case alone: an event's `id` is no ticket.
+    """
+    values = {"case": identity, **{k: of_event.get(name, "") for k, name in _EVENT_KEYS.items()}}
+    usual = {name.lower().removeprefix("case:"): value for name, value in of_case.items()}
+    for key in ("requested", "outcome", "tier", "use_case"):
+        values[key] = next((usual[name] for name in COLUMNS[key] if usual.get(name)), "")
+    for key, column in mapping.columns.items():
+        if key != "case":
+            bare = column.removeprefix("case:")
+            values[key] = of_event.get(column) or of_case.get(column) or of_case.get(bare) or ""
+    return {key: value.strip() for key, value in values.items()}
+
+
 @dataclass
 class _Ticket:
     values: dict[str, str]
     events: list[TicketEvent] = field(default_factory=list)
-    seen: dict[tuple[str, ...], int] = field(default_factory=dict)
 
 
 def _by_change(rows: Iterable[Row], found: Mapping[str, str], mapping: Columns, file: str) -> list[Ticket]:
-    tickets: dict[str, _Ticket] = {}
+    seen: dict[tuple[str, ...], int] = {}
+    changes: list[Change] = []
     for line, row in rows:
         where, values = f"{file}:{line}", {key: unsafe(row[column]).strip() for key, column in found.items()}
         if not values["case"] or not values["activity"]:
             raise BadInputError("FLOW_VALUE", "has no ticket or no activity", where=where, mend="Fill both columns.")
-        ticket = tickets.setdefault(values["case"], _Ticket({}))
-        mark = tuple(values.get(k, "") for k in ("at", "activity", "transition", "start"))
-        if mark in ticket.seen:
-            raise BadInputError("FLOW_DUPLICATE", f"the same change of {values['case']!r} stands twice, first in line {ticket.seen[mark]}",
+        mark = tuple(values.get(k, "") for k in ("case", "at", "activity", "transition", "start"))
+        if mark in seen:
+            raise BadInputError("FLOW_DUPLICATE", f"the same change of {values['case']!r} stands twice, first in line {seen[mark]}",
                                 where=where, mend="Remove one of them.")  # fmt: skip
-        ticket.seen[mark] = line
+        seen[mark] = line
+        changes.append((where, values))
+    return changed_tickets(changes, mapping, file)
+
+
+def changed_tickets(changes: Iterable[Change], mapping: Columns, file: str) -> list[Ticket]:
+    """Tickets from their changes: of each, the place it stands at and its values by the keys of COLUMNS, of which
+    `case`, `at` and `activity` are filled. Raises BadInputError: FLOW_ORDER, FLOW_TIME, FLOW_NO_ZONE."""
+    tickets: dict[str, _Ticket] = {}
+    for where, values in changes:
+        ticket = tickets.setdefault(values["case"], _Ticket({}))
         ticket.values |= {k: v for k, v in values.items() if v}
         at = moment(values["at"], zone=mapping.zone, dates=mapping.dates, where=where)
-        transition = values.get("transition", "").lower()
+        transition = values.get("transition", "").strip().lower()
         if values.get("start"):
             begun = moment(values["start"], zone=mapping.zone, dates=mapping.dates, where=where)
             if begun > at:
@@ -188,12 +226,15 @@ def _by_change(rows: Iterable[Row], found: Mapping[str, str], mapping: Columns, 
             ticket.events.append(TicketEvent(begun, values["activity"], "start"))
             transition = transition or "complete"
         ticket.events.append(TicketEvent(at, values["activity"], transition))
-    ends = any(mapping.ending(e.activity) for t in tickets.values() for e in t.events)
-    return [_changed(identity, t, mapping, ends=ends, file=file) for identity, t in tickets.items()]
+    events = [e for t in tickets.values() for e in t.events]
+    ends = any(mapping.ending(name) for name in {e.activity for e in events})
+    completed = any(e.transition == "complete" for e in events)
+    return [_changed(i, t, mapping, ends=ends, completed=completed, file=file) for i, t in tickets.items()]
 
 
-def _changed(identity: str, ticket: _Ticket, mapping: Columns, *, ends: bool, file: str) -> Ticket:
-    """`ends`: the file knows statuses that end a ticket, so one that is not in such a status is still open."""
+def _changed(identity: str, ticket: _Ticket, mapping: Columns, *, ends: bool, completed: bool, file: str) -> Ticket:
+    """`ends`: the file knows statuses that end a ticket, so one that is not in such a status is still open.
+    `completed`: the file tells when activities end, so a ticket whose last one has only begun is still open."""
     events = sorted(ticket.events, key=lambda e: e.at)
     last = mapping.ending(events[-1].activity)
     requested = events[0].at
@@ -201,7 +242,8 @@ def _changed(identity: str, ticket: _Ticket, mapping: Columns, *, ends: bool, fi
         requested = min(
             requested, moment(ticket.values["requested"], zone=mapping.zone, dates=mapping.dates, where=file)
         )
-    ended = None if ends and last is None else events[-1].at
+    begun = completed and events[-1].transition in _BEGUN
+    ended = None if last is None and (ends or begun) else events[-1].at
     told = mapping.ending(ticket.values.get("outcome", ""))
     outcome = "open" if ended is None else last if last not in (None, "published") else told or "published"
     return Ticket(

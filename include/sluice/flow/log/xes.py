@@ -5,7 +5,7 @@ Written as a stream and read as a stream by expat; a document type declaration i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 from xml.parsers import expat
@@ -13,8 +13,8 @@ from xml.sax.saxutils import quoteattr
 
 from sluice.errors import BadInputError
 from sluice.flow.log.fields import CASE_FIELDS, EVENT_FIELDS, case_fields, case_from, event_fields, event_from
-from sluice.flow.log.model import History, Ticket, TicketEvent
-from sluice.flow.log.moments import moment
+from sluice.flow.log.model import History, Ticket
+from sluice.flow.log.tickets import Change, Columns, changed_tickets, told_by
 from sluice.stages import Event, StageEvent
 
 _EXTENSIONS = (
@@ -43,7 +43,7 @@ def activity(event: StageEvent) -> str:
 def write_xes(histories: Iterable[History], out: TextIO) -> int:
     """Write the histories; gives the number of events. A character that XML cannot hold becomes U+FFFD."""
     out.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-    out.write('<log xes.version="1849-2016" xes.features="" xmlns="http://www.xes-standard.org/">\n')
+    out.write('<log xes.version="1849.2016" xes.features="">\n')  # the standard's schema knows no namespace
     for name, prefix, uri in _EXTENSIONS:
         out.write(f'  <extension name="{name}" prefix="{prefix}" uri="{uri}"/>\n')
     out.write('  <global scope="trace"><string key="concept:name" value="unknown"/></global>\n')
@@ -51,7 +51,7 @@ def write_xes(histories: Iterable[History], out: TextIO) -> int:
               '<date key="time:timestamp" value="1970-01-01T00:00:00+00:00"/>'
               '<string key="lifecycle:transition" value="complete"/></global>\n')  # fmt: skip
     out.write('  <classifier name="Activity" keys="concept:name"/>\n')
-    out.write('  <classifier name="Activity and lifecycle" keys="concept:name lifecycle:transition"/>\n')
+    out.write('  <classifier name="ActivityAndLifecycle" keys="concept:name lifecycle:transition"/>\n')
     out.write('  <string key="concept:name" value="Sluice onboarding requests"/>\n')
     count = 0
     for history in histories:
@@ -99,12 +99,13 @@ def _xml(text: str) -> str:
     )
 
 
-def read_xes(path: Path) -> list[History] | list[Ticket]:
+def read_xes(path: Path, mapping: Columns | None = None) -> list[History] | list[Ticket]:
     """Our own export's histories, or another system's tickets.
 
-    Raises BadInputError: FLOW_XML (not XML, cut off), FLOW_DTD, FLOW_XES (not a log, an event without a name or time).
+    Raises BadInputError: FLOW_XML (not XML, cut off), FLOW_DTD, FLOW_XES (not a log, an event without a name or time),
+    FLOW_TIME, FLOW_NO_ZONE, FLOW_ORDER.
     """
-    handler = _Handler(path)
+    handler = _Handler(path, mapping or Columns())
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = handler.start
     parser.EndElementHandler = handler.end
@@ -126,8 +127,9 @@ def read_xes(path: Path) -> list[History] | list[Ticket]:
 class _Handler:
     """Collects traces; only the first level of attributes counts, which is all that this reading needs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mapping: Columns) -> None:
         self.path = path
+        self.mapping = mapping
         self.parser: Any = None
         self.is_log = False
         self.traces: list[tuple[int, dict[str, str], list[tuple[int, dict[str, str]]]]] = []
@@ -174,11 +176,10 @@ class _Handler:
                 raise BadInputError("FLOW_DUPLICATE" if name else "FLOW_XES", said, where=f"{self.path}:{line}")
             seen[name] = line
         own = self.traces and all("sluice:event" in e for _, _, events in self.traces for _, e in events)
-        return (
-            [self._history(*trace) for trace in self.traces]
-            if own
-            else [self._ticket(*trace) for trace in self.traces if trace[2]]
-        )
+        if own:
+            return [self._history(*trace) for trace in self.traces]
+        changes = [c for _, attributes, events in self.traces for c in self._changes(attributes, events)]
+        return changed_tickets(changes, self.mapping, str(self.path))
 
     def _history(self, line: int, attributes: dict[str, str], events: list[tuple[int, dict[str, str]]]) -> History:
         identity = attributes["concept:name"]
@@ -194,19 +195,19 @@ class _Handler:
             read.append(event_from(identity, fields, f"{self.path}:{at}"))
         return History(case, tuple(sorted(read, key=lambda e: e.seq)))
 
-    def _ticket(self, line: int, attributes: dict[str, str], events: list[tuple[int, dict[str, str]]]) -> Ticket:
-        read = []
+    def _changes(self, attributes: dict[str, str], events: list[tuple[int, dict[str, str]]]) -> Iterator[Change]:
+        """A trace's events. One that is there again in all its attributes is the same, and counts once."""
+        seen: set[tuple[tuple[str, str], ...]] = set()
         for at, event in events:
-            where = f"{self.path}:{at}"
-            for key in ("concept:name", "time:timestamp"):
-                if not event.get(key):
+            where, mark = f"{self.path}:{at}", tuple(sorted(event.items()))
+            if mark in seen:
+                continue
+            seen.add(mark)
+            change = told_by(attributes["concept:name"], attributes, event, self.mapping)
+            for key, named in (("activity", "concept:name"), ("at", "time:timestamp")):
+                if not change[key]:
+                    name = self.mapping.columns.get(key, named)
                     raise BadInputError(
-                        "FLOW_XES", f"an event has no {key}", where=where, mend="Every event needs a name and a time."
+                        "FLOW_XES", f"an event has no {name}", where=where, mend="Every event needs a name and a time."
                     )
-            when = moment(event["time:timestamp"], zone=None, dates=None, where=where)
-            read.append(TicketEvent(when, event["concept:name"], event.get("lifecycle:transition", "").lower()))
-        read.sort(key=lambda e: e.at)
-        name = attributes.get("concept:name", f"line {line}")
-        return Ticket(
-            name, read[0].at, read[-1].at, "", attributes.get("tier", ""), attributes.get("use_case", ""), tuple(read)
-        )
+            yield where, change
