@@ -147,7 +147,7 @@ class Shelf:
 
     def _rebuilt(self, table: Table, file: Path, target: Path) -> tuple[str, Dialect]:
         """Write the rows to `target` in one plain file; how it is read."""
-        from sluice.adapters.duck import unpack
+        from sluice.adapters.duck import rows_format, unpack
 
         declared = self.contract.dialect_of(table)
         if not _is_export(file):
@@ -162,6 +162,9 @@ class Shelf:
         found = self.newest(table)
         used = [_used(found.manifest if found else None, name) for name in dict.fromkeys(r["file"] for r in rows)]
         texts = [_raw(file, i, row) for i, row in enumerate(rows, start=1)]
+        if typed := rows_format(self.contract.format_of(table)):
+            _write_lines(texts, target)
+            return typed, declared
         if found is not None and found.manifest is not None and "delimiter" in found.manifest.dialect:
             shape = _delimited(file, used, declared)
             names = list(used[0]["columns"])
@@ -179,7 +182,7 @@ class Shelf:
                 _with_members(t, table, more)
                 for t, more in zip(texts, _said_by_paths(table, file, rows, []), strict=True)
             ]
-        target.write_text("".join(t.replace("\r", " ").replace("\n", " ") + "\n" for t in texts), "utf-8", newline="")
+        _write_lines(texts, target)
         return "jsonl", _json_lines(file, used, declared)
 
     def _tried(self, table: Table, rows: Path, name: str, format_name: str, dialect: Dialect) -> int:
@@ -299,6 +302,11 @@ def _json_lines(file: Path, used: list[Mapping[str, Any]], declared: Dialect) ->
             "Replay the rows of each file by themselves, or declare `itemKeys`.",
         )  # fmt: skip
     return replace(lines, item_keys=names.pop(), header=False)
+
+
+def _write_lines(texts: list[str], target: Path) -> None:
+    """One JSON text a line: a line end is nothing there but a blank."""
+    target.write_text("".join(t.replace("\r", " ").replace("\n", " ") + "\n" for t in texts), "utf-8", newline="")
 
 
 def _said_by_paths(

@@ -6,7 +6,7 @@ read it. Names of public functions are stable; the modules they rest on are not 
 
 from sluice.adapters.duck.arranging import Arranged, arrange
 from sluice.adapters.duck.connection import interrupt, share_done
-from sluice.adapters.duck.convert import convert
+from sluice.adapters.duck.convert import convert, rows_format
 from sluice.adapters.duck.merging import Merged, compact, conform, merge
 from sluice.adapters.duck.outcome import Converted
 from sluice.adapters.duck.packed.partitions import partition_values
@@ -42,6 +42,7 @@ __all__ = [
     "query_arrow",
     "read_quarantine",
     "rejections",
+    "rows_format",
     "share_done",
     "unfold",
     "unpack",

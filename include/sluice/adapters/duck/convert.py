@@ -26,6 +26,8 @@ from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
 WORKBOOKS = ("excel", "xlsx", "xls", "xlsb", "ods")
+ROWS, SHEET_ROWS = "rows", "sheet-rows"
+"""Repaired rows of typed files, and of workbooks, whose texts have the contract's marks."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def convert(
     OUT_OF_MEMORY, DISK_FULL, DISK.
     """
     server_format = server_format.lower()
-    table = apply_to_columns(table, dialect, marks=server_format in (*DELIMITED, *WORKBOOKS))
-    if server_format not in FORMATS:
+    table = apply_to_columns(table, dialect, marks=server_format in (*DELIMITED, *WORKBOOKS, SHEET_ROWS))
+    if server_format not in (*FORMATS, ROWS, SHEET_ROWS):
         raise SourceError(
             "UNKNOWN_FORMAT", f"format {server_format!r} is not known", where=table.name,
             mend=f"Use one of {', '.join(FORMATS)}.",
@@ -91,6 +93,13 @@ def convert(
             raise disk_full(e.strerror or "", where=table.name) from e
         raise
     return converted
+
+
+def rows_format(server_format: str) -> str | None:
+    """The format in which `convert` reads the quarantined rows of files of a format; None: in text of that format."""
+    if server_format.lower() in (*DELIMITED, *JSON_FORMATS):
+        return None
+    return SHEET_ROWS if server_format.lower() in WORKBOOKS else ROWS
 
 
 def _typed(

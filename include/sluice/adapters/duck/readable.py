@@ -25,7 +25,8 @@ class Readable:
     `fields` gives for a column's position in the contract where its values are; where there are two fields, the
     first that is not null counts. `constants` are values that the whole file has, as text (None: null). `line` and
     `fault` name columns of Sluice's own: the row's number in the source (without: its position, from 1), and what
-    is wrong with the row as such (`CODE` or `CODE:position of the column`; null: nothing).
+    is wrong with the row as such (null: nothing): `CODE`, or with a colon behind it CELL_ERROR's position of the column,
+    TOO_MANY_COLUMNS' values as JSON, UNKNOWN_COLUMN's name.
     """
 
     display: str

@@ -33,7 +33,7 @@ class MisfitError(ValueError):
         self.why = why
 
 
-class _Number(str):
+class Number(str):
     """A JSON number as it was written."""
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class _Number(str):
 def exactly(text: str) -> Any:
     """JSON as RFC 8259 has it, its numbers as they were written. Raises ValueError, RecursionError."""
     return json.loads(
-        text, object_pairs_hook=unique_object, parse_float=_Number, parse_int=_Number, parse_constant=_refuse
+        text, object_pairs_hook=unique_object, parse_float=Number, parse_int=Number, parse_constant=_refuse
     )
 
 
@@ -121,7 +121,7 @@ def located(tree: Any, column: Column, path: str = "") -> Iterator[tuple[str, Co
 
 def shown(value: Any) -> str:
     """A value for people: short."""
-    text = repr(value) if isinstance(value, str) and not isinstance(value, _Number) else write(value)
+    text = repr(value) if isinstance(value, str) and not isinstance(value, Number) else write(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -167,7 +167,7 @@ def text_of(value: Any, kind: Kind) -> str | None:
         return write(value) if kind is Kind.STRING else None
     if isinstance(value, bool):
         return write(value) if kind in (Kind.BOOLEAN, Kind.STRING) else None
-    if isinstance(value, _Number):
+    if isinstance(value, Number):
         if kind in _EXACT_NUMBER:
             return _without_exponent(value)
         return str(value) if kind in _BARE_NUMBER or kind is Kind.STRING else None
@@ -175,7 +175,7 @@ def text_of(value: Any, kind: Kind) -> str | None:
     return None if kind in _BARE_NUMBER or kind is Kind.BOOLEAN else str(value)
 
 
-def _without_exponent(number: _Number) -> str:
+def _without_exponent(number: Number) -> str:
     """1.5e3 as 1500, exactly; as it was written when that would be long."""
     _, exponent, power = number.lower().partition("e")
     if not exponent or abs(int(power[:6])) > _LONGEST_EXPONENT:
@@ -185,7 +185,7 @@ def _without_exponent(number: _Number) -> str:
 
 def write(value: Any) -> str:
     """JSON text with numbers as they were written."""
-    if isinstance(value, _Number):
+    if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
         return "{" + ",".join(f"{write(k)}:{write(v)}" for k, v in value.items()) + "}"

@@ -18,15 +18,16 @@ from sluice.adapters.duck.typed.avro import open_avro
 from sluice.adapters.duck.typed.excel import open_sheet
 from sluice.adapters.duck.typed.forms import Form, Shape, form_of, mismatch
 from sluice.adapters.duck.typed.plain import plain_form, write_plain
+from sluice.adapters.duck.typed.repaired import open_rows
 from sluice.adapters.duck.typed.staging import OddValueError, TypedStaging
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
 from sluice.limits import Limits
 
-PARQUET, ORC, ARROW, AVRO, EXCEL = "parquet", "orc", "arrow", "avro", "excel"
+PARQUET, ORC, ARROW, AVRO, EXCEL, ROWS = "parquet", "orc", "arrow", "avro", "excel", "rows"
 FAMILIES = {
     "parquet": PARQUET, "orc": ORC, "arrow": ARROW, "feather": ARROW, "avro": AVRO, "excel": EXCEL, "xlsx": EXCEL,
-    "xls": EXCEL, "xlsb": EXCEL, "ods": EXCEL,
+    "xls": EXCEL, "xlsb": EXCEL, "ods": EXCEL, "rows": ROWS, "sheet-rows": ROWS,
 }  # fmt: skip
 """Format → the family that reads it."""
 
@@ -103,6 +104,8 @@ def open_typed(
     case_blind = dialect.case_sensitive_header is False
     if family == EXCEL:
         readable, used = open_sheet(display, path, table, dialect, limits, target)
+    elif family == ROWS:
+        return open_rows(display, path, table, target), used
     elif family == AVRO:
         readable = open_avro(display, path, table, limits, target, case_blind=case_blind)
     else:

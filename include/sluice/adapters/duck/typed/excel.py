@@ -24,6 +24,7 @@ from sluice.adapters.duck.packed.partitions import match_columns, partition_valu
 from sluice.adapters.duck.readable import Field, Readable, corrupt
 from sluice.adapters.duck.typed.cell_errors import error_cells
 from sluice.adapters.duck.typed.forms import Form, Shape
+from sluice.adapters.duck.typed.rows import to_json
 from sluice.contract.model import Dialect, Table
 from sluice.contract.types import Kind
 from sluice.errors import SourceError
@@ -211,8 +212,8 @@ def _fault(line: int, cells: list[Any], errors: set[tuple[int, int]], layout: _L
         for at, position in layout.columns.items():
             if (line, at) in errors:
                 return f"CELL_ERROR:{position}"
-    beyond = any(cell != "" for at, cell in enumerate(cells) if at not in layout.columns)
-    return "TOO_MANY_COLUMNS" if beyond else None
+    beyond = [cell for at, cell in enumerate(cells) if at not in layout.columns and cell != ""]
+    return f"TOO_MANY_COLUMNS:{to_json(beyond)}" if beyond else None
 
 
 def _typed(cell: Any, kind: Kind) -> str:

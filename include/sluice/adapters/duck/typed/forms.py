@@ -39,7 +39,8 @@ class Form:
     `bits` is the width of a number; `precision` and `scale` belong to decimals; `nanos` tells that a moment may be
     finer than a microsecond, `zoned` that it is an instant. `canonical`: the text was written by Sluice itself (from
     a value whose type DuckDB lacks), so the contract's words about how texts are spelt do not apply to it. `textual`: bytes that are meant to be UTF-8 text. `tick`: a time
-    of day that is kept as a number, of so many nanoseconds.
+    of day that is kept as a number, of so many nanoseconds. `either`: the text was written by people or by Sluice, so it
+    may be spelt either way, as long as both readings do not differ.
     """
 
     shape: Shape
@@ -53,6 +54,7 @@ class Form:
     canonical: bool = False
     textual: bool = False
     tick: int = 0
+    either: bool = False
 
 
 def form_of(found: pa.DataType) -> Form:

@@ -58,11 +58,25 @@ def neutral(column: Column) -> Column:
 def _text(column: Column, form: Form, source: str, name: str, nulls: tuple[str, ...]) -> Rule:
     if form.canonical:
         return rule(neutral(column), source, name, ())
+    if form.either:
+        return _either_way(column, source, nulls)
     found = rule(column, source, name, nulls)
     if column.type.kind is Kind.STRING:
         more = "" if found.good is None else f" AND {found.good}"
         return Rule(found.value, f"({source} IS NULL OR NOT contains({source}, chr(0))){more}")
     return found
+
+
+def _either_way(column: Column, source: str, nulls: tuple[str, ...]) -> Rule:
+    """As the contract says it is spelt, or canonically; what is a value both ways must be the same one."""
+    ways = []
+    for spelt in (column, neutral(column)):
+        value = rule(spelt, source, "", nulls).value
+        ways.append((value, rule(spelt, source, f"({value})", nulls).good or "true"))
+    (own, is_own), (plain, is_plain) = ways
+    value = f"CASE WHEN {is_own} THEN {own} WHEN {is_plain} THEN {plain} END"
+    differ = f"({is_own}) AND ({is_plain}) AND ({own}) IS DISTINCT FROM ({plain})"
+    return Rule(value, f"(({is_own}) OR ({is_plain})) AND NOT ({differ})")
 
 
 def _boolean(column: Column, form: Form, source: str, name: str) -> tuple[str, str | None]:

@@ -6,7 +6,6 @@ How many rows there are, the file says itself (its footer, its blocks): that is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,19 +22,22 @@ from sluice.adapters.duck.readable import Field, Readable, corrupt
 from sluice.adapters.duck.typed.arrow import open_source
 from sluice.adapters.duck.typed.forms import Form, Shape
 from sluice.adapters.duck.typed.proofs import explain_value, proof
+from sluice.adapters.duck.typed.raw import CELL_ERROR, MORE, raw_value
 from sluice.adapters.duck.typed.rows import to_json
 from sluice.contract.model import Table
-from sluice.contract.types import NUMBERS, Kind
+from sluice.contract.types import NUMBERS
 from sluice.errors import SourceError, TerminalError
 
 _GROUPS = 200
 """Selects of one COPY; beyond that another staged file is begun."""
 
-_PLAIN_NUMBER = Form(Shape.TEXT, "text of the path", canonical=True)
+_NUMBER_OF_PATH = Form(Shape.TEXT, "text of the path", canonical=True)
 _CONSTANT = Form(Shape.TEXT, "text of the path")
 _ROW_FAULTS = {
     "CELL_ERROR": "the cell holds an error of Excel's, not a value",
     "TOO_MANY_COLUMNS": "the row has values beyond the last column",
+    "UNKNOWN_COLUMN": "the row names a column {detail!r}, which the contract does not have",
+    "JSON": "the row is not one JSON object",
 }
 
 
@@ -206,12 +208,16 @@ class TypedStaging:
             form, value = fields[n].form, row[f"s{i}_{n}"]
             at[i] = form, value
             # What the path says is part of the row too: a repaired row is replayed without its folder.
-            written = _is_number_text(form if i in file.fields else _PLAIN_NUMBER, column.type.kind, value)
-            raw[column.name] = value if written else to_json(value)
+            said = i in file.fields or column.type.kind not in NUMBERS or column.options
+            raw[column.name] = raw_value(column, form if said else _NUMBER_OF_PATH, value)
         if row["fault"] is not None:
-            code, _, position = str(row["fault"]).partition(":")
-            reason = _ROW_FAULTS[code]
-            name = self.table.columns[int(position)].name if position else None
+            code, _, detail = str(row["fault"]).partition(":")
+            reason, name = _ROW_FAULTS[code].format(detail=detail), None
+            if code == "CELL_ERROR":
+                name = self.table.columns[int(detail)].name
+                raw[name] = CELL_ERROR
+            elif code == "TOO_MANY_COLUMNS":
+                raw[MORE] = detail
         else:
             column = self.table.columns[row["wrong"] - 1]
             code, reason = explain_value(column, *at[row["wrong"] - 1])
@@ -246,13 +252,3 @@ def _readable(form: Form, source: str) -> str:
     if form.shape in (Shape.DATE, Shape.TIME, Shape.TIMESTAMP, Shape.UUID):
         return f"CAST({source} AS VARCHAR)"
     return source
-
-
-def _is_number_text(form: Form, kind: Kind, value: Any) -> bool:
-    """Whether a canonical text stands for a number or a boolean: then it is JSON as it is."""
-    if not form.canonical or not isinstance(value, str) or not (kind in NUMBERS or kind is Kind.BOOLEAN):
-        return False
-    return value in ("true", "false") or _JSON_NUMBER.fullmatch(value) is not None
-
-
-_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
