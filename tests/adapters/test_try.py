@@ -230,7 +230,7 @@ def test_ctrl_c_leaves_the_earlier_results_and_nothing_half_written(shop: Path) 
     time.sleep(0.2)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == 130, said
     assert "Traceback" not in said
     assert {p.name for p in folder.iterdir()} == {
         "evidence.json", "report.html", "manifests", "staged", "quarantine", "data_docs",

@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from sluice import __version__
+from sluice.cli.interrupting import interruptible
 from sluice.errors import BadInputError, SluiceError, SourceError, UsageError
 
 COMMANDS = {
@@ -96,7 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         # Outside standalone mode click gives the code of ctx.exit and Exit instead of raising it.
-        code = cli.main(given, prog_name="sluice", standalone_mode=False)
+        with interruptible():
+            code = cli.main(given, prog_name="sluice", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_BAD_INPUT)
