@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sluice.flow.summary import StreamSummary
+from sluice.flow.timeline import CalendarOf, always
 from sluice.histories import Baseline
 from sluice.insight.board import Board, Card, board
 from sluice.insight.choice import Choice, Chosen, choose
@@ -76,10 +77,12 @@ def morning_digest(tx: Transaction, policy: Policy, lines: Columns, since: datet
     )  # fmt: skip
 
 
-def weekly_report(lines: Columns, baselines: Sequence[Baseline], now: datetime) -> Digest:
+def weekly_report(
+    lines: Columns, baselines: Sequence[Baseline], now: datetime, calendar_of: CalendarOf = always
+) -> Digest:
     """How the flow did in the last seven days, beside the baseline and the weeks before. Live requests only."""
     chosen = choose(lines.take(~lines.simulated), Choice(days=90), now)
-    here, summary = board(chosen, now), stream_summary(chosen.recent, now)
+    here, summary = board(chosen, now), stream_summary(chosen.recent, now, calendar_of=calendar_of)
     whole = score(chosen, baselines[0] if baselines else None, now)
     weeks = _weeks(chosen.published, now)
     said = [

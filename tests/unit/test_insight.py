@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 import made_up
+from sluice.calendars import CONTINUOUS, Calendar
 from sluice.flow import Kind, request_flow
 from sluice.flow import summary as flow_summary
 from sluice.histories import Origin
@@ -18,7 +19,7 @@ from sluice.insight.columns import columns_of
 from sluice.insight.packing import pack
 from sluice.insight.pools import WORDS
 from sluice.insight.stream import stream_summary
-from sluice.insight.summary import Summary, Ticking, summarise
+from sluice.insight.summary import Summary, Ticking, causes, place_data, summarise
 from sluice.insight.tables import harmless
 from sluice.ledger import RequestState
 from sluice.stages import Event, Stage, StageEvent
@@ -37,7 +38,7 @@ def event(minutes: float, stage: Stage, what: Event, **more: Any) -> StageEvent:
 def row(line: Summary) -> Mapping[str, Any]:
     return vars(line) | {
         "numbers": pack(line), "asked": [a.role for a in line.asks], "causes": list(line.causes),
-        "places": [{"stage": p.stage.value, "waiting": list(p.waiting)} for p in line.places],
+        "places": [place_data(p) for p in line.places],
     }  # fmt: skip
 
 
@@ -73,6 +74,7 @@ def test_a_pause_and_a_failure_are_said_in_words_until_they_are_over() -> None:
     paused = [*AT_A_GATE, event(80, Stage.ADMISSION, Event.PAUSED, reason_code="legal_review", reason="ask Luxembourg")]
     (place,) = summarise(made_up.request(1, T0), numbered(paused)).places
     assert place.blocked == "a legal review is under way: ask Luxembourg"
+    assert (place.hours, place.causes) == ((), ("paused: legal_review",))
     resumed = numbered([*paused, event(90, Stage.ADMISSION, Event.RESUMED)])
     line = summarise(made_up.request(1, T0), resumed)
     assert line.places[0].blocked == ""
@@ -110,6 +112,51 @@ def test_causes_sum_to_the_wait_and_the_line_agrees_with_the_flow(seed: int) -> 
         assert {names[c]: n for c, n in zip(columns.causes.code, columns.causes.number(0), strict=True)} == line.causes
         assert (line.ended is None) == (made.request.state is RequestState.OPEN)
         assert bool(line.places) == (made.request.state is RequestState.OPEN)
+
+
+WEEK = Calendar(
+    "office", "1", "Europe/Brussels", {day: ((time(9), time(17)),) for day in range(5)}, frozenset({date(2026, 4, 6)})
+)
+EARLY = replace(WEEK, name="early", hours={day: ((time(7), time(15)),) for day in range(4)})
+CALENDARS = {"security": WEEK, "business": EARLY, "compliance": WEEK, "requester": WEEK}  # others are always there
+
+
+def moved(events: list[StageEvent], by: timedelta) -> list[StageEvent]:
+    return [replace(e, at=e.at + by) for e in events]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_open_is_parted_by_opening_hours_up_to_now(seed: int) -> None:
+    """Over the end of March 2026, when clocks change, and Easter Monday; the line was kept at the newest event."""
+
+    def calendar_of(role: str) -> Calendar:
+        return CALENDARS.get(role, CONTINUOUS)
+
+    by = datetime(2026, 3, 27, 15, tzinfo=UTC) - made_up.NOW
+    parted = 0.0
+    for made in made_up.histories(60, days=20, seed=seed):
+        if made.request.state is not RequestState.OPEN:
+            continue
+        events = moved(numbered(made.events), by)
+        request = replace(made.request, requested_at=made.request.requested_at + by)
+        lines = columns_of([row(summarise(request, events, calendar_of))])
+        for hours in (0, 30, 70, 300):
+            now = made_up.NOW + by + timedelta(hours=hours)
+            flow = request_flow(events, now, calendar_of=calendar_of, request=request)
+            columns = lines.ticked(now, calendar_of)
+            waits = {k: columns.spent(k)[0] for k in Kind if k is not Kind.WORK}
+            assert waits == pytest.approx(flow.waits, abs=1e-3), (request.id, hours)
+            assert columns.spent(Kind.WORK)[0] == pytest.approx(flow.work, abs=1e-3)
+            for i, stage in enumerate(Stage):
+                if part := flow.stage(stage):
+                    assert {k: columns.stage(k.value)[0, i] for k in part.waits} == pytest.approx(part.waits, abs=1e-3)
+            names, sums, counts = columns.waited()
+            found = {names[c]: sums[c] for c in np.flatnonzero(sums > 1e-3)}
+            truth = causes(flow, [*events, StageEvent(10**9, "r", Stage.REQUEST, 99, Event.CANCELLED, now, role="x")])
+            assert found == pytest.approx({c: n for c, n in truth.items() if n > 1e-3}, abs=1e-3), (request.id, hours)
+            assert counts.max() == 1
+            parted += flow.waits[Kind.OFF_HOURS]
+    assert parted > 10 * 86400
 
 
 def test_a_renewed_line_takes_the_place_of_the_earlier_one() -> None:

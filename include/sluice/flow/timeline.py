@@ -263,13 +263,16 @@ def _dead_starts(events: Sequence[StageEvent]) -> set[int]:
     return dead
 
 
+def people_of(stretch: Stretch) -> list[str]:
+    """The roles whose opening hours part this wait; nobody's, where it does not wait for people who were asked."""
+    if stretch.kind is Kind.REQUESTER:
+        return [REQUESTER]
+    return sorted(stretch.roles) if stretch.kind is Kind.APPROVER else []
+
+
 def by_calendar(stretch: Stretch, calendar_of: CalendarOf) -> Iterator[Stretch]:
     """A wait for people, parted into the hours in which at least one of them was at work and those in which none was."""
-    if stretch.kind not in (Kind.APPROVER, Kind.REQUESTER):
-        yield stretch
-        return
-    people = sorted(stretch.roles) if stretch.kind is Kind.APPROVER else [REQUESTER]
-    calendars = [calendar_of(role) for role in people]
+    calendars = [calendar_of(role) for role in people_of(stretch)]
     if not calendars or any(c is CONTINUOUS for c in calendars):
         yield stretch
         return

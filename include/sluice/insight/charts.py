@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from sluice.flow.statistics import Spread
+from sluice.flow.timeline import CalendarOf, always
 from sluice.insight.board import place_of
 from sluice.insight.choice import Chosen
 from sluice.insight.columns import instant
 from sluice.insight.packing import STAGES, Floats
-from sluice.insight.pools import WORDS
 from sluice.insight.stream import spread_of
 from sluice.insight.tables import Chart, Column, Table, vega
 from sluice.ledger import RequestState
@@ -267,15 +267,13 @@ def _standing(age: float, finished: Spread) -> str:
     return STANDINGS[sum(edge is not None and age > edge for edge in edges)]
 
 
-def pareto(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
-    """What was waited for, most first, and how much of all waiting the first few make together."""
-    causes = chosen.recent.causes
-    every = np.bincount(causes.code)
-    codes = np.flatnonzero(every)
-    words = WORDS.names()
+def pareto(chosen: Chosen, now: datetime, rows: int | None = None, calendar_of: CalendarOf = always) -> Chart:
+    """What was waited for, most first, and how much of all waiting the first few make together; what is open counts
+    up to now."""
+    words, sums, counts = chosen.recent.ticked(now, calendar_of).waited()
+    codes = np.flatnonzero(counts)
     names = [words[code] for code in codes]
-    sums = np.bincount(causes.code, weights=causes.number(0), minlength=len(every))[codes]
-    counts = every[codes]
+    sums, counts = sums[codes], counts[codes]
     order = np.argsort(-sums, kind="stable")
     whole = float(sums.sum())
     together = np.cumsum(sums[order]) / whole if whole else np.zeros(len(order))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -17,18 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sluice.flow import Kind
-from sluice.insight.packing import ASK_NUMBERS, STAGE_NUMBERS, STAGES, WHOLE_NUMBERS, Counts, Floats
-from sluice.insight.pools import MOMENTS, NAMED, WORDS, Objects, PartPool, Pool, Store
-from sluice.insight.summary import Ticking
+from sluice.flow.timeline import CalendarOf, always
+from sluice.insight.packing import ASK_NUMBERS, WHOLE_NUMBERS, Counts, Floats
+from sluice.insight.pools import MOMENTS, NAMED, WORDS, Objects, PartPool, Store
+from sluice.insight.ticking import Ticks, stages_block
 from sluice.ledger import Ledger, RequestState
 
 Mask = npt.NDArray[np.bool_]
-_TICKS = {
-    Kind.QUEUE: Ticking.QUEUE, Kind.WORK: Ticking.WORK, Kind.APPROVER: Ticking.APPROVER,
-    Kind.REQUESTER: Ticking.REQUESTER, Kind.SYSTEM: Ticking.SYSTEM,
-}  # fmt: skip
-_TICKING_STAGE = {kind.value: tick for kind, tick in _TICKS.items()}
 _PUBLISHED = (RequestState.PUBLISHED, RequestState.LOST, RequestState.OFFBOARDED)
+KINDS = frozenset(kind.value for kind in Kind)
 GARBAGE = 3
 """How many times as many lines as there are requests may be kept before the earlier ones are let go."""
 
@@ -62,23 +59,25 @@ class Columns:
     """Requests in the order in which they were asked for; `key` is each one's line in the store.
 
     Choosing some of them copies their keys and nothing else; a column is looked up when somebody asks for it. With
-    `now` what is open counts up to then.
+    `now` what is open counts up to then, `calendar_of` parting what waits for people into their opening hours and the
+    others.
     """
 
     store: Store
     key: Counts
     now: datetime | None = None
+    calendar_of: CalendarOf = always
 
     def __len__(self) -> int:
         return len(self.key)
 
     def take(self, which: npt.NDArray[Any]) -> Columns:
         """These requests alone, by mask or by place."""
-        return Columns(self.store, self.key[which], self.now)
+        return replace(self, key=self.key[which])
 
-    def ticked(self, now: datetime) -> Columns:
+    def ticked(self, now: datetime, calendar_of: CalendarOf = always) -> Columns:
         """The same requests with what is open brought up to `now`."""
-        return Columns(self.store, self.key, now)
+        return Columns(self.store, self.key, now, calendar_of)
 
     def renewed(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
         """With these lines in place of their requests' earlier ones, in the order of asking."""
@@ -90,7 +89,7 @@ class Columns:
         kept = self.take(~dead[self.key])
         fresh = self.store.moments.of(MOMENTS.index("requested"), keys)
         places = np.searchsorted(kept.requested, fresh, side="right")
-        return Columns(self.store, np.insert(kept.key, places, keys), self.now)
+        return replace(self, key=np.insert(kept.key, places, keys))
 
     @cached_property
     def ids(self) -> Objects:
@@ -193,18 +192,33 @@ class Columns:
         """Causes of waiting: their one number is seconds."""
         return Parts(self.store.causes, self.key)
 
+    def waited(self) -> tuple[Objects, Floats, Counts]:
+        """Names of causes, and by their numbers the seconds waited for each and how many requests did."""
+        parts = self.causes
+        more = list(self.ticks.causes()) if self.ticks is not None else []
+        codes = WORDS.codes(cause for _, cause, _ in more)
+        keys = self.key[[row for row, _, _ in more]] if more else self.key[:0]
+        size = len(WORDS.names())
+        sums = np.bincount(parts.code, weights=parts.number(0), minlength=size).astype(float)
+        sums += np.bincount(codes, weights=[seconds for _, _, seconds in more], minlength=size)
+        ticking = np.isin(parts.of, keys)
+        known = set(zip(parts.of[ticking].tolist(), parts.code[ticking].tolist(), strict=True))
+        fresh = [code for key, code in zip(keys.tolist(), codes.tolist(), strict=True) if (key, code) not in known]
+        counts = np.bincount(parts.code, minlength=size) + np.bincount(np.array(fresh, dtype=np.int64), minlength=size)
+        return WORDS.names(), sums, counts.astype(np.int64)
+
     def ask(self, name: str) -> Floats:
         """One of ASK_NUMBERS, for every ask."""
         return self.asks.number(ASK_NUMBERS.index(name))
 
     def stage(self, name: str) -> Floats:
         """One of STAGE_NUMBERS, for every request and stage."""
-        found = _block(self.store.staged, STAGE_NUMBERS.index(name), self.key)
-        if (ticks := self._ticks) is not None:
+        found = stages_block(self.store.staged, name, self.key)
+        if (ticks := self.ticks) is not None:
             if name == "elapsed":
                 found[:, ticks.rows] += ticks.extra
-            elif name in _TICKING_STAGE:
-                found[:, ticks.rows] += ticks.here(_TICKING_STAGE[name])
+            elif name in KINDS:
+                found[:, ticks.rows] += ticks.here(Kind(name))
             elif name == "critical":
                 found[ticks.last, ticks.rows] += ticks.since
         return found.T
@@ -212,49 +226,17 @@ class Columns:
     def spent(self, kind: Kind) -> Floats:
         """Seconds of every request spent on this, what ran side by side once."""
         found: Floats = self.store.whole.of(WHOLE_NUMBERS.index(kind.value), self.key)
-        if (ticks := self._ticks) is not None and kind in _TICKS:
-            found[ticks.rows] += ticks.whole(_TICKS[kind])
+        if (ticks := self.ticks) is not None:
+            found[ticks.rows] += ticks.whole(kind)
         return found
 
     @cached_property
-    def _ticks(self) -> _Ticks | None:
+    def ticks(self) -> Ticks | None:
+        """What is added to what was kept of the open ones; None without `now`."""
         rows = np.flatnonzero(self.open)
-        return _Ticks(self.store, self.key, rows, self.now) if self.now is not None and len(rows) else None
-
-
-class _Ticks:
-    """What is added to the `rows` of open requests since their newest event."""
-
-    def __init__(self, store: Store, key: Counts, rows: Counts, now: datetime) -> None:
-        self.rows = rows
-        mine = key[rows]
-        self.ticking = _block(store.staged, STAGE_NUMBERS.index("ticking"), mine)
-        self.between: Floats = store.whole.of(WHOLE_NUMBERS.index("between"), mine)
-        as_of = store.moments.of(MOMENTS.index("as_of"), mine)
-        seconds = np.maximum(now.timestamp() - as_of, 0.0)
-        self.extra: Floats = seconds * (self.ticking > 0)
-        alive = (self.ticking > 0).any(axis=0) | (self.between > 0)
-        self.since: Floats = np.where(alive, seconds, 0.0)
-        # The chain of last-finishing stages grows at its end: at the last stage that is open, or ended last.
-        ended = np.nan_to_num(_block(store.staged, STAGE_NUMBERS.index("ended"), mine), nan=-np.inf)
-        reached = np.where(self.ticking > 0, np.inf, ended)
-        self.last: Counts = len(STAGES) - 1 - np.argmax(reached[::-1], axis=0)
-        self._seconds = seconds
-
-    def here(self, tick: Ticking) -> Floats:
-        """By stage and request."""
-        return np.where(self.ticking == tick, self.extra, 0.0)
-
-    def whole(self, tick: Ticking) -> Floats:
-        """By request, what ticks side by side once."""
-        found: Floats = self.here(tick).max(axis=0, initial=0.0) + np.where(self.between == tick, self._seconds, 0.0)
-        return found
-
-
-def _block(pool: Pool, number: int, keys: Counts) -> Floats:
-    """A number of every stage: (stages, keys)."""
-    found: Floats = pool.block(number * len(STAGES), len(STAGES), keys)
-    return found
+        if self.now is None or not len(rows):
+            return None
+        return Ticks(self.store, self.key, rows, self.now, self.calendar_of)
 
 
 def _in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

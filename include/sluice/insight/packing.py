@@ -32,8 +32,8 @@ ANSWERS = tuple(Event)
 """An ask's `answer` is the place of its event here; NaN while it is open."""
 _STAGED = len(STAGES) * len(STAGE_NUMBERS)
 _HEAD = _STAGED + len(WHOLE_NUMBERS)
-FORM = "3"
-"""Goes up when the order changes: lines of another form are made again."""
+FORM = "4"
+"""Goes up when what a line holds changes: lines of another form are made again."""
 
 
 def pack(line: Summary) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from sluice.flow.kinds import WAITS, Kind
 from sluice.flow.statistics import Spread
 from sluice.flow.summary import RoleSummary, StageSummary, StreamSummary
+from sluice.flow.timeline import CalendarOf, always
 from sluice.insight.columns import Columns, instant
 from sluice.insight.packing import STAGES, Floats
 from sluice.insight.tables import Chart, Column, Table, vega
@@ -34,9 +35,11 @@ def no_target(_: str) -> float | None:
     return None
 
 
-def stream_summary(columns: Columns, now: datetime, target_of: TargetOf = no_target) -> StreamSummary:
+def stream_summary(
+    columns: Columns, now: datetime, target_of: TargetOf = no_target, calendar_of: CalendarOf = always
+) -> StreamSummary:
     """The requests summed up, what is open included up to `now`. `target_of`: a role's business seconds to answer."""
-    c = columns.ticked(now)
+    c = columns.ticked(now, calendar_of)
     lead = c.lead(now)
     published = c.published
     total, work = float(lead.sum()), float(c.spent(Kind.WORK).sum())

@@ -7,15 +7,15 @@ request in which nothing happens stays true without being written again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
 from sluice.flow import REASONS, Ask, Kind, ReasonCode, RequestFlow, StageFlow, Stretch, request_flow
 from sluice.flow.kinds import pause_kind
-from sluice.flow.timeline import ENDS, REQUESTER, CalendarOf, always
+from sluice.flow.timeline import ENDS, REQUESTER, CalendarOf, always, people_of
 from sluice.histories import Origin
 from sluice.ledger import Request, RequestState
 from sluice.stages import GATES, Event, Stage, StageEvent
@@ -52,6 +52,10 @@ class Place:
     blocked: str = ""
     """Why it does not move, in words; empty when it does or when only signatures are missing."""
     blocked_since: datetime | None = None
+    hours: tuple[str, ...] = ()
+    """The roles whose opening hours part the wait at it from now on; none, where nobody's hours do."""
+    causes: tuple[str, ...] = ()
+    """On the first place: what the request waits for from now on, as `causes` names it; none while it is worked on."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +93,14 @@ def summarise(request: Request, events: list[StageEvent], calendar_of: CalendarO
     as_of = max((e.at for e in ordered), default=request.requested_at)
     flow = request_flow(ordered, as_of, calendar_of=calendar_of, request=request)
     alive = request.state is RequestState.OPEN
-    places = _places(ordered, flow)
+    places = _held(request, ordered, as_of, _places(ordered, flow)) if alive else ()
     lines = {s.stage: StageLine(s, _ticking(s, ordered) if alive and s.open else Ticking.NOTHING) for s in flow.stages}
     return Summary(
         request.id, ordered[-1].seq if ordered else 0, as_of, request.source, request.use_case, request.tier,
         request.priority, request.requester, request.origin == Origin.SIMULATED, request.state,
         request.requested_at, flow.started, None if alive else flow.ended or request.closed_at,
         {Kind.WORK: flow.work, **flow.waits}, lines, tuple(a for s in flow.stages for a in s.asks),
-        causes(flow, ordered), places if alive else (), _holder(flow, places) if alive else Ticking.NOTHING, request.due,
+        causes(flow, ordered), places, _holder(flow, places) if alive else Ticking.NOTHING, request.due,
     )  # fmt: skip
 
 
@@ -154,6 +158,22 @@ def _places(ordered: list[StageEvent], flow: RequestFlow) -> tuple[Place, ...]:
     return tuple(_place(ordered, s) for s in flow.stages if s.open) or _between(ordered)
 
 
+def _held(request: Request, ordered: list[StageEvent], as_of: datetime, places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The places with what is waited for from the newest event on: what the flow says of the second after it."""
+    soon = as_of + timedelta(seconds=1)
+    flow = request_flow(ordered, soon, request=request)
+    if not flow.stretches:
+        return places
+    whole = flow.stretches[-1]
+    named = () if whole.kind is Kind.WORK else tuple(_named(whole, flow, _pauses(ordered, soon)))
+    found = []
+    for i, place in enumerate(places):
+        own = flow.stage(place.stage)
+        last = own.stretches[-1] if own is not None and own.open and own.stretches else whole
+        found.append(replace(place, hours=tuple(people_of(last)), causes=named if i == 0 else ()))
+    return tuple(found)
+
+
 def places_of(events: list[StageEvent], flow: RequestFlow) -> list[dict[str, Any]]:
     """Where an open request stands, as plain data: what is kept of a line's places."""
     return [place_data(p) for p in _places(sorted(events, key=lambda e: e.seq), flow)]
@@ -168,6 +188,8 @@ def place_data(place: Place) -> dict[str, Any]:
         "waiting": {role: since.isoformat() for role, since in place.waiting.items()},
         "blocked": place.blocked,
         "blocked_since": place.blocked_since.isoformat() if place.blocked_since else None,
+        "hours": list(place.hours),
+        "causes": list(place.causes),
     }
 
 
@@ -198,7 +220,7 @@ def _reason(e: StageEvent) -> str:
 
 def causes(flow: RequestFlow, ordered: list[StageEvent]) -> dict[str, float]:
     """Cause of waiting → seconds. The sum is the request's whole wait: lead time without work."""
-    pauses = _pauses(ordered)
+    pauses = _pauses(ordered, ordered[-1].at) if ordered else []
     found: dict[str, float] = {}
     for stretch in (s for s in flow.stretches if s.kind is not Kind.WORK):
         named = _named(stretch, flow, pauses)
@@ -210,7 +232,7 @@ def causes(flow: RequestFlow, ordered: list[StageEvent]) -> dict[str, float]:
 Pause = tuple[datetime, datetime, str]
 
 
-def _pauses(ordered: list[StageEvent]) -> list[Pause]:
+def _pauses(ordered: list[StageEvent], end: datetime) -> list[Pause]:
     found: list[Pause] = []
     begun: dict[Stage, StageEvent] = {}
     for e in ordered:
@@ -219,13 +241,17 @@ def _pauses(ordered: list[StageEvent]) -> list[Pause]:
         elif e.event is not Event.SUBMITTED and e.role is None and e.stage in begun:
             start = begun.pop(e.stage)
             found.append((start.at, e.at, start.reason_code or "other"))
-    end = ordered[-1].at if ordered else None
-    return found + [(e.at, end, e.reason_code or "other") for e in begun.values() if end]
+    return found + [(e.at, end, e.reason_code or "other") for e in begun.values()]
+
+
+def off_hours(roles: Sequence[str]) -> list[str]:
+    """The causes of waiting for these roles while all of them are off duty; without any, for the requester."""
+    return [f"off hours: {role}" for role in roles or (REQUESTER,)]
 
 
 def _named(stretch: Stretch, flow: RequestFlow, pauses: list[Pause]) -> list[str]:
     if stretch.kind is Kind.OFF_HOURS:
-        return [f"off hours: {role}" for role in sorted(stretch.roles)] or ["off hours: requester"]
+        return off_hours(sorted(stretch.roles))
     if stretch.roles:
         return [f"signature: {role}" for role in sorted(stretch.roles)]
     for begin, end, code in pauses:

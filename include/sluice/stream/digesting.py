@@ -25,8 +25,8 @@ def digest_now(tools: Tools, *, weekly: bool = False) -> Digest:
     lines = _lines(tools, policy)
     with tools.ledger.reading() as tx:
         if weekly:
-            newest = tx.baselines()[:1]
-            return weekly_report(lines, [b for one in newest if (b := tx.baseline(one.name))], now)
+            frozen = [b for one in tx.baselines()[:1] if (b := tx.baseline(one.name))]
+            return weekly_report(lines, frozen, now, policy.calendar_of)
         return morning_digest(tx, policy, lines, _since(_calendar(policy), now), now)
 
 

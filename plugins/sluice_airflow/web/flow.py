@@ -114,11 +114,15 @@ def target_of(now: datetime) -> TargetOf:
 
 
 def _stages(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
-    return stages_chart(stream_summary(chosen.recent, now))
+    return stages_chart(stream_summary(chosen.recent, now, calendar_of=calendars()))
 
 
 def _roles(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
-    return roles_chart(stream_summary(chosen.recent, now, target_of(now)))
+    return roles_chart(stream_summary(chosen.recent, now, target_of(now), calendars()))
+
+
+def _pareto(chosen: Chosen, now: datetime, rows: int | None = None) -> Chart:
+    return charts.pareto(chosen, now, rows, calendars())
 
 
 TABLES: dict[str, Callable[[Chosen, datetime, int | None], Chart]] = {
@@ -126,7 +130,7 @@ TABLES: dict[str, Callable[[Chosen, datetime, int | None], Chart]] = {
     "cumulative-flow": charts.cumulative,
     "throughput": charts.throughput,
     "ageing": charts.ageing,
-    "pareto": charts.pareto,
+    "pareto": _pareto,
     "stages": _stages,
     "roles": _roles,
 }
@@ -144,7 +148,7 @@ def show_flow(sight: Chosen_) -> dict[str, Any]:
         "attained": level.attained,
         "met": level.met,
     }
-    summary = stream_summary(sight.chosen.recent, sight.now, target_of(sight.now))
+    summary = stream_summary(sight.chosen.recent, sight.now, target_of(sight.now), calendars())
     return as_json(summary) | {"service_level": expected} | _about(sight)
 
 

@@ -9,7 +9,7 @@ from sluice.insight import charts
 from sluice.insight.board import board
 from sluice.insight.stream import roles_chart, stages_chart, stream_summary
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.flow import Chosen_, target_of
+from sluice_airflow.web.flow import TABLES, Chosen_, calendars, target_of
 from sluice_airflow.web.forecast import outlooks_if_any
 from sluice_airflow.web.pages import pages, show
 
@@ -28,7 +28,7 @@ def board_page(request: Request, sight: Chosen_, lanes: Annotated[str, Query(max
 @pages.get("/stream")
 def stream_page(request: Request, sight: Chosen_) -> HTMLResponse:
     """Queue, work and wait per stage and per role; the bottleneck in a sentence."""
-    summary = stream_summary(sight.chosen.recent, sight.now, target_of(sight.now))
+    summary = stream_summary(sight.chosen.recent, sight.now, target_of(sight.now), calendars())
     return show(
         request, "stream.html.jinja", **sight.content(stages_chart(summary), roles_chart(summary), summary=summary)
     )
@@ -39,6 +39,6 @@ def flow_page(request: Request, sight: Chosen_) -> HTMLResponse:
     """Cycle times, cumulative flow, throughput, ageing, and what was waited for."""
     drawn = [
         chart(sight.chosen, sight.now)
-        for chart in (charts.scatter, charts.ageing, charts.pareto, charts.cumulative, charts.throughput)
+        for chart in (charts.scatter, charts.ageing, TABLES["pareto"], charts.cumulative, charts.throughput)
     ]
     return show(request, "flow.html.jinja", **sight.content(*drawn))
