@@ -29,6 +29,7 @@ from sluice.settings import Settings
 from sluice.stages import PREDECESSORS, Clock, Event, Stage
 from sluice.stream.pulling import come_in, let_in_whose_turn_it_is
 from sluice.stream.tools import connect
+from statements import statements
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ROLES = {"business": "bea", "compliance": "carl", "security": "sara", "governance": "gus", "architecture": "ada"}
@@ -303,17 +304,14 @@ def test_the_queue_is_plain_data(ledger: PostgresLedger, policy: Policy) -> None
     assert (waiting["source"], waiting["place"], waiting["waited_seconds"]) == ("two", 1, 7200.0)
 
 
-def test_a_thousand_that_wait_are_looked_at_quickly(ledger: PostgresLedger, policy: Policy) -> None:
-    import time
-
+def test_many_that_wait_are_looked_at_together(ledger: PostgresLedger, policy: Policy) -> None:
     with ledger.transaction() as tx:
-        for i in range(1000):
-            ask(tx, policy, f"s{i:04d}")
+        for i in range(40):
+            ask(tx, policy, f"s{i:02d}")
         let_in(tx, TWO, MONDAY)
-    began = time.process_time()
-    with ledger.reading() as tx:
+    with ledger.reading() as tx, statements() as sent:
         assert not anything_to_do(tx, TWO)
-    assert time.process_time() - began < 1.0
+    assert len(sent) < 10
 
 
 def test_a_turn_that_was_marked_done_in_airflow_lets_nobody_in(
