@@ -38,7 +38,8 @@ _DOUBLE_DIGITS = 17
 class Choice:
     """A column's type. `bad` values of the file do not fit it; `notes` are to-dos for whoever finishes the draft.
 
-    `nulls` are the words that mean "no value" here.
+    `nulls` are the words that mean "no value" here. `inside` are the parts of an object by their keys, or the item of
+    an array; `personal` the kinds of personal data that such a part seems to hold.
     """
 
     type: ColumnType
@@ -48,12 +49,20 @@ class Choice:
     bad: int = 0
     misfits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    inside: tuple[tuple[str, Choice], ...] = ()
+    personal: tuple[str, ...] = ()
 
 
 def choose_all(columns: Sequence[TextColumn]) -> list[Choice]:
     """The choice for every column of one table; columns help each other where one alone is ambiguous."""
     month_first = _month_first(columns)
-    return [choose(c, month_first=month_first) for c in columns]
+    return [_empty_is_null(c, choose(c, month_first=month_first)) for c in columns]
+
+
+def _empty_is_null(column: TextColumn, choice: Choice) -> Choice:
+    """An empty text between dates: JSON has null for that, and not everybody uses it."""
+    null = column.empties and choice.type != STRING
+    return replace(choice, nulls=("", *choice.nulls)) if null else choice
 
 
 def null_words_of_texts(columns: Sequence[TextColumn], chosen: Sequence[Choice], words: set[str]) -> list[Choice]:

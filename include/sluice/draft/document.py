@@ -20,6 +20,7 @@ _LOGICAL = {
     Kind.STRING: "string", Kind.BOOLEAN: "boolean", Kind.INT32: "integer", Kind.INT64: "integer",
     Kind.FLOAT32: "number", Kind.FLOAT64: "number", Kind.DECIMAL: "number", Kind.DATE: "date", Kind.TIME: "time",
     Kind.TIMESTAMP: "timestamp", Kind.TIMESTAMPTZ: "timestamp", Kind.BINARY: "string", Kind.JSON: "object",
+    Kind.STRUCT: "object", Kind.LIST: "array",
 }  # fmt: skip
 _PHYSICAL = {
     Kind.STRING: "varchar", Kind.BOOLEAN: "boolean", Kind.INT32: "integer", Kind.INT64: "bigint",
@@ -156,7 +157,8 @@ def _column(column: DraftColumn, *, compact: bool) -> dict[str, Any]:
     if column.physical_name:
         found["physicalName"] = column.physical_name
     found["logicalType"] = _LOGICAL[choice.type.kind]
-    found["physicalType"] = physical_type(choice)
+    if not choice.inside:
+        found["physicalType"] = physical_type(choice)
     found["description"] = "TODO" if compact else _description(column)
     for key, holds in (("required", column.required), ("unique", column.unique), ("primaryKey", column.key_position)):
         if holds:
@@ -166,6 +168,38 @@ def _column(column: DraftColumn, *, compact: bool) -> dict[str, Any]:
     if not compact or column.personal:
         found["classification"] = "confidential" if column.personal else "internal"
     found |= _details(column, compact=compact)
+    found |= _inside(choice, compact=compact)
+    if isinstance(found, Block):
+        _remark(found, column)
+    return found
+
+
+def _inside(choice: Choice, *, compact: bool) -> dict[str, Any]:
+    """What an object or an array holds."""
+    if choice.type.kind is Kind.LIST:
+        return {"items": _part("", "", choice.inside[0][1], compact=compact)}
+    names = [f.field_name if f.field_name != f.name else "" for f in choice.type.fields]
+    parts = [_part(n, p, c, compact=compact) for p, (n, c) in zip(names, choice.inside, strict=True)]
+    return {"properties": parts} if parts else {}
+
+
+def _part(name: str, physical_name: str, choice: Choice, *, compact: bool) -> dict[str, Any]:
+    """A property of an object, or (without a name) the item of an array."""
+    remarked = (choice.bad or choice.personal) and not compact
+    found: dict[str, Any] = Block() if (choice.inside or remarked) and not compact else Inline()
+    if name:
+        found["name"] = name
+    if physical_name:
+        found["physicalName"] = physical_name
+    found["logicalType"] = _LOGICAL[choice.type.kind]
+    if not choice.inside:
+        found["physicalType"] = physical_type(choice)
+    found["description"] = " ".join(("TODO: meaning.", *choice.notes))
+    if choice.personal:
+        found["classification"] = "confidential"
+    column = DraftColumn(name, choice, personal=choice.personal)
+    found |= _details(column, compact=compact)
+    found |= _inside(choice, compact=compact)
     if isinstance(found, Block):
         _remark(found, column)
     return found
@@ -181,7 +215,7 @@ def _details(column: DraftColumn, *, compact: bool) -> dict[str, Any]:
         found["logicalTypeOptions"] = Inline(options)
     own = {k: v for k, v in column.choice.options.items() if k not in _IN_SCHEMA}
     if column.choice.nulls:
-        own["nullSequence"] = ["", *column.choice.nulls]
+        own["nullSequence"] = list(dict.fromkeys(["", *column.choice.nulls]))
     if column.personal:
         own["pii"] = list(column.personal)
     if own:

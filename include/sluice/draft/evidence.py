@@ -24,7 +24,8 @@ class TextColumn:
     `null_words` counts each word of sluice.draft.guess.NULL_WORDS seen; `tested` leaves them out. For numbers:
     `plain` counts those written in digits alone (no exponent), `integer_digits` and `scale` are the most digits
     before and after the decimal mark, `least_scale` the fewest after one, `dotted` counts those with a mark,
-    `leading_zeros` counts texts such as 007, and `digits` is the most significant digits of one text.
+    `leading_zeros` counts texts such as 007, and `digits` is the most significant digits of one text. `empties` counts
+    texts of JSON that are there, and empty.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TextColumn:
     dotted: int = 0
     leading_zeros: int = 0
     digits: int = 0
+    empties: int = 0
 
 
 @dataclass(frozen=True)

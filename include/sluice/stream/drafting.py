@@ -6,6 +6,7 @@ The draft is not given out unless it lints and lands: what it says of bad rows i
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from sluice.draft.document import DraftColumn, DraftServer, DraftTable, contract
 from sluice.draft.evidence import ColumnFacts, TextColumn
 from sluice.draft.grouping import Entry, Group, group, with_partitions
 from sluice.draft.naming import catalog_names
+from sluice.draft.nested import AS_JSON, bad_inside
 from sluice.draft.report import Drafted, TableReport
 from sluice.draft.yaml_text import write
 from sluice.errors import InvalidContractError, SourceError, TerminalError
@@ -163,8 +165,7 @@ class _Drafting:
                 work.choices = [Choice(t) for t in found.look.types]
             else:
                 self._sample(work)
-                work.texts = self._texts(work)
-                work.choices = choose_all(work.texts)
+                self._choose(work)
         except SourceError as error:
             for entry in found.entries:
                 file = next((f for f in place.files if entry.location.startswith(f.location)), None)
@@ -183,9 +184,11 @@ class _Drafting:
         work.files, taken = sample(work.files, work.group.look, self.sample_above // 4, folder)
         work.report.sampled = f"{taken / size:.1%} of {size:,} bytes"
 
-    def _texts(self, work: _Work) -> list[TextColumn]:
+    def _choose(self, work: _Work) -> None:
+        """Read everything as text, or as JSON, and tell the types from it."""
         from sluice.adapters.duck import convert
         from sluice.adapters.duck.looks.evidence import measuring
+        from sluice.adapters.duck.looks.nested_looks import unfolded
 
         look = work.group.look
         is_json = look.format in ("json", "jsonl")
@@ -198,11 +201,14 @@ class _Drafting:
             memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / "convert",
         )  # fmt: skip
         files = {table.name: [p.path for p in converted.staged]}
-        with measuring(files, memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / "duck") as measure:  # fmt: skip
-            found = measure.texts(table.name, look.names, is_json=is_json)
+        settings: Any = {"memory_limit": self.settings.memory_limit, "threads": self.settings.threads, "scratch": self.scratch / "duck"}  # fmt: skip
+        with measuring(files, **settings) as measure:
+            work.texts = measure.texts(table.name, look.names, is_json=is_json)
+        work.choices = choose_all(work.texts)
+        if is_json:
+            work.choices = unfolded(files[table.name], look.names, work.choices, **settings)
         for part in converted.staged:
             part.path.unlink()
-        return found
 
     def _agree_on_null_words(self, works: Sequence[_Work]) -> None:
         words = {word for w in works for c in w.choices for word in c.nulls}
@@ -223,7 +229,10 @@ class _Drafting:
         contract = self._contract(works)
         for work in list(works):
             try:
-                self._convert(work, contract)
+                if folded := self._convert(work, contract):
+                    work.choices = [AS_JSON if n in folded else c for n, c in zip(work.group.look.names, work.choices, strict=True)]  # fmt: skip
+                    contract = self._contract(works)
+                    self._convert(work, contract)
             except SourceError as error:
                 if any(f.named for f in place.files):
                     raise
@@ -243,8 +252,9 @@ class _Drafting:
                 mend="This is a defect of Sluice: keep the file and report it.",
             ) from error  # fmt: skip
 
-    def _convert(self, work: _Work, contract: Contract) -> None:
-        from sluice.adapters.duck import convert
+    def _convert(self, work: _Work, contract: Contract) -> set[str]:
+        """Land the table; columns whose objects and arrays are not what was spelt out."""
+        from sluice.adapters.duck import convert, rejections
 
         self.say(f"landing {work.report.name}")
         table = contract.table(work.report.name)
@@ -257,6 +267,13 @@ class _Drafting:
         work.staged = [p.path for p in converted.staged]
         work.report.rows, work.report.quarantined = converted.rows_read, converted.rows_quarantined
         work.report.reasons = dict(converted.reasons)
+        spelt = {n: bad_inside(c) for n, c in zip(work.group.look.names, work.choices, strict=True) if c.inside}
+        if converted.quarantine is None or not spelt or work.report.sampled:
+            return set()
+        bad = Counter[str]()
+        for found in rejections([converted.quarantine], memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / "duck"):  # fmt: skip
+            bad[found.column or ""] += found.rows
+        return {name for name, known in spelt.items() if bad[name] > known}
 
     # Keys and relationships -------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class Measure:
         columns: list[TextColumn] = []
         for start in range(0, len(names), _BATCH):
             batch = range(start, min(start + _BATCH, len(names)))
-            asked = [_Question(i, names[i], guessed[i]) for i in batch]
+            asked = [_Question(i, names[i], guessed[i], is_json) for i in batch]
             inner = ", ".join(e for q in asked for e in q.texts())
             values = ", ".join(e for q in asked for e in q.values())
             counts = ", ".join(e for q in asked for e in q.counts())
@@ -216,6 +216,7 @@ class _Question:
     number: int
     name: str
     guesses: Sequence[Guess]
+    is_json: bool
 
     @property
     def _numeric(self) -> bool:
@@ -229,6 +230,8 @@ class _Question:
     def texts(self) -> Iterator[str]:
         i = self.number
         yield f"nullif(c{i}, '') AS s{i}"
+        empty = f"c{i} = ''" if self.is_json else "false"
+        yield f"{empty} AS e{i}"
         yield f"CASE WHEN NOT list_contains({list_sql(['', *NULL_WORDS])}, c{i}) THEN c{i} END AS t{i}"
 
     def values(self) -> Iterator[str]:
@@ -260,6 +263,7 @@ class _Question:
     def counts(self) -> Iterator[str]:
         i = self.number
         yield f"count(s{i})"
+        yield f"count_if(e{i})"
         yield f"histogram(s{i}) FILTER (t{i} IS NULL AND s{i} IS NOT NULL)"
         for n, guess in enumerate(self._asked):
             yield f"count(*) FILTER (g{i}_{n})"
@@ -278,7 +282,7 @@ class _Question:
             yield f"max(length(ltrim(replace(p{i}, '.', ''), '-0')))"
 
     def answer(self, rows: int, sample: Sequence[str], answers: Iterator[Any]) -> TextColumn:
-        present, words = int(next(answers)), next(answers) or {}
+        present, empties, words = int(next(answers)), int(next(answers) or 0), next(answers) or {}
         tested: list[Tried] = []
         for guess in self._asked:
             fits, least, most = int(next(answers)), next(answers), next(answers)
@@ -287,4 +291,5 @@ class _Question:
             if guess.type.kind is Kind.INT64:
                 tested.append(Tried(Guess(ColumnType(Kind.INT32), guess.options), int(next(answers)), misfits))
         digits = [int(next(answers) or 0) for _ in range(7)] if self._numeric else [0] * 7
+        digits.append(empties)
         return TextColumn(self.name, rows, present, tuple(sample), dict(words), tuple(tested), *digits)
