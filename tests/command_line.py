@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forked
+
 SLUICE = Path(sys.executable).parent / "sluice"
 CONTRACT = """\
 apiVersion: v3.1.0
@@ -34,7 +36,7 @@ def sluice(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
         "HOME": str(home),
         "PYTHONPATH": path,
     }
-    return subprocess.run([SLUICE, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60)
+    return forked.run([*map(str, arguments)], environment, timeout=60)
 
 
 def write_shop(folder: Path) -> Path:
