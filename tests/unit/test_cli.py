@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import pytest
 
-from command_line import SLUICE, sluice
+from command_line import SLUICE
 from sluice.cli import COMMANDS, cli, main
 
 
 def test_help_is_instant_and_names_every_command(tmp_path: Path) -> None:
     started = time.perf_counter()
-    done = sluice("--help", home=tmp_path)
+    done = subprocess.run([SLUICE, "--help"], cwd=tmp_path, capture_output=True, text=True)
     # Generous: the promise is 0.3 s, the machine may be busy.
     assert time.perf_counter() - started < 3
     assert done.returncode == 0
