@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def history(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
             )
         )
     at_that_time(site)
-    catch_up(site.ledger, lambda: True)
+    catch_up(site.ledger, lambda: True, site.tools.policy().calendar_of)
     return site
 
 
@@ -127,6 +128,16 @@ def test_filters_choose_and_stay_chosen(history: Site, browser: Any) -> None:
     assert 0 < low["requests"] < whole["requests"] == 200
     assert get(f"{history.url}/flow?days=1").json()["requests"] < whole["requests"]
     assert get(f"{history.url}/flow?days=nonsense").status_code == 422
+    for chosen, said in (
+        ("tier=purple", "purple (none)"),
+        ("days=17", "last 17 days"),
+        ("use_case=Moon", "Moon (none)"),
+    ):
+        assert f"selected>{said}</option>" in get(f"{history.url}/pages/board?{chosen}").text, (
+            "what is filtered by is shown"
+        )
+    for emptied in ("forecast?not_asked=", "what-if?limit=", "what-if?factor="):
+        assert get(f"{history.url}/pages/{emptied}").status_code == 200
 
 
 def test_one_request_and_too_few_to_say_anything(site: Site, browser: Any) -> None:
@@ -149,6 +160,10 @@ def test_simulated_requests_are_labelled_on_every_page_and_never_mixed_with_real
     made_up.load(site.ledger, list(made_up.histories(30, days=20, origin=Origin.SIMULATED)))
     for page in PAGES:
         assert "Simulated." in get(f"{site.url}/pages/{page}").text, page
+    assert "No dates are promised" in whole_forecast(site)
+    with site.ledger.reading() as tx:
+        waiting = next(r for r in tx.requests(origin=Origin.SIMULATED) if r.state == "open")
+    assert "Promised by" not in get(f"{site.url}/pages/requests/{waiting.id}").text
     for page, _ in navigation.PAGES:
         assert get(f"{site.url}/pages/{page}").status_code == 200, page
     with site.ledger.reading() as tx:
@@ -163,6 +178,13 @@ def test_simulated_requests_are_labelled_on_every_page_and_never_mixed_with_real
     assert "Simulated." not in get(f"{site.url}/pages/board").text
     assert get(f"{site.url}/board?data=simulated").json()["simulated"]
     assert "Simulated." in get(f"{site.url}/pages/board?data=simulated").text
+
+
+def whole_forecast(site: Site) -> str:
+    """The forecast page once it is made."""
+    while "The forecast is being made" in (text := get(f"{site.url}/pages/forecast").text):
+        time.sleep(0.2)
+    return text
 
 
 def test_a_formula_in_a_name_reaches_no_spreadsheet(site: Site) -> None:
@@ -232,7 +254,7 @@ def ten_thousand(site: Site) -> None:
     ]
     with site.ledger.transaction() as tx:
         tx.load_history(requests, events)
-    catch_up(site.ledger, lambda: True)
+    catch_up(site.ledger, lambda: True, site.tools.policy().calendar_of)
 
 
 def test_ten_thousand_requests_stay_readable(site: Site, browser: Any) -> None:

@@ -105,6 +105,8 @@ def test_simulated_history_counts_nowhere(site: Site) -> None:
     found = families(httpx.get(f"{site.url}/metrics", timeout=60).text)
     assert samples(found["onboarding_lead_time_seconds"])["onboarding_lead_time_seconds_count"] == 0
     assert sum(s.value for s in found["onboarding_wip"].samples) == 0
+    returns = {(s.labels["stage"], s.labels["reason"]): s.value for s in found["onboarding_returns"].samples}
+    assert returns["admission", "security"] == returns["publication", "business"] == sum(returns.values()) == 0
 
 
 def test_a_scrape_needs_the_token_or_a_log_in(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

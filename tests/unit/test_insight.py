@@ -21,6 +21,7 @@ from sluice.insight.pools import WORDS
 from sluice.insight.stream import stream_summary
 from sluice.insight.summary import Summary, Ticking, causes, place_data, summarise
 from sluice.insight.tables import harmless
+from sluice.insight.timeline import gantt
 from sluice.ledger import RequestState
 from sluice.stages import Event, Stage, StageEvent
 
@@ -157,6 +158,26 @@ def test_what_is_open_is_parted_by_opening_hours_up_to_now(seed: int) -> None:
             assert counts.max() == 1
             parted += flow.waits[Kind.OFF_HOURS]
     assert parted > 10 * 86400
+
+
+def test_on_the_timeline_no_name_meets_another_and_each_role_has_its_own_hours() -> None:
+    events = moved(
+        AT_A_GATE, datetime(2026, 3, 27, 16, tzinfo=UTC) - T0
+    )  # a Friday, two hours after which nobody works
+    now = events[-1].at + timedelta(hours=40)
+    flow = request_flow(events, now, request=made_up.request(1, events[0].at))
+    marks = (("now", now), ("promised", now + timedelta(minutes=5)), ("half of such by", now + timedelta(hours=1)), ("85% by", now + timedelta(days=9)))  # fmt: skip
+    chart = gantt(flow, now, marks, lambda role: CALENDARS.get(role, CONTINUOUS))
+    assert chart.spec is not None
+    named = [
+        (layer["data"]["values"][0]["words"], layer["encoding"]["y"]["value"])
+        for layer in chart.spec["layer"] if layer["mark"]["type"] == "text"
+    ]  # fmt: skip
+    heights = dict(named)
+    assert 0 > heights["now"] > heights["promised"] > heights["half of such by"], "each above the one left of it"
+    rows = [(r[1], r[5], r[4]) for r in chart.table.rows if r[0] == "admission" and r[1] == "security"]
+    assert sum(seconds for *_, seconds in rows) == (now - events[6].at).total_seconds()
+    assert {said for _, said, seconds in rows} == {"off hours of those asked"}
 
 
 def test_a_renewed_line_takes_the_place_of_the_earlier_one() -> None:

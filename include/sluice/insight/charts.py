@@ -254,7 +254,11 @@ def ageing(chosen: Chosen, now: datetime, rows: int | None = ROWS) -> Chart:
         ],
     )  # fmt: skip
     late = int((age > (finished.p85 or np.inf)).sum())
-    said = f"{late:,} of {len(c):,} under way are older than 85% of what was published." if len(c) else ""
+    said = (
+        f"{late:,} of {len(c):,} under way {'is' if late == 1 else 'are'} older than 85% of what was published."
+        if len(c)
+        else ""
+    )
     return Chart("ageing", Table("Age of what is under way", columns, listed, len(c)), said, spec if values else None,
                  empty="Nothing is under way.")  # fmt: skip
 

@@ -92,6 +92,11 @@ def calendars() -> Callable[[str], Calendar]:
     return calendar_of
 
 
+def emptied(value: Any, usual: int = 0) -> Any:
+    """What a form's number field means when somebody emptied it: the usual."""
+    return usual if isinstance(value, str) and not value.strip() else value
+
+
 def chosen_requests(
     use_case: Annotated[str, Query(max_length=4000)] = "",
     tier: Annotated[str, Query(max_length=100)] = "",

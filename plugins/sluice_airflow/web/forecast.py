@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import BeforeValidator
 
 from sluice.errors import RefusedError
 from sluice.forecast import Forecast, Roadmap, Slip
@@ -19,7 +20,7 @@ from sluice.ledger import Request as Onboarding
 from sluice.stream import ahead
 from sluice.stream.apart import apart
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer
+from sluice_airflow.web.flow import Chosen_, Sight, calendars, csv_answer, emptied
 from sluice_airflow.web.kept import Kept
 from sluice_airflow.web.pages import pages, show
 
@@ -30,7 +31,7 @@ FRESH, PAGE_WAIT, ROUTE_WAIT = 300.0, 0.15, 60.0
 _KEPT = Kept()
 _FORECASTERS: WeakKeyDictionary[Any, Forecaster] = WeakKeyDictionary()
 
-More = Annotated[int, Query(ge=0, le=10_000)]
+More = Annotated[int, BeforeValidator(emptied), Query(ge=0, le=10_000)]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sluice import data_docs
 from sluice.errors import RefusedError
-from sluice.flow import request_flow
+from sluice.flow import RequestFlow, request_flow
 from sluice.flow.kinds import REASONS
 from sluice.histories import Origin
 from sluice.holding import BLOCKABLE, allowed
@@ -59,12 +59,19 @@ def request_page(request: Request, name: str, user: GetUserDep) -> HTMLResponse:
     return show(
         request, "request.html.jinja", asked=asked, flow=flow, now=now, decisions=decisions,
         evidence=[g.value for g in GATES if g in packed], docs=bool(docs),
-        standing=place_of(places_of(events, flow)) if alive else None, alive=alive, ahead=ahead,
-        timeline=gantt(flow, now, _marks(lies_ahead, now)), promised=lies_ahead.promised if lies_ahead else None,
+        standing=place_of(places_of(events, flow)) if alive else None, alive=alive, ahead=ahead, worked=_worked(flow),
+        timeline=gantt(flow, now, _marks(lies_ahead, now), calendars()), promised=lies_ahead.promised if lies_ahead else None,
         slip=lies_ahead.slip if lies_ahead else None,
         answers=answers(flow), simulated=asked.origin == Origin.SIMULATED, charts=True, vega=VERSION, periods=PERIODS,
         question="", may=allowed(tools().policy(), asked, Clock(events), person(user)), block_reasons=[(c.value, REASONS[c][1]) for c in BLOCKABLE],
     )  # fmt: skip
+
+
+def _worked(flow: RequestFlow) -> float | None:
+    """Of the longest open wait for a role the seconds in its business hours; None where all of it was, or none waits."""
+    asks = [a for s in flow.stages for a in s.asks if a.answered is None]
+    longest = min(asks, key=lambda a: (a.asked, -a.business), default=None)
+    return longest.business if longest is not None and longest.business < longest.wall - 1 else None
 
 
 def _marks(ahead: Ahead | None, now: datetime) -> tuple[tuple[str, datetime], ...]:
@@ -84,4 +91,6 @@ def timeline_csv(request_id: str) -> Response:
     with tools().ledger.reading() as tx:
         asked = _known(tx, request_id)
         events = tx.events(asked.id)
-    return csv_answer(gantt(request_flow(events, now, calendar_of=calendars(), request=asked), now))
+    return csv_answer(
+        gantt(request_flow(events, now, calendar_of=calendars(), request=asked), now, calendar_of=calendars())
+    )

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from sluice.adapters.prometheus import CONTENT_TYPE, exposition
 from sluice.errors import TransientError
 from sluice.pull.floor import STRETCHES, Floor
+from sluice.stages import GATES
 from sluice.telemetry.metrics import flow_metrics, outbox_metric
 from sluice_airflow.web.access import tools
 from sluice_airflow.web.flow import all_lines
@@ -31,9 +32,12 @@ def scrape() -> Response:
         raise TransientError(
             "METRICS_BEHIND", f"{behind:,} events are still to be read", mend="The next scrape goes on."
         )
-    now, limits = tools().now(), tools().policy().wip
+    now, policy = tools().now(), tools().policy()
+    limits = policy.wip
     with tools().ledger.reading() as tx:
-        returns, counts = tx.return_counts(), tx.message_counts()
+        # Each counter is there from the start: one that appears as 1 has not increased, to Prometheus.
+        returns = {(gate.value, role): 0 for gate in GATES for role in policy.roles} | tx.return_counts()
+        counts = tx.message_counts()
         floor = Floor.now(tx, limits)
         held = {entry: len(floor.turn(entry)[1]) for entry in STRETCHES}
     return Response(

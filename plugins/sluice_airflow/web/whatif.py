@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import BeforeValidator
 
 from sluice.errors import BadInputError, RefusedError
 from sluice.histories import Origin
@@ -16,7 +17,7 @@ from sluice.simulation.whatif import Outcome
 from sluice.stream import ahead
 from sluice.stream.apart import apart
 from sluice_airflow.web.access import tools
-from sluice_airflow.web.flow import Chosen_, Sight, csv_answer
+from sluice_airflow.web.flow import Chosen_, Sight, csv_answer, emptied
 from sluice_airflow.web.kept import Kept
 from sluice_airflow.web.pages import pages, show
 
@@ -36,9 +37,9 @@ class Tried:
 
 def wanted_changes(
     role: Annotated[str, Query(max_length=100)] = "",
-    factor: Annotated[int, Query(ge=10, le=200)] = 50,
+    factor: Annotated[int, BeforeValidator(lambda v: emptied(v, 50)), Query(ge=10, le=200)] = 50,
     tiers: Annotated[list[str] | None, Query(max_length=10)] = None,
-    limit: Annotated[int, Query(ge=0, le=1000)] = 0,
+    limit: Annotated[int, BeforeValidator(emptied), Query(ge=0, le=1000)] = 0,
 ) -> Changes:
     """What to try: a role that looks sooner, tiers approved beforehand, a limit on work in progress."""
     return Changes(role, factor, tuple(tiers or ()), limit)

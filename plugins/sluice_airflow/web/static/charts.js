@@ -25,10 +25,12 @@
   function look() {
     const ink = colour("--ink"), quiet = colour("--quiet"), line = colour("--line");
     const font = getComputedStyle(document.body).fontFamily;
+    // On a phone a legend has one name per line, and both leave the chart some room.
+    const narrow = window.innerWidth < 500, size = narrow ? 11 : 12;
     return {
       background: "transparent", font, view: { stroke: null },
-      axis: { labelColor: quiet, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: 220 },
-      legend: { labelColor: ink, titleColor: quiet, labelFontSize: 12, titleFontSize: 12, orient: "top", titleFontWeight: "normal", labelLimit: 260 },
+      axis: { labelColor: quiet, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line, labelFontSize: size, titleFontSize: size, titleFontWeight: "normal", labelLimit: narrow ? 130 : 220 },
+      legend: { labelColor: ink, titleColor: quiet, labelFontSize: size, titleFontSize: size, orient: "top", titleFontWeight: "normal", labelLimit: 260, ...(narrow ? { columns: 1 } : {}) },
       text: { color: ink }, rule: { color: quiet }, header: { labelColor: ink, titleColor: quiet },
     };
   }
