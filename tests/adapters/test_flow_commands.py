@@ -111,7 +111,7 @@ def test_a_baseline_is_frozen_listed_and_compared(sluice: Any, past: PostgresLed
     tickets.write_text("\n".join(["Issue key,Created,Resolved,Resolution", *lines, f"DL-99,{begin},,"]), "utf-8")
     said = sluice("flow", "import", tickets, "--as", "measured", "--name", "jira", "--statement", "Jira, project DL")
     assert "measured" in said.output
-    assert "1 were still open" in said.output
+    assert "1 was still open" in said.output
     with pytest.raises(ConflictError, match="frozen"):
         sluice("flow", "import", tickets, "--as", "measured", "--name", "jira")
     (found,) = told(sluice("flow", "--json"))["comparison"]
@@ -131,6 +131,18 @@ def test_a_baseline_is_frozen_listed_and_compared(sluice: Any, past: PostgresLed
     assert "jira" in listed
     with pytest.raises(BadInputError, match="no baseline"):
         sluice("flow", "--baseline", "other")
+
+
+def test_what_cannot_be_or_was_understood_by_halves_is_said(sluice: Any, tmp_path: Path) -> None:
+    late = tmp_path / "late.csv"
+    late.write_text("Key,At,To\nA,2026-01-01T00:00Z,Open\nA,2126-02-01T00:00Z,Live\n", "utf-8")
+    with pytest.raises(BadInputError, match="has not come yet"):
+        sluice("flow", "import", late, "--as", "measured", "--name", "late")
+    late.write_text(late.read_text("utf-8").replace("2126", "2026"), "utf-8")
+    noted = sluice("flow", "import", late, "--as", "measured", "--name", "late", "--map", "status:Opne=queue").output
+    assert "no ticket was ever in status 'opne'" in noted and "what kind of time 'open' is" in noted
+    with pytest.raises(UsageError, match="no number of days"):
+        sluice("flow", "--expect-days", "nan")
 
 
 def test_forecasts_have_dates_a_roadmap_and_a_test_on_the_past(sluice: Any, past: PostgresLedger) -> None:

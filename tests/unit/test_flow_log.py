@@ -365,6 +365,8 @@ def test_bytes_that_are_not_text_and_a_file_too_large_are_refused(tmp_path: Path
     with pytest.raises(BadInputError, match="not utf-8 text"):
         read_log(latin, "csv")
     assert read_log(latin, "csv", encoding="cp1252")[0].id == "DL-é"
+    with pytest.raises(BadInputError, match="not utf-16 text"):
+        read_log(latin, "csv", encoding="utf-16")
     with pytest.raises(BadInputError, match="known encoding"):
         read_log(latin, "csv", encoding="klingon")
     huge = tmp_path / "huge.csv"
@@ -379,10 +381,10 @@ def test_bytes_that_are_not_text_and_a_file_too_large_are_refused(tmp_path: Path
             read_log(endless, "csv")
 
 
-@pytest.mark.parametrize("pair", ["case", "case=", "colour=red", "status:Open=party"])
+@pytest.mark.parametrize("pair", ["case", "case=", "colour=red", "status:Open=party", "at=Twice"])
 def test_a_mapping_that_maps_nothing_is_refused(pair: str) -> None:
     with pytest.raises(BadInputError) as caught:
-        read_mapping([pair])
+        read_mapping(["at=Changed", pair])
     assert caught.value.code == "FLOW_MAP"
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -66,6 +67,8 @@ def flow(
     """Where the time goes: lead time, work and waits by stage and role, and the bottleneck in a sentence."""
     if ctx.invoked_subcommand is not None:
         return
+    if not isfinite(expect_days):  # a range of click lets NaN through
+        raise UsageError("EXPECT_DAYS", f"{expect_days} is no number of days", mend="Such as 7.")
     from sluice.flow.baseline import past_flow
     from sluice.flow.comparison import compare
     from sluice.flow.reading import flows, origin_shown
@@ -150,8 +153,8 @@ def import_(
     calendar: str | None, statement: str, user: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Freeze a history as a baseline: tickets of Jira or ServiceNow (CSV), an event log (XES; OCEL 2.0 or 1.0 as JSON, XML, SQLite), or an export of Sluice."""
-    from sluice.flow.baseline import freeze
-    from sluice.flow.log import format_of, read_log, read_mapping
+    from sluice.flow.baseline import freeze, happened
+    from sluice.flow.log import format_of, read_log, read_mapping, untold
     from sluice.flow.log.moments import zone_of
     from sluice.histories import Obtained
     from sluice.stream.tools import sha256
@@ -161,8 +164,10 @@ def import_(
     found = read_log(file, chosen, mapping, encoding=encoding)
     tools = _tools()
     cases, left_open = _past_cases(found, mapping, tools, calendar)
+    for note in untold(found, mapping):
+        click.secho(f"note: {note}", dim=True, err=True)
     baseline = freeze(
-        cases, name=_name(name), obtained=Obtained(obtained), statement=statement or f"{file.name}", digest=sha256(file), form=chosen,
+        happened(cases, tools.now()), name=_name(name), obtained=Obtained(obtained), statement=statement or f"{file.name}", digest=sha256(file), form=chosen,
         now=tools.now(), by=user or tools.settings.user or "local",
     )  # fmt: skip
     with tools.ledger.transaction() as tx:
@@ -379,7 +384,9 @@ def _tell_baseline(kept: Baseline, *, left_open: int, as_json: bool) -> None:
         lead = spread([c.lead for c in kept.cases])
         click.echo(f"  Half took {duration(lead.p50 or 0)} or less, 85% {duration(lead.p85 or 0)} or less.")
     if left_open:
-        click.echo(f"  {left_open} were still open and are not part of it.")
+        click.echo(
+            f"  {left_open:,} {'was still open and is' if left_open == 1 else 'were still open and are'} not part of it."
+        )
 
 
 def _baseline_json(b: Baseline) -> dict[str, Any]:

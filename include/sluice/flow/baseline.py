@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sluice.calendars import Calendar
 from sluice.errors import BadInputError
@@ -14,6 +14,8 @@ from sluice.flow.request import RequestFlow, request_flow
 from sluice.flow.timeline import CalendarOf, always, merged
 from sluice.histories import Baseline, Obtained, PastCase
 
+_SLACK = timedelta(days=1)
+"""How far a history may be ahead of our clock: its own clock, or a zone that was taken for another."""
 _STOPS = ("complete", "suspend", "ate_abort", "pi_abort")
 """Transitions of the standard lifecycle (IEEE 1849) that end a stretch of work."""
 _UNITS = {"h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0, "w": 604800.0, "week": 604800.0}
@@ -105,6 +107,18 @@ def _worked(events: Sequence[TicketEvent]) -> list[tuple[str, datetime, datetime
         elif event.transition in _STOPS and begun.get(event.activity):
             spans.append((event.activity, begun[event.activity].pop(0), event.at))
     return spans
+
+
+def happened(cases: Sequence[PastCase], now: datetime) -> Sequence[PastCase]:
+    """The cases, none of which may end after `now`: nothing was measured that has not come yet. Raises BadInputError
+    (FLOW_FUTURE)."""
+    newest = max(cases, key=lambda c: c.ended, default=None)
+    if newest is not None and newest.ended > now + _SLACK:
+        raise BadInputError(
+            "FLOW_FUTURE", f"{newest.id!r} ended on {newest.ended:%Y-%m-%d}, which has not come yet",
+            mend="Are day and month read in the right order (--dates), and is the zone right?",
+        )  # fmt: skip
+    return cases
 
 
 def freeze(

@@ -10,7 +10,7 @@ from sluice.errors import BadInputError
 from sluice.flow.log import csv_file, ocel, xes
 from sluice.flow.log.model import FORMATS, MAX_BYTES, Case, History, Ticket, TicketEvent, case_of, without_people
 from sluice.flow.log.ocel_forms import is_ocel_xml
-from sluice.flow.log.tickets import Columns, read_mapping, read_tickets
+from sluice.flow.log.tickets import Columns, read_mapping, read_tickets, untold
 from sluice.flow.log.unpacking import inner_name, plain
 
 _WRITERS = {"csv": csv_file.write_csv, "xes": xes.write_xes, "ocel": ocel.write_ocel}
@@ -109,6 +109,7 @@ __all__ = [
     "format_of",
     "read_log",
     "read_mapping",
+    "untold",
     "without_people",
     "write_log",
 ]

@@ -125,6 +125,7 @@ def _rows(reader: Iterator[list[str]], header: list[str], path: Path, encoding: 
 def _decoded(read: Callable[[], T], path: Path, encoding: str) -> T:
     try:
         return read()
-    except UnicodeDecodeError as error:
-        raise BadInputError("FLOW_ENCODING", f"is not {encoding.removesuffix('-sig')} text: {error.reason}", where=str(path),
+    except UnicodeError as error:  # UTF-16 without its mark is no UnicodeDecodeError
+        said = getattr(error, "reason", str(error))
+        raise BadInputError("FLOW_ENCODING", f"is not {encoding.removesuffix('-sig')} text: {said}", where=str(path),
                             mend="Save it as UTF-8, or say how it is written: --encoding cp1252.") from error  # fmt: skip

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sluice.errors import BadInputError
 from sluice.flow.kinds import Kind
 from sluice.flow.log.csv_file import Row, unsafe
-from sluice.flow.log.model import Ticket, TicketEvent
+from sluice.flow.log.model import History, Ticket, TicketEvent
 from sluice.flow.log.moments import moment
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -102,6 +102,8 @@ def read_mapping(pairs: Iterable[str], zone: ZoneInfo | None = None, dates: str 
             raise BadInputError(
                 "FLOW_MAP", f"unknown key {key!r}", where=pair, mend=f"Keys: {', '.join(COLUMNS)}, status:NAME."
             )
+        elif key in columns:
+            raise BadInputError("FLOW_MAP", f"{key!r} is mapped twice", where=pair, mend="One column for each key.")
         else:
             columns[key] = value
     return Columns(columns, statuses, zone, dates)
@@ -169,6 +171,29 @@ _EVENT_KEYS = {
     "at": "time:timestamp", "activity": "concept:name", "transition": "lifecycle:transition", "start": "start_timestamp",
 }  # fmt: skip
 """Where an event of XES or OCEL tells these keys (IEEE 1849, its extensions; `start_timestamp` as pm4py writes it)."""
+
+
+def untold(found: Iterable[History | Ticket], mapping: Columns) -> list[str]:
+    """What a person should know of how tickets were read: mapped statuses that no ticket had, and statuses of which
+    nobody said the kind, so that work cannot be told from wait."""
+    tickets = [t for t in found if isinstance(t, Ticket)]
+    had = {e.activity.strip().lower() for t in tickets for e in t.events}
+    notes = []
+    if missing := sorted(set(mapping.statuses) - had):
+        notes.append(
+            f"no ticket was ever in status {_listed(missing)}; the file has {_listed(sorted(had)) or 'no statuses'}"
+        )
+    by_span = any(e.transition == "start" for t in tickets for e in t.events)
+    open_kinds = sorted(n for n in had if n not in mapping.statuses and mapping.ending(n) is None)
+    if open_kinds and not by_span:
+        notes.append(
+            f"work is not told from wait: nobody said what kind of time {_listed(open_kinds)} is (--map status:NAME=KIND)"
+        )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(n) for n in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def told_by(identity: str, of_case: Mapping[str, str], of_event: Mapping[str, str], mapping: Columns) -> dict[str, str]:
