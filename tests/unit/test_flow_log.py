@@ -19,7 +19,7 @@ from sluice.errors import BadInputError
 from sluice.flow.baseline import claimed_duration, freeze, past_request, past_ticket
 from sluice.flow.log import Case, Columns, History, format_of, read_log, read_mapping, without_people, write_log
 from sluice.flow.log.csv_file import safe, unsafe
-from sluice.flow.log.moments import zone_of
+from sluice.flow.log.moments import moment, zone_of
 from sluice.histories import Obtained
 from sluice.stages import Event, Stage, StageEvent
 
@@ -386,6 +386,19 @@ def test_a_mapping_that_maps_nothing_is_refused(pair: str) -> None:
     with pytest.raises(BadInputError) as caught:
         read_mapping(["at=Changed", pair])
     assert caught.value.code == "FLOW_MAP"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-02 09:00:00 UTC",
+        "2026-03-02T10:00:00.000000000 +01:00",
+        "2026-03-02 09:00 GMT",
+        "2026-03-02T04:00-0500",
+    ],
+)
+def test_an_offset_may_stand_behind_a_blank(text: str) -> None:
+    assert moment(text, zone=None, dates=None, where="") == T0
 
 
 def test_a_zone_and_a_claim_must_be_known() -> None:

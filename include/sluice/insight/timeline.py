@@ -136,7 +136,7 @@ def answers(flow: RequestFlow) -> Table:
     """Who was asked and when they answered, at every gate and in every attempt."""
     columns = (
         Column("Gate"), Column("Role"), Column("Asked", "moment"), Column("Answered", "moment"), Column("Answer"),
-        Column("Time", "seconds"), Column("Business hours", "seconds"),
+        Column("Time on the clock", "seconds"), Column("Business hours", "seconds"),
     )  # fmt: skip
     rows = [
         (s.stage.value, a.role, a.asked, a.answered, _said(a.answer), a.wall, a.business) for s in flow.stages for a in s.asks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ KNOWN = (
     "%d %b %Y %H:%M",
 )
 """Beside ISO 8601: Jira's default (03/Mar/26 9:05 AM) and forms in which day and month cannot be confused."""
+
+_OFFSET = re.compile(r"(?<=\d)\s+(?:([+-]\d\d:?\d\d)|UTC|GMT)$")
+"""What many exports write behind a blank: "2026-03-02 09:00:00 UTC", "… +0100"."""
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
@@ -54,7 +58,7 @@ def _read(text: str, dates: str | None) -> datetime | None:
     if dates is not None:
         return _strptime(text, dates)
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(_OFFSET.sub(lambda m: m[1] or "+00:00", text))
     except ValueError:
         return next((found for form in KNOWN if (found := _strptime(text, form)) is not None), None)
 
