@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sluice.contract.model import Contract
@@ -168,7 +169,13 @@ def _weighed(tx: Transaction, policy: Policy, ask: Ask, now: datetime) -> str:
 
 def contract_of(request: Request) -> Contract:
     """The contract as it was frozen when the request was made."""
-    return read_contract(request.contract_text, request.contract_file)
+    return _read(request.contract_text, request.contract_file)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, file: str) -> Contract:
+    # Every stage asks for it several times, and to validate one against the standard's schema takes a tenth of a second.
+    return read_contract(text, file)
 
 
 def live_request(tx: Transaction, request_id: str) -> Request:
