@@ -20,6 +20,7 @@ from sluice.adapters.duck.convert import convert
 from sluice.adapters.duck.json import files as jsonfiles
 from sluice.adapters.duck.json.elements import Elements
 from sluice.adapters.duck.json.envelope import Envelope
+from sluice.adapters.duck.json.records import PLAIN, Lines, batches
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
@@ -187,6 +188,56 @@ def test_what_is_staged_is_what_python_reads(table: Table, tmp_path_factory: pyt
         assert [q["raw"] for q in found.quarantine] == [c for c, r in zip(content, rows, strict=True) if r is None]
 
     check()
+
+
+PLAIN_TABLE = table_of(n="int64", i="int32", d="decimal(12,2)", f="float64", b="boolean", t="date", s="string")
+PLAIN_RECORD = {"n": "1", "i": "2", "d": "1.25", "f": "0.5", "b": "true", "t": '"2024-02-29"', "s": '"a"'}
+PLAIN_VALUE = {"n": 1, "i": 2, "d": Decimal("1.25"), "f": 0.5, "b": True, "t": datetime.date(2024, 2, 29), "s": "a"}
+BAD = object()
+
+
+@pytest.mark.parametrize("spaces", [(",", ":", ""), (", ", ": ", " "), (",\t", ":   ", "")])
+def test_one_odd_value_among_plain_records(read: Convert, spaces: tuple[str, str, str]) -> None:
+    """What DuckDB would forgive, round or lose by itself, in a file that it may otherwise be trusted with."""
+    comma, colon, edge = spaces
+
+    def line(**odd: str) -> str:
+        return "{" + edge + comma.join(f'"{k}"{colon}{v}' for k, v in (PLAIN_RECORD | odd).items()) + edge + "}"
+
+    cases: list[tuple[str, Any]] = [
+        (line(n='"5"'), BAD), (line(n="5.7"), BAD), (line(n="true"), BAD), (line(n="5,,"), BAD), (line(n="[1]"), BAD),
+        (line(n="1e2"), {"n": 100}), (line(n="nan"), BAD), (line(n="-1"), {"n": -1}), (line(n="01"), BAD),
+        (line(n="9223372036854775807"), {"n": 2**63 - 1}), (line(n="9223372036854775808"), BAD),
+        (line(i="2147483647"), {"i": 2**31 - 1}), (line(i="2147483648"), BAD), (line(i="999999999"), {"i": 999999999}),
+        (line(d="1.005"), BAD), (line(d="2.675"), BAD), (line(d="1e-400"), BAD), (line(d='"7.10"'), {"d": Decimal("7.10")}),
+        (line(d="9999999999.99"), {"d": Decimal("9999999999.99")}), (line(d="12345678901"), BAD), (line(d="0"), {"d": 0}),
+        (line(d="0.29"), {"d": Decimal("0.29")}), (line(d="-0.07"), {"d": Decimal("-0.07")}), (line(d="NaN"), BAD),
+        (line(f="640.3660982948846"), {"f": 640.3660982948846}), (line(f="Infinity"), BAD), (line(f="-inf"), BAD),
+        (line(f="1E5"), {"f": 1e5}), (line(f="1e999"), BAD), (line(f="null"), {"f": None}), (line(f="1/**/"), BAD),
+        (line(b='"true"'), BAD), (line(b="1"), BAD), (line(t='"2023-02-29"'), BAD), (line(t="20240101"), BAD),
+        (line(s="5"), {"s": "5"}), (line(s='"\\u0000"'), BAD), (line(s='"\\ud800"'), BAD), (line(s='"\\u00e9"'), {"s": "é"}),
+        (line(s='"\\"n\\":3"'), {"s": '"n":3'}), (line(s='"a","n":7'), BAD), (line(s="'a'"), BAD),
+        (line(s='"a",'), BAD), (line() + "}", BAD), (line()[:-1], BAD), (line()[:-1] + comma + "}", BAD),
+        (line().replace('"i"', '"n"'), BAD), (line().replace('"n"', '"\\u006e"'), {}),
+        ("{" + ",".join(f'"{k}":{v}' for k, v in reversed(PLAIN_RECORD.items())) + "}", {}), ("{}", dict.fromkeys(PLAIN_VALUE)),
+    ]  # fmt: skip
+    content = [text for case, _ in cases for text in (line(), case)]
+    found = read("\n".join([*content, line()]).encode(), PLAIN_TABLE, "jsonl")
+    row = tuple(PLAIN_VALUE.values())
+    rows = [r for _, odd in cases for r in (row, None if odd is BAD else tuple((PLAIN_VALUE | odd).values()))]
+    assert found.rows == [r for r in [*rows, row] if r is not None]
+    assert [q["raw"].decode() for q in found.quarantine] == [case for case, odd in cases if odd is BAD]
+
+
+def test_plain_records_are_told_apart(tmp_path: Path) -> None:
+    plain = '{"n":1,"s":"a:b","x":-0.5}'
+    others = ['{"n":1.5,"s":"a","x":1}', '{"s":"a","n":1,"x":1}', '{"n":1,"s":"a","x":1,}', '{"n":1,"s":"\\":","x":1}',
+              '{"n":1,"s":"a"}', '{"n":-0,"s":"a","x":1}', '{"n" :1,"s":"a","x":1}', '{"n":1,"s":2,"x":1}']  # fmt: skip
+    path = tmp_path / "f.jsonl"
+    path.write_text("\n".join(["{}", plain, *others, '{"n":null,"s":null,"x":null}']))
+    (batch,) = batches([(path, Lines(0, "f"))], brackets=0, longest=1 << 20, plain=table_of(n="int64", s="string", x="float64").columns)  # fmt: skip
+    hints = batch["hint"].to_pylist()
+    assert [h == PLAIN for h in hints] == [False, True, *[False] * len(others), True]
 
 
 def expected_or_date(line: bytes, table: Table) -> tuple[Any, ...] | None:

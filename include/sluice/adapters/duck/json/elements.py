@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from sluice.adapters.duck.json.envelope import Envelope
-from sluice.adapters.duck.json.records import BLOCK, Bytes, Cut, Offsets, between, grown, read_block
+from sluice.adapters.duck.json.plain import Bytes, Offsets
+from sluice.adapters.duck.json.records import BLOCK, Cut, between, grown, read_block
 from sluice.errors import SourceError
 
 _OPEN, _SHUT, _QUOTE, _BACKSLASH, _COMMA = 123, 125, 34, 92, 44

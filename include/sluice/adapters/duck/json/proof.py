@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import re
 
-from sluice.adapters.duck.casting.values import Rule, rule
+from sluice.adapters.duck.casting.values import Rule, duck_type, rule, within
 from sluice.adapters.duck.connection import list_sql, text_sql
-from sluice.adapters.duck.json.records import DOUBT
+from sluice.adapters.duck.json.plain import DECIMAL_DIGITS, TEXTS, can_be_plain
+from sluice.adapters.duck.json.records import DOUBT, PLAIN
 from sluice.contract.model import Column, Table
 from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, Kind
 
@@ -43,6 +44,8 @@ class Proof:
         self.columns = table.columns
         self.others = others
         self.nested = any(c.type.kind in FROM_JSON for c in self.columns)
+        self.plain = not others and can_be_plain(self.columns)
+        """Whether there can be plain records, whose values come from DuckDB with their types."""
 
     @staticmethod
     def possible(table: Table) -> bool:
@@ -66,6 +69,37 @@ class Proof:
             Rule(f"(c{i} = 'true')", None) if c.type.kind is Kind.BOOLEAN else rule(c, f"c{i}", f"v{i}", ())
             for i, c in enumerate(self.columns)
         ]
+
+    @property
+    def plain_parsed(self) -> str:
+        """A plain record as a struct: p0, p1 ... are its values, in the types of `_plain_type`. NULL when it is no JSON."""
+        shape = json.dumps({c.name: _plain_type(c) for c in self.columns}, ensure_ascii=False)
+        return f"TRY(json_transform(CASE WHEN hint = {PLAIN} THEN record END, {text_sql(shape)}))"
+
+    def plain_value(self, position: int) -> str | None:
+        """The value of a plain record's field; None when the field is the text that the column's rule is to read."""
+        column = self.columns[position]
+        if column.type.kind in TEXTS:
+            return None
+        return f"TRY_CAST(p{position} AS {duck_type(column.type)})"
+
+    def plain_proven(self) -> str:
+        """Whether a plain record has come through: p, p0 ... as it was parsed, q0 ... its values.
+
+        A decimal comes from a double; it is the one that was written if it is that double's only decimal of so many
+        digits.
+        """
+        checks = ["p IS NOT NULL"]
+        for i, column in enumerate(self.columns):
+            if column.type.kind is Kind.DECIMAL:
+                limit = f"1e{DECIMAL_DIGITS - column.type.scale}"
+                checks.append(f"(p{i} IS NULL OR (abs(p{i}) < {limit} AND CAST(q{i} AS DOUBLE) = p{i}))")
+        return f"({' AND '.join(checks)}) IS TRUE"
+
+    def plain_good(self, position: int) -> str:
+        """Whether a typed value of a plain record is one of the column's."""
+        inside = within(self.columns[position], f"v{position}")
+        return f"v{position} IS NULL OR ({inside})" if inside else "true"
 
     def text(self, position: int, raw: str) -> str:
         """What a column's rule is to read, of what came out of the parsed record."""
@@ -149,6 +183,11 @@ class Proof:
                 fine = f"CASE WHEN {zero} THEN list_has_all({list_sql(allowed[:2])}, {types}) ELSE {fine} END"
             checks.append(f"CASE WHEN {doubtful} THEN {fine} ELSE true END")
         return checks
+
+
+def _plain_type(column: Column) -> str:
+    kind = column.type.kind
+    return "VARCHAR" if kind in TEXTS else "DOUBLE" if kind is Kind.DECIMAL else duck_type(column.type)
 
 
 def _as_text(column: Column) -> bool:

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sluice.adapters.duck.json.plain import SPARE, Bytes, Offsets, PlainForm, form_of_record
 from sluice.adapters.duck.text.records import MAX_RECORD
+from sluice.contract.model import Column
 from sluice.errors import SourceError
-
-Offsets = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 
 SCHEMA = pa.schema(
     [
@@ -36,8 +35,14 @@ DOUBT = -1
 EXACT = -2
 """A hint: only the exact reader may read this record; its text is not handed on."""
 
-BLOCK = 1 << 19
+PLAIN = -3
+"""A hint: if this is JSON, it has the contract's keys and values of their types, as sluice.adapters.duck.json.plain says."""
+
+BLOCK = 1 << 18
 """What numpy makes of a block of this size stays in the processor's cache: larger ones take twice as long."""
+_TRIES = 100
+"""Of so many records at the beginning, one is expected to be plain."""
+_NONE = np.zeros(0, np.int64)
 _LF, _CR, _SPACE, _QUOTE, _COMMA, _COLON, _BACKSLASH, _OPEN, _CLOSE = 10, 13, 32, 34, 44, 58, 92, 123, 125
 
 
@@ -125,21 +130,28 @@ def _line_spans(data: bytearray, whole: int) -> tuple[Offsets, Offsets]:
     return begins, ends
 
 
-def batches(cutters: Sequence[tuple[Path, Cutter]], *, brackets: int, longest: int) -> Iterator[pa.RecordBatch]:
+def batches(
+    cutters: Sequence[tuple[Path, Cutter]], *, brackets: int, longest: int, plain: Sequence[Column] = ()
+) -> Iterator[pa.RecordBatch]:
     """The records of every file, as SCHEMA says. Longer records, and those with more brackets, are for the exact reader;
-    with 0, brackets are not counted."""
+    with 0, brackets are not counted. With the columns in `plain`, plain records are told apart."""
     for number, (path, cutter) in enumerate(cutters):
+        hints = _Hints(plain)
         for cut in cutter.cut(path):
-            yield _batch(number, cut, brackets, longest)
+            yield _batch(number, cut, hints, brackets, longest)
 
 
-def _batch(number: int, cut: Cut, brackets: int, longest: int) -> pa.RecordBatch:
+def _batch(number: int, cut: Cut, hinted: _Hints, brackets: int, longest: int) -> pa.RecordBatch:
     begins, ends, data = cut.begins, cut.ends, cut.data
+    if len(data) < ends[-1] + SPARE:
+        data.extend(bytes(SPARE))
+    hints = hinted.of(data, begins, ends)
     text = np.frombuffer(data, np.uint8, int(ends[-1]))
-    hints = _hints(text, begins, ends)
     exact = {*cut.exact, *_with_nul(text, ends), *np.flatnonzero(ends - begins > longest).tolist()}
     if brackets:
-        exact.update(np.flatnonzero(_counts((text | 32) == _OPEN, begins, ends) > brackets).tolist())
+        places = np.flatnonzero((text | 32) == _OPEN)
+        counts = np.searchsorted(places, ends) - np.searchsorted(places, begins)
+        exact.update(np.flatnonzero(counts > brackets).tolist())
     # A record's text begins where the one before it ends: what stands between must not be part of it.
     starts = np.empty(len(ends) + 1, np.int32)
     starts[0] = begins[0]
@@ -158,21 +170,44 @@ def _batch(number: int, cut: Cut, brackets: int, longest: int) -> pa.RecordBatch
     )  # fmt: skip
 
 
-def _hints(text: Bytes, begins: Offsets, ends: Offsets) -> npt.NDArray[np.int32]:
-    """At least as many as the record has keys: after a key comes a colon, after its quote or white space."""
-    colons = np.zeros(len(text), bool)
-    np.equal(text[1:], _COLON, out=colons[1:])
-    colons[1:] &= text[:-1] <= _QUOTE
-    hints = _counts(colons, begins, ends)
-    before = text[np.maximum(ends - 2, 0)]
-    tidy = (text[ends - 1] == _CLOSE) & (before > _SPACE) & (before != _COMMA)
-    hints[~tidy] = DOUBT
-    return hints
+class _Hints:
+    """The hints for the records of one file. How plain ones are written is learned from its first records."""
 
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = columns
+        self.form: PlainForm | None = None
+        self.tries = _TRIES if columns else 0
 
-def _counts(marks: npt.NDArray[np.bool_], begins: Offsets, ends: Offsets) -> npt.NDArray[np.int32]:
-    at = np.flatnonzero(marks)
-    return (np.searchsorted(at, ends) - np.searchsorted(at, begins)).astype(np.int32)
+    def of(self, data: bytearray, begins: Offsets, ends: Offsets) -> npt.NDArray[np.int32]:
+        """One for each record: PLAIN, DOUBT, or at least as many as it has keys.
+
+        After a key comes a colon, after its quote or white space.
+        """
+        text = np.frombuffer(data, np.uint8)
+        marks = text[1 : ends[-1]] == _COLON
+        marks &= text[: ends[-1] - 1] <= _QUOTE
+        colons = np.flatnonzero(marks) + 1
+        firsts = np.searchsorted(colons, begins)
+        hints = (np.searchsorted(colons, ends) - firsts).astype(np.int32)
+        if self.form is None and self.tries:
+            self._learn(data, begins, ends)
+        plain = _NONE
+        if self.form is not None and len(rows := np.flatnonzero(hints == self.form.keys)):
+            grid = colons[firsts[rows, None] + np.arange(self.form.keys)]
+            words: npt.NDArray[np.uint64] = np.ndarray(len(data) - 7, "<u8", data, strides=(1,))
+            plain = rows[self.form.plain(text, words, grid, begins[rows], ends[rows])]
+        before = text[np.maximum(ends - 2, 0)]
+        tidy = (text[ends - 1] == _CLOSE) & (before > _SPACE) & (before != _COMMA)
+        hints[~tidy] = DOUBT
+        hints[plain] = PLAIN
+        return hints
+
+    def _learn(self, data: bytearray, begins: Offsets, ends: Offsets) -> None:
+        for begin, end in zip(begins[: self.tries].tolist(), ends.tolist(), strict=False):
+            self.tries -= 1
+            self.form = form_of_record(bytes(data[begin:end]), self.columns)
+            if self.form is not None:
+                return
 
 
 def _with_nul(text: Bytes, ends: Offsets) -> set[int]:

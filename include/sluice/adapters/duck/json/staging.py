@@ -13,13 +13,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from duckdb.func import ARROW, SPECIAL
+from duckdb.func import ARROW, NATIVE, SPECIAL
 
 from sluice.adapters.duck.casting.values import duck_type, explain, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
@@ -34,6 +35,7 @@ from sluice.limits import Limits
 
 _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
+_GROUP = 32
 _CODES = ("", *STRUCTURE)
 
 
@@ -92,6 +94,7 @@ class JsonStaging:
         self.limits = limits
         self.proof = Proof(table, others=others)
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
+        self.plain = self.provable and self.proof.plain
         self.rules = self.proof.rules()
         self.records = 0
         self.found = [_Places() for _ in files]
@@ -105,7 +108,7 @@ class JsonStaging:
         try:
             with connect(memory_limit, max(threads, MIN_THREADS), self.scratch, folders=[out.parent]) as connection:
                 self._callbacks(connection, descriptors)
-                connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, self._batches()))
+                connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, _ahead(self._batches())))
                 staged = self._copy(connection, out)
         finally:
             for descriptor in descriptors:
@@ -138,7 +141,8 @@ class JsonStaging:
         cutters = [(f.text.utf8, f.cutter) for f in self.files]
         brackets = self.limits.json_nesting if self.proof.nested else 0
         try:
-            for batch in batches(cutters, brackets=brackets, longest=self.limits.json_record_bytes):
+            plain = self.table.columns if self.plain else ()
+            for batch in batches(cutters, brackets=brackets, longest=self.limits.json_record_bytes, plain=plain):
                 self.records += batch.num_rows
                 yield batch
         except SourceError as e:
@@ -147,21 +151,14 @@ class JsonStaging:
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int:
         values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
-        typed = ", ".join(
-            f"CAST({r.value} AS {duck_type(c.type)}) AS v{i}"
-            for i, (r, c) in enumerate(zip(self.rules, self.table.columns, strict=True))
-        )
-        faults = " ".join(
-            f"WHEN ({r.good}) IS NOT TRUE THEN {i}" for i, r in enumerate(self.rules) if r.good is not None
-        )
-        good = " AND ".join(f"({r.good})" for r in self.rules if r.good is not None) or "true"
+        typed = ", ".join(f"{self._value(i)} AS v{i}" for i in range(len(self.rules)))
+        goods = [(i, good) for i in range(len(self.rules)) if (good := self._good(i)) is not None]
+        faults = " ".join(f"WHEN ({good}) IS NOT TRUE THEN {i}" for i, good in goods)
+        good = " AND ".join(f"({good})" for _, good in goods) or "true"
         first = f"CASE {faults} ELSE -1 END" if faults else "-1"
-        texts = ", ".join(f"struct_extract_at(t, {i + 2}) AS c{i}" for i in range(len(self.rules)))
         # A comment in place of a name from outside: columns are c0, c1 ... and v0, v1 ... throughout.
         select = (
-            f"SELECT {values} FROM"
-            f" (SELECT *, {typed} FROM"
-            f" (SELECT file, begin_at, end_at, struct_extract_at(t, 1) AS known, {texts} FROM ({self._struct()})))"
+            f"SELECT {values} FROM (SELECT *, {typed} FROM ({self._texts()}))"
             f" WHERE CASE WHEN NOT known THEN false WHEN {good} THEN true"
             f" ELSE {_REFUSE}(file, begin_at, end_at, {first}) END"
         )
@@ -171,18 +168,58 @@ class JsonStaging:
             connection.unregister("records")
         return int(row[0])
 
-    def _struct(self) -> str:
-        """Records with `t`: whether they are known by now to be good JSON, and the text of every column."""
+    def _value(self, position: int) -> str:
+        rule, kind = self.rules[position], duck_type(self.table.columns[position].type)
+        value = f"CAST({rule.value} AS {kind})"
+        plain = self.plain and self.proof.plain_value(position) is not None
+        return f"CASE WHEN plain THEN q{position} ELSE {value} END" if plain else value
+
+    def _good(self, position: int) -> str | None:
+        good = self.rules[position].good
+        if good is None or not self.plain or self.proof.plain_value(position) is None:
+            return good
+        return f"CASE WHEN plain THEN {self.proof.plain_good(position)} ELSE {good} END"
+
+    def _texts(self) -> str:
+        """Records, whether they are `known` by now to be good JSON, and the text of every column.
+
+        Where there can be `plain` records, also whether it is one, and the values that need no text."""
+        numbers = range(len(self.rules))
+        if not self.plain:
+            texts = ", ".join(f"struct_extract_at(t, {i + 2}) AS c{i}" for i in numbers)
+            return f"SELECT file, begin_at, end_at, struct_extract_at(t, 1) AS known, {texts} FROM ({self._struct('records')})"
+        proof = self.proof
+        fields = ", ".join(f"struct_extract_at(p, {i + 1}) AS p{i}" for i in numbers)
+        cast = {i: value for i in numbers if (value := proof.plain_value(i)) is not None}
+        casts = "".join(f", {value} AS q{i}" for i, value in cast.items())
+        source = (
+            f"SELECT *, {proof.plain_proven()} AS plain FROM (SELECT *{casts} FROM"
+            f" (SELECT *, {fields} FROM (SELECT *, {proof.plain_parsed} AS p FROM records)))"
+        )
+        texts = ", ".join(
+            f"struct_extract_at(t, {i + 2}) AS c{i}" if i in cast
+            else f"CASE WHEN plain THEN p{i} ELSE struct_extract_at(t, {i + 2}) END AS c{i}" for i in numbers
+        )  # fmt: skip
+        kept = "".join(f", q{i}" for i in cast)
+        return (
+            f"SELECT file, begin_at, end_at, plain{kept}, plain OR struct_extract_at(t, 1) AS known, {texts}"
+            f" FROM ({self._struct(f'({source})')})"
+        )
+
+    def _struct(self, source: str) -> str:
+        """Records with `t`: whether they are known by now to be good JSON, and the text of every column; NULL for plain ones."""
         reread = f"{_REREAD}(file, begin_at, end_at)"
         if not self.provable:
-            return f"SELECT *, {reread} AS t FROM records"
+            return f"SELECT *, {reread} AS t FROM {source}"
         proof, count = self.proof, len(self.rules)
         raw = ", ".join(f"CAST(struct_extract_at(s, {i + 1}) AS VARCHAR) AS r{i}" for i in range(count))
         packed = ", ".join(f"c{i} := {proof.text(i, f'r{i}')}" for i in range(count))
         proven = proof.proven([f"r{i}" for i in range(count)])
+        parsed = f"CASE WHEN plain THEN NULL ELSE {proof.parsed} END" if self.plain else proof.parsed
+        done = "WHEN plain THEN NULL " if self.plain else ""
         return (
-            f"SELECT *, CASE WHEN {proven} THEN struct_pack(known := true, {packed}) ELSE {reread} END AS t"
-            f" FROM (SELECT *, {raw} FROM (SELECT *, {proof.parsed} AS s FROM records))"
+            f"SELECT *, CASE {done}WHEN {proven} THEN struct_pack(known := true, {packed}) ELSE {reread} END AS t"
+            f" FROM (SELECT *, {raw} FROM (SELECT *, {parsed} AS s FROM {source}))"
         )
 
     def _callbacks(self, connection: duckdb.DuckDBPyConnection, descriptors: Sequence[int]) -> None:
@@ -195,10 +232,9 @@ class JsonStaging:
             columns = zip(*(r or nothing for r in rows), strict=True)
             return pa.StructArray.from_arrays([known, *(pa.array(c, pa.string()) for c in columns)], fields=fields)
 
-        def refuse(file: pa.Array, begin: pa.Array, end: pa.Array, column: pa.Array) -> pa.Array:
-            for f, b, e, c in _rows(file, begin, end, column):
-                self.found[f].note(b, e, c)
-            return pa.array([False] * len(file))
+        def refuse(file: int, begin: int, end: int, column: int) -> bool:
+            self.found[file].note(begin, end, column)
+            return False
 
         struct = duckdb.struct_type({f.name: "BOOLEAN" if f.name == "known" else "VARCHAR" for f in fields})
         connection.create_function(
@@ -207,7 +243,7 @@ class JsonStaging:
         )  # fmt: skip
         connection.create_function(
             _REFUSE, refuse, ["INTEGER", "BIGINT", "BIGINT", "INTEGER"], "BOOLEAN",
-            type=ARROW, side_effects=True, null_handling=SPECIAL,
+            type=NATIVE, side_effects=True, null_handling=SPECIAL,
         )  # fmt: skip
         register(connection, self.table.columns)
 
@@ -224,6 +260,12 @@ class JsonStaging:
             if self.refusal is None or (number, begin) < self.refusal[:2]:
                 self.refusal = (number, begin, e)
         return None
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same, made several at a time: cutting and DuckDB's work, in turns, would push each other out of the cache."""
+    while group := list(islice(batches, _GROUP)):
+        yield from group
 
 
 def _rows(*arrays: pa.Array) -> Iterator[tuple[Any, ...]]:
