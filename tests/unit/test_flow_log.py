@@ -401,6 +401,15 @@ def test_an_offset_may_stand_behind_a_blank(text: str) -> None:
     assert moment(text, zone=None, dates=None, where="") == T0
 
 
+def test_an_end_in_the_hour_that_clocks_repeat_is_the_one_after_its_beginning(tmp_path: Path) -> None:
+    path = given_file(
+        tmp_path, JIRA + "DL-1,2026-10-25 02:50,2026-10-25 02:10\nDL-2,2026-10-25 02:10,2026-10-25 02:50\n"
+    )
+    first, second = read_log(path, "csv", read_mapping([], zone_of("Europe/Brussels")))
+    assert first.ended - first.requested == timedelta(minutes=20)
+    assert second.ended - second.requested == timedelta(minutes=40)
+
+
 def test_a_zone_and_a_claim_must_be_known() -> None:
     with pytest.raises(BadInputError, match="not a time zone"):
         zone_of("Europe/Bruges")

@@ -34,8 +34,11 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         ) from error
 
 
-def moment(text: str, *, zone: ZoneInfo | None, dates: str | None, where: str) -> datetime:
-    """The instant in UTC. `dates` is a strptime form for everything that is written differently.
+def moment(
+    text: str, *, zone: ZoneInfo | None, dates: str | None, where: str, after: datetime | None = None
+) -> datetime:
+    """The instant in UTC. `dates` is a strptime form for everything that is written differently. A local time in the
+    hour that clocks repeat is its first instant, or the second if the first lies before `after`.
 
     Raises BadInputError (FLOW_TIME, FLOW_NO_ZONE) naming the place.
     """
@@ -49,6 +52,8 @@ def moment(text: str, *, zone: ZoneInfo | None, dates: str | None, where: str) -
                                 mend="Say in which zone the times are: --zone Europe/Brussels.")  # fmt: skip
         found = found.replace(tzinfo=zone)
     try:
+        if after is not None and found.astimezone(UTC) < after:
+            found = found.replace(fold=1)
         return found.astimezone(UTC)
     except OverflowError as error:
         raise BadInputError("FLOW_TIME", f"{text!r} lies outside of time", where=where) from error

@@ -151,7 +151,9 @@ def _by_ticket(rows: Iterable[Row], found: Mapping[str, str], mapping: Columns, 
         lines[identity] = line
         requested = moment(values["requested"], zone=mapping.zone, dates=mapping.dates, where=where)
         ended = (
-            moment(values["ended"], zone=mapping.zone, dates=mapping.dates, where=where) if values["ended"] else None
+            moment(values["ended"], zone=mapping.zone, dates=mapping.dates, where=where, after=requested)
+            if values["ended"]
+            else None
         )
         if ended is not None and ended < requested:
             raise BadInputError(
