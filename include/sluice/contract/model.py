@@ -200,10 +200,11 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column with this source name; KeyError when there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column]:
+        return {c.name: c for c in reversed(self.columns)}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.adapters.duck.profiling import source
 from sluice.adapters.duck.profiling.distribution import Distribution, distributions
 from sluice.adapters.duck.profiling.profile import profile
+from sluice.adapters.duck.profiling.source import Source
 from sluice.contract.model import Column, Table
 from sluice.contract.types import ColumnType, Kind
 from sluice.profiles import QUANTILES, ColumnProfile, Pattern, TopValue
@@ -158,7 +160,7 @@ def spread_of(columns: dict[str, list[float]], **limits: int) -> list[Distributi
             for v in columns.values()
         ]
         of = [Column(n, n, ColumnType(Kind.FLOAT64)) for n in names]
-        found = distributions(connection, "staged", of, basic, len(columns[names[0]]), **limits)
+        found = distributions(Source(connection, "staged", of), of, basic, len(columns[names[0]]), **limits)
     return [found[i] for i in range(len(names))]
 
 
@@ -257,3 +259,30 @@ def test_many_columns(tmp_path: Path) -> None:
     columns = tuple(Column(f"c{i}", f"c{i}", ColumnType(Kind.INT64)) for i in range(1500))
     found = profile([path], Table("t", "t", "", columns), memory_limit="1GB", threads=2, scratch=tmp_path / "s")
     assert [c.max for c in found.columns] == list(range(1, 1501))
+
+
+def test_a_very_wide_table_has_the_profile_of_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {f"c{i}": [None, *(n * i % 7 + (0.5 if i % 3 else 0) for n in range(40))] for i in range(120)}
+    texts = {f"t{i}": [f"u{n % (i + 1)}@example.com" for n in range(41)] for i in range(20)}
+    pq.write_table(pa.table(values | texts), tmp_path / "wide.parquet")
+    columns = [Column(n, n, ColumnType(Kind.FLOAT64)) for n in values] + [
+        Column(n, n, ColumnType(Kind.STRING)) for n in texts
+    ]
+    table = Table("wide", "wide", "", tuple(columns))
+
+    def found() -> object:
+        return profile(
+            [tmp_path / "wide.parquet"], table, memory_limit="500MB", threads=2, scratch=tmp_path / "scratch"
+        )
+
+    usual = found()
+    monkeypatch.setattr(source, "_WIDE", 100)
+    usually, narrowed = Source.narrow, []
+
+    def watched(self: Source, rows: int, size: int) -> None:
+        usually(self, rows, size)
+        narrowed.extend(self._narrow.values())
+
+    monkeypatch.setattr(Source, "narrow", watched)
+    assert found() == usual
+    assert narrowed == ["narrow_0", "narrow_1", "narrow_2"]

@@ -17,13 +17,13 @@ from typing import Any
 import duckdb
 
 from sluice.adapters.duck.connection import name_sql
+from sluice.adapters.duck.profiling.source import TOGETHER, Source
 from sluice.contract.model import Column
 from sluice.contract.types import NUMBERS, Kind
 from sluice.profiles import BINS, QUANTILES, Histogram, Scalar
 
 EXACT_ROWS = 500_000
 SAMPLE = 250_000
-_COLUMNS_TOGETHER = 50
 _HASHES = 2**64
 
 _TELLING = 3
@@ -64,8 +64,7 @@ def number_sql(value: str, kind: Kind) -> str | None:
 
 
 def distributions(
-    connection: duckdb.DuckDBPyConnection,
-    staged: str,
+    source: Source,
     columns: Sequence[Column],
     basic: Sequence[Mapping[str, Any]],
     rows: int,
@@ -73,7 +72,7 @@ def distributions(
     exact_rows: int = EXACT_ROWS,
     sample: int = SAMPLE,
 ) -> dict[int, Distribution]:
-    """The distribution of every column of `staged` (SQL, of `rows` rows) that has one, by its position.
+    """The distribution of every column of `source` (of `rows` rows) that has one, by its position.
 
     `basic` tells what is known of each: `present` (values that are not null), `about` how many distinct ones, `mean`,
     and the bounds `low` and `high` as `number_sql` has them.
@@ -81,19 +80,17 @@ def distributions(
     spread = {i: _Spread(c, basic[i]) for i, c in enumerate(columns) if basic[i].get("low") is not None}
     sampled = [i for i, s in spread.items() if s.present > exact_rows]
     quantiles = (
-        _quantiles_of_sample(
-            connection, staged, {i: spread[i] for i in sampled}, _telling(columns, basic, rows), rows, sample
-        )
+        _quantiles_of_sample(source, {i: spread[i] for i in sampled}, _telling(columns, basic, rows), rows, sample)
         if sampled
         else {}
     )
     exact = [i for i in spread if i not in quantiles]
-    for some in _groups(exact):
-        row = _one_row(connection, staged, [spread[i].quantiles() for i in some])
+    for some, there in source.groups(exact):
+        row = _one_row(source.connection, there, [spread[i].quantiles() for i in some])
         quantiles |= dict(zip(some, row, strict=True))
     found: dict[int, Distribution] = {}
-    for some in _groups(list(spread)):
-        row = _one_row(connection, staged, [e for i in some for e in spread[i].shape()])
+    for some, there in source.groups(list(spread)):
+        row = _one_row(source.connection, there, [e for i in some for e in spread[i].shape()])
         for i, bins, variance in zip(some, row[::2], row[1::2], strict=True):
             found[i] = spread[i].distribution(quantiles[i], i in exact, bins or {}, variance)
     return found
@@ -109,8 +106,7 @@ def _telling(columns: Sequence[Column], basic: Sequence[Mapping[str, Any]], rows
 
 
 def _quantiles_of_sample(
-    connection: duckdb.DuckDBPyConnection,
-    staged: str,
+    source: Source,
     spread: Mapping[int, _Spread],
     telling: Sequence[str],
     rows: int,
@@ -122,7 +118,9 @@ def _quantiles_of_sample(
     condition = f"hash({', '.join(telling)}) < {int(min(1.0, sample / rows) * (_HASHES - 1))}"
     found: dict[int, Any] = {}
     for some in _groups(list(spread)):
-        count, *row = _one_row(connection, staged, ["count(*)", *(spread[i].quantiles() for i in some)], condition)
+        count, *row = _one_row(
+            source.connection, source.whole, ["count(*)", *(spread[i].quantiles() for i in some)], condition
+        )
         # Rows that agree in the telling columns come together or not at all; many of them would show here.
         if abs(count - sample) > _SIGMAS * math.sqrt(sample) or None in row:
             return {}
@@ -138,7 +136,7 @@ def _one_row(
 
 
 def _groups(columns: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (columns[at : at + _COLUMNS_TOGETHER] for at in range(0, len(columns), _COLUMNS_TOGETHER))
+    return (columns[at : at + TOGETHER] for at in range(0, len(columns), TOGETHER))
 
 
 class _Spread:

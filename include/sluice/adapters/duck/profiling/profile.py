@@ -7,14 +7,16 @@ independent of the order of rows and threads, so that the same rows give the sam
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from sluice.adapters.duck.connection import connect, list_sql, name_sql
 from sluice.adapters.duck.profiling.distribution import EXACT_ROWS, Distribution, distributions, number_sql
+from sluice.adapters.duck.profiling.source import Source
 from sluice.contract.model import Column, Table
 from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, NESTED, NUMBERS, Kind
 from sluice.pii import find
@@ -49,8 +51,6 @@ _FORMS = 2_000
 """So many values tell a column's patterns."""
 _SHOWN = 200
 _EXACT_IN_JSON = 2**53
-_TOGETHER = 50
-"""Columns asked about in one query: many more, and planning it takes longer than answering."""
 
 
 def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: int, scratch: Path) -> TableProfile:
@@ -62,13 +62,16 @@ def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: 
         # Not as a view: its star is bound anew by every query, which of thousands of columns costs more than the rest.
         staged = f"read_parquet({list_sql(map(str, files))})"
         connection.execute("SET parquet_metadata_cache = true")
-        return _Profiler(connection, table, staged).profile()
+        source = Source(connection, staged, table.columns)
+        source.narrow(sum(pq.ParquetFile(f).metadata.num_rows for f in files), sum(f.stat().st_size for f in files))
+        return _Profiler(connection, table, source).profile()
 
 
 class _Profiler:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table, staged: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table, source: Source) -> None:
         self.connection = connection
-        self.staged = staged
+        self.source = source
+        self.staged = source.whole
         self.table = table
         self.rows = 0
         self.basic: list[dict[str, Any]] = []
@@ -79,7 +82,7 @@ class _Profiler:
         distinct = self._count_distinct({i: len_ for i, (len_, _) in counted.items()})
         duplicates = self._duplicates(distinct)
         samples = self._sample()
-        spread = distributions(self.connection, self.staged, self.table.columns, self.basic, self.rows)
+        spread = distributions(self.source, self.table.columns, self.basic, self.rows)
         columns = tuple(
             self._column(i, column, distinct[i], counted.get(i, (0, ()))[1], samples.get(i, []), spread.get(i))
             for i, column in enumerate(self.table.columns)
@@ -88,10 +91,10 @@ class _Profiler:
 
     def _measure(self) -> None:
         """Counts, bounds and lengths of every column, in one scan."""
-        for some in _groups(range(len(self.table.columns))):
+        for some, there in self.source.groups(range(len(self.table.columns))):
             measures = [_measures(self.table.columns[i]) for i in some]
             expressions = ["count(*)", *(e for of_column in measures for e in of_column.values())]
-            (row,) = self.connection.execute(f"SELECT {', '.join(expressions)} FROM {self.staged}").fetchall()
+            (row,) = self.connection.execute(f"SELECT {', '.join(expressions)} FROM {there}").fetchall()
             values = iter(row)
             self.rows = int(next(values))
             self.basic += [{name: next(values) for name in of_column} for of_column in measures]
@@ -104,9 +107,9 @@ class _Profiler:
             for i, c in enumerate(self.table.columns)
             if c.type.kind in _ORDERED and 0 < self.basic[i]["about"] <= _COUNTED
         ]
-        for some in _groups(few):
+        for some, there in self.source.groups(few):
             (row,) = self.connection.execute(
-                f"SELECT {', '.join(map(self._frequencies, some))} FROM {self.staged}"
+                f"SELECT {', '.join(map(self._frequencies, some))} FROM {there}"
             ).fetchall()
             for i, counts in zip(some, row, strict=True):
                 found[i] = self._most_frequent(i, counts or {})
@@ -143,9 +146,9 @@ class _Profiler:
                 asked.append(i)
             else:
                 found[i] = (min(int(self.basic[i]["about"]), int(self.basic[i]["present"])), False)
-        for some in _groups(asked):
+        for some, there in self.source.groups(asked):
             (row,) = self.connection.execute(
-                f"SELECT {', '.join(map(self._distinct_sql, some))} FROM {self.staged}"
+                f"SELECT {', '.join(map(self._distinct_sql, some))} FROM {there}"
             ).fetchall()
             found |= {i: (int(n), True) for i, n in zip(some, row, strict=True)}
         return found
@@ -185,10 +188,9 @@ class _Profiler:
         asked = [i for i, c in enumerate(self.table.columns) if _may_tell(c.type.kind, self.basic[i])]
         # Apart, because what is made distinct slows down everything that is not.
         repeating = [i for i in asked if not self._hardly_repeats(i)]
-        for some in (*_groups(repeating), *_groups([i for i in asked if i not in set(repeating)])):
-            (row,) = self.connection.execute(
-                f"SELECT {', '.join(map(self._sample_of, some))} FROM {self.staged}"
-            ).fetchall()
+        hardly = [i for i in asked if i not in set(repeating)]
+        for some, there in (*self.source.groups(repeating), *self.source.groups(hardly)):
+            (row,) = self.connection.execute(f"SELECT {', '.join(map(self._sample_of, some))} FROM {there}").fetchall()
             for i, values in zip(some, row, strict=True):
                 found[i] = sorted(set(values or ()))
                 random.Random(0).shuffle(found[i])  # noqa: S311 - the same sample every time is what is wanted
@@ -247,10 +249,6 @@ class _Profiler:
             withheld=withheld,
             **shown,
         )
-
-
-def _groups(columns: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (columns[at : at + _TOGETHER] for at in range(0, len(columns), _TOGETHER))
 
 
 def _measures(column: Column) -> dict[str, str]:
