@@ -123,33 +123,35 @@ class PlainForm:
         limits = np.empty_like(values)
         limits[:, :-1] = before[:, 1:]
         limits[:, -1] = ends - len(self.tail)
-        good: Flags = (before[:, 0] == begins) & (limits > values).all(axis=1)
+        # One flag for each value, its key's among them: whether all of a record's are set is dear to ask, so asked once.
+        first = text[values]
+        classes = _CLASS[first]
+        fine = (classes & self.allowed) != 0
+        fine &= limits > values
+        starts = np.maximum(before, 0)
+        for place, (which, mask, want) in enumerate(self.words):
+            if which is None:
+                fine &= (words[starts + 8 * place] & mask) == want
+            else:
+                fine[:, which] &= (words[starts[:, which] + 8 * place] & mask) == want
+        self._clear_odd(fine, text, values, classes, first)
+        if len(self.numbers):
+            kept = self._kept(words, values[:, self.numbers], limits[:, self.numbers], first[:, self.numbers])
+            fine[:, self.numbers] &= kept | (classes[:, self.numbers] == _NULL)
+        good: Flags = fine.all(axis=1) & (before[:, 0] == begins)
         last = text[limits[:, -1] - 1]
         good &= (last > _SPACE) & (last != _COMMA)
         for n, byte in enumerate(self.tail):
             good &= text[ends - len(self.tail) + n] == byte
-        starts = np.maximum(before, 0)
-        for place, (which, mask, want) in enumerate(self.words):
-            at = (starts if which is None else starts[:, which]) + 8 * place
-            good &= ((words[at] & mask) == want).all(axis=1)
-        first = text[values]
-        classes = _CLASS[first]
-        good &= ((classes & self.allowed) != 0).all(axis=1)
-        good &= ~self._odd(text, values, first, classes)
-        if len(self.numbers):
-            kept = self._kept(words, values[:, self.numbers], limits[:, self.numbers], first[:, self.numbers])
-            good &= (kept | (classes[:, self.numbers] == _NULL)).all(axis=1)
         return good
 
-    def _odd(self, text: Bytes, values: Offsets, first: Bytes, classes: Bytes) -> Flags:
-        """Records with a value that begins like null, or with a minus, and is not null or an ordinary number."""
-        places = np.flatnonzero((classes == _NULL) | (first == _MINUS))
-        at, minus = values.ravel()[places], first.ravel()[places] == _MINUS
+    def _clear_odd(self, fine: Flags, text: Bytes, values: Offsets, classes: Bytes, first: Bytes) -> None:
+        """Of values that begin like null, or with a minus, only null and ordinary numbers are fine."""
+        places = np.nonzero((classes == _NULL) | (first == _MINUS))
+        at, minus = values[places], first[places] == _MINUS
         second, third = text[at + 1], text[at + 2]
         number = (second > _ZERO) & (second <= ord("9")) | (second == _ZERO) & (third == _POINT)
-        odd = np.zeros(len(values), bool)
-        odd[places[~np.where(minus, number, second == ord("u"))] // self.keys] = True
-        return odd
+        fine[places] &= np.where(minus, number, second == ord("u"))
 
     def _kept(self, words: Words, begins: Offsets, ends: Offsets, first: Bytes) -> Flags:
         """Which numbers come through a double unchanged."""

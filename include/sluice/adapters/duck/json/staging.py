@@ -35,7 +35,8 @@ from sluice.limits import Limits
 
 _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
-_GROUP = 32
+_GROUP = 64
+"""Blocks cut in one go: 16 MiB of text."""
 _CODES = ("", *STRUCTURE)
 
 
