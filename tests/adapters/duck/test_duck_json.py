@@ -213,7 +213,7 @@ def test_one_odd_value_among_plain_records(read: Convert, spaces: tuple[str, str
         (line(d="9999999999.99"), {"d": Decimal("9999999999.99")}), (line(d="12345678901"), BAD), (line(d="0"), {"d": 0}),
         (line(d="0.29"), {"d": Decimal("0.29")}), (line(d="-0.07"), {"d": Decimal("-0.07")}), (line(d="NaN"), BAD),
         (line(f="640.3660982948846"), {"f": 640.3660982948846}), (line(f="Infinity"), BAD), (line(f="-inf"), BAD),
-        (line(f="1E5"), {"f": 1e5}), (line(f="1e999"), BAD), (line(f="null"), {"f": None}), (line(f="1/**/"), BAD),
+        (line(f="1E5"), {"f": 1e5}), (line(f="1e999"), BAD), (line(f="1e-400"), BAD), (line(f="null"), {"f": None}), (line(f="1/**/"), BAD),
         (line(b='"true"'), BAD), (line(b="1"), BAD), (line(t='"2023-02-29"'), BAD), (line(t="20240101"), BAD),
         (line(s="5"), {"s": "5"}), (line(s='"\\u0000"'), BAD), (line(s='"\\ud800"'), BAD), (line(s='"\\u00e9"'), {"s": "é"}),
         (line(s='"\\"n\\":3"'), {"s": '"n":3'}), (line(s='"a","n":7'), BAD), (line(s="'a'"), BAD),
@@ -226,6 +226,7 @@ def test_one_odd_value_among_plain_records(read: Convert, spaces: tuple[str, str
     row = tuple(PLAIN_VALUE.values())
     rows = [r for _, odd in cases for r in (row, None if odd is BAD else tuple((PLAIN_VALUE | odd).values()))]
     assert found.rows == [r for r in [*rows, row] if r is not None]
+    assert math.copysign(1, read(b'{"f":0.0}\n{"f":-0}', table_of(f="float64"), "jsonl").rows[1][0]) == -1
     assert [q["raw"].decode() for q in found.quarantine] == [case for case, odd in cases if odd is BAD]
 
 

@@ -143,11 +143,13 @@ class Proof:
         kind = column.type.kind
         if kind is Kind.BOOLEAN:
             return f"{text} IS NULL OR {text} = 'true' OR {text} = 'false'"
+        if kind is Kind.FLOAT64:
+            # DuckDB forgets the sign of -0, and takes 1e-400 for zero.
+            zero = " OR ".join(f"{text} = '{z}'" for z in ("0", "0.0", "-0", "-0.0"))
+            return f"CASE WHEN {zero} THEN {self._really_zero(column)} ELSE {text} IS NULL OR {_number(text)} END"
         if kind is Kind.FLOAT32:
             # DuckDB rounds to a double first; of more digits than that keeps, it would then round a second time.
             return f"CASE WHEN {text} IS NULL THEN true WHEN {_number(text)} THEN {self._few_digits(column)} ELSE false END"
-        if kind is Kind.FLOAT64:
-            return f"{text} IS NULL OR {_number(text)}"
         if kind in INTEGERS:
             return f"CASE WHEN contains({text}, '.') THEN {self._few_digits(column)} ELSE true END"
         if kind is Kind.DECIMAL:
@@ -156,6 +158,12 @@ class Proof:
                 f" WHEN contains({text}, '.') THEN {self._few_digits(column)} ELSE NOT coalesce(contains({text}, 'e'), false) END"
             )
         return ""
+
+    def _really_zero(self, column: Column) -> str:
+        """No exponent made it zero, and it is not -0."""
+        name = re.escape(json.dumps(column.name, ensure_ascii=False))
+        odd = text_sql(rf"{name}\s*:\s*(?:-?[0-9.]+[eE]|-0\s*[,}}])")
+        return f"NOT regexp_matches(record, {odd}) AND NOT regexp_matches(record, {text_sql(_ESCAPED_KEY)})"
 
     def _few_digits(self, column: Column) -> str:
         """A number was written in so few digits that the double DuckDB made of it has them all."""
