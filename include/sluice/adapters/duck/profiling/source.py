@@ -18,7 +18,7 @@ TOGETHER = 50
 """Columns asked about in one query: many more, and planning it takes longer than answering."""
 
 _WIDE = 500
-_MOST_CELLS = 20_000_000
+_MOST_CELLS, _MOST_BYTES = 20_000_000, 64 << 20
 
 
 @dataclass
@@ -47,6 +47,3 @@ class Source:
             return
         for at in range(0, len(positions), TOGETHER):
             yield positions[at : at + TOGETHER], self.whole
-
-
-_MOST_BYTES = 64 << 20
