@@ -7,7 +7,7 @@ always gets the same verdict. That all were found is proven by their number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise, product
+from itertools import chain, islice, pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,27 +135,28 @@ class _Speller:
 
     def words(self, row: Caught) -> Iterator[tuple[int, int]]:
         """Pairs of a record's first and last bytes, each as a number."""
-        first, last = [[self._forms(field) for field in side] for side in row]
         for tail in self.tails:
             columns = self.columns + len(tail)
-            starts = self._beginnings([*first, *tail][:REACH], columns)
-            reversed_last = [{form[::-1] for form in forms} for forms in reversed([*last, *tail])]
-            ends = {end[::-1] for end in self._beginnings(reversed_last[:REACH], columns)}
+            # Field by field, and only as many as REACH bytes are made of.
+            firsts = chain(map(self._forms, row.first), tail)
+            lasts = chain(tail, ({form[::-1] for form in self._forms(field)} for field in reversed(row.last)))
+            starts = self._beginnings(firsts, columns)
+            ends = {end[::-1] for end in self._beginnings(lasts, columns)}
             for start, end in product(starts, ends):
                 yield _number(start), _number(end)
             # A record shorter than REACH begins and ends with all its bytes.
             yield from ((_number(start), _number(start)) for start in starts if len(start) < REACH)
 
-    def _beginnings(self, forms: list[set[bytes]], columns: int) -> set[bytes]:
+    def _beginnings(self, forms: Iterable[set[bytes]], columns: int) -> set[bytes]:
         whole: set[bytes] = set()
         partial = {b""}
-        for n, field in enumerate(forms):
-            if not partial:
-                break
+        for n, field in enumerate(islice(forms, REACH)):
             delimiter = self.delimiter if n + 1 < columns else b""
             grown = {(text + form + delimiter)[:REACH] for text, form in product(partial, field)}
             whole |= {text for text in grown if len(text) == REACH}
             partial = set(sorted(text for text in grown if len(text) < REACH)[:_SPELLINGS])
+            if not partial:
+                break
         return whole | partial
 
     def _forms(self, field: str | None) -> set[bytes]:
