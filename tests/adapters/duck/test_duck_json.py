@@ -244,6 +244,13 @@ def test_plain_records_are_told_apart(tmp_path: Path) -> None:
     assert [h == PLAIN for h in hints] == [False, True, *[False] * len(others), True]
 
 
+def test_a_key_may_be_longer_than_all_that_is_left_of_the_file(read: Convert) -> None:
+    row = b'{"%s":1}\n' % (b"k" * 121)
+    found = read(row * (jsonfiles.BLOCK // len(row)) + b'{":1}', table_of(**{"k" * 121: "int64"}), "jsonl")
+    assert jsonfiles.BLOCK % len(row) == 0, "what is broken lies in a block of its own"
+    assert (len(found.rows), [q["raw"] for q in found.quarantine]) == (jsonfiles.BLOCK // len(row), [b'{":1}'])
+
+
 def expected_or_date(line: bytes, table: Table) -> tuple[Any, ...] | None:
     dated = Table(table.name, table.name, "", tuple(c for c in table.columns if str(c.type) != "date"))
     row = expected(line, dated)

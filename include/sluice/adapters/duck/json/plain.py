@@ -36,8 +36,8 @@ _CLASS = np.zeros(256, np.uint8)
 for _bytes, _class in ((b'"', _TEXT), (b"-0123456789", _NUMBER), (b"tf", _BOOLEAN), (b"n", _NULL)):
     _CLASS[list(_bytes)] = _class
 
-SPARE = 64
-"""Bytes behind the last record that may be looked at."""
+_SPARE = 64
+"""Bytes behind the last record that are looked at for a value."""
 _LONGEST_GAP = 16
 """More white space than that does not stand before a value."""
 
@@ -114,10 +114,12 @@ class PlainForm:
             _literal_words([x.text for x in literals], place)
             for place in range(0, max(len(x.text) for x in literals), 8)
         ]
+        self.spare = max(_SPARE, 8 * (len(self.words) + 1))
+        """Bytes behind the last record that may be looked at: a key may be longer than what stands in its place."""
 
     def plain(self, text: Bytes, words: Words, colons: Offsets, begins: Offsets, ends: Offsets) -> Flags:
         """Which records are plain. `colons` has a row for each: where its keys may end. `words` are the eight bytes
-        from every place in the text on; both go on for SPARE bytes behind the last record."""
+        from every place in the text on; both go on for `spare` bytes behind the last record."""
         before = colons - self.before
         values = colons + self.after
         limits = np.empty_like(values)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sluice.adapters.duck.json.plain import SPARE, Bytes, Offsets, PlainForm, form_of_record
+from sluice.adapters.duck.json.plain import Bytes, Offsets, PlainForm, form_of_record
 from sluice.adapters.duck.text.records import MAX_RECORD
 from sluice.contract.model import Column
 from sluice.errors import SourceError
@@ -143,8 +143,6 @@ def batches(
 
 def _batch(number: int, cut: Cut, hinted: _Hints, brackets: int, longest: int) -> pa.RecordBatch:
     begins, ends, data = cut.begins, cut.ends, cut.data
-    if len(data) < ends[-1] + SPARE:
-        data.extend(bytes(SPARE))
     hints = hinted.of(data, begins, ends)
     text = np.frombuffer(data, np.uint8, int(ends[-1]))
     exact = {*cut.exact, *_with_nul(text, ends), *np.flatnonzero(ends - begins > longest).tolist()}
@@ -183,14 +181,16 @@ class _Hints:
 
         After a key comes a colon, after its quote or white space.
         """
+        if self.form is None and self.tries:
+            self._learn(data, begins, ends)
+        if self.form is not None and len(data) < ends[-1] + self.form.spare:
+            data.extend(bytes(self.form.spare))
         text = np.frombuffer(data, np.uint8)
         marks = text[1 : ends[-1]] == _COLON
         marks &= text[: ends[-1] - 1] <= _QUOTE
         colons = np.flatnonzero(marks) + 1
         firsts = np.searchsorted(colons, begins)
         hints = (np.searchsorted(colons, ends) - firsts).astype(np.int32)
-        if self.form is None and self.tries:
-            self._learn(data, begins, ends)
         plain = _NONE
         if self.form is not None and len(rows := np.flatnonzero(hints == self.form.keys)):
             grid = colons[firsts[rows, None] + np.arange(self.form.keys)]
