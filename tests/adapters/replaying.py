@@ -19,7 +19,7 @@ from sluice.stream.land import land_table
 from sluice.stream.replay import Fate, Replays
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-CONTRACT = """\
+HEAD = """\
 apiVersion: v3.1.0
 kind: DataContract
 id: shop
@@ -29,10 +29,16 @@ servers: [{{server: files, type: local, path: ., format: {format}, customPropert
 schema:
   - name: orders
     properties:
+"""
+"""What stands before a contract's columns."""
+CONTRACT = (
+    HEAD
+    + """\
       - {{name: id, logicalType: integer, classification: public}}
       - {{name: buyer, logicalType: string, classification: confidential}}
       - {{name: paid, logicalType: number, physicalType: "decimal(9,2)", classification: public}}
 """
+)
 
 
 class Shop:

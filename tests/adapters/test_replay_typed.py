@@ -15,27 +15,15 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pyarrow.feather
-import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
-from pyarrow import ipc, orc
-from replaying import NOON, Shop
+from replaying import HEAD, NOON, Shop
 
 from sluice.contract.reading import read_contract
 from sluice.errors import BadInputError
+from typed_files import arrow_file, feather, orc_file, parquet
 
-HEAD = """\
-apiVersion: v3.1.0
-kind: DataContract
-id: shop
-version: 1.0.0
-status: active
-servers: [{{server: files, type: local, path: ., format: {format}, customProperties: [{dialect}]}}]
-schema:
-  - name: orders
-    properties:
-      - {{name: q, logicalType: integer}}
-"""
+Q = "      - {name: q, logicalType: integer}\n"
 COLUMNS: dict[str, tuple[str, Any, Any]] = {
     "i": ("logicalType: integer, physicalType: integer", pa.float64(), 5.0),
     "l": ("logicalType: integer", pa.int64(), 2**62 + 1),
@@ -62,31 +50,6 @@ COLUMNS: dict[str, tuple[str, Any, Any]] = {
     "u": ("logicalType: string", pa.string(), None),
 }  # fmt: skip
 """Of each column what the contract says, what the file has, and a value."""
-
-
-def to_parquet(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(table, out)
-    return out.getvalue()
-
-
-def to_orc(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    orc.write_table(table, out)
-    return out.getvalue()
-
-
-def to_arrow(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    with ipc.new_file(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
-
-
-def to_feather(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    pyarrow.feather.write_feather(table, out)
-    return out.getvalue()
 
 
 def to_avro(table: pa.Table) -> bytes:
@@ -122,14 +85,14 @@ def to_excel(*rows: list[Any]) -> bytes:
 def shop_of(folder: Path, content: bytes, format_name: str, columns: dict[str, str], dialect: str = "") -> Shop:
     shop = Shop(folder, content, format_name)
     more = "".join(f"      - {{name: {name}, {said}}}\n" for name, said in columns.items())
-    shop.contract = read_contract(HEAD.format(format=format_name, dialect=dialect) + more)
+    shop.contract = read_contract(HEAD.format(format=format_name, dialect=dialect) + Q + more)
     shop.table = shop.contract.tables[0]
     return shop
 
 
 @pytest.mark.parametrize(
     ("format_name", "write"),
-    [("parquet", to_parquet), ("orc", to_orc), ("arrow", to_arrow), ("feather", to_feather), ("avro", to_avro)],
+    [("parquet", parquet), ("orc", orc_file), ("arrow", arrow_file), ("feather", feather), ("avro", to_avro)],
     ids=["parquet", "orc", "arrow", "feather", "avro"],
 )
 def test_a_repaired_row_has_the_very_values_of_its_file(
@@ -192,7 +155,7 @@ def test_bytes_that_are_no_text_do_not_come_back_as_their_base64(tmp_path: Path)
     text = pa.StringArray.from_buffers(2, *pa.array([b"ok", b"M\xfcller"]).buffers()[1:])
     shop = shop_of(
         tmp_path,
-        to_parquet(pa.table({"q": pa.array([1, 2]), "s": text})),
+        parquet(pa.table({"q": pa.array([1, 2]), "s": text})),
         "parquet",
         {"s": "logicalType: string"},
     )
@@ -217,7 +180,7 @@ def test_what_was_broken_in_the_editor_is_said(tmp_path: Path, raw: str, why: st
         "s": "logicalType: string",
         "d": "logicalType: date, customProperties: [{property: format, value: yyyy-dd-MM}]",
     }
-    content = to_parquet(pa.table({"q": ["1", "x"], "s": ["a", "b"], "d": ["2024-31-05"] * 2}))
+    content = parquet(pa.table({"q": ["1", "x"], "s": ["a", "b"], "d": ["2024-31-05"] * 2}))
     shop = shop_of(tmp_path, content, "parquet", said)
     shop.land("first")
     export = shop.export()
@@ -229,7 +192,7 @@ def test_what_was_broken_in_the_editor_is_said(tmp_path: Path, raw: str, why: st
 
 @pytest.mark.parametrize(
     ("format_name", "write"),
-    [("parquet", to_parquet), ("avro", to_avro), ("xlsx", lambda t: to_excel(t.column_names, *map(list, zip(*t.to_pydict().values(), strict=True))))],
+    [("parquet", parquet), ("avro", to_avro), ("xlsx", lambda t: to_excel(t.column_names, *map(list, zip(*t.to_pydict().values(), strict=True))))],
     ids=["parquet", "avro", "xlsx"],
 )  # fmt: skip
 def test_rows_may_come_as_a_file_of_the_same_format(
@@ -251,7 +214,7 @@ def test_what_the_folder_said_comes_back_too(tmp_path: Path) -> None:
     shop.contract = read_contract(shop.contract.text.replace("  - name: orders\n", place))
     shop.table = shop.contract.tables[0]
     (tmp_path / "days/year=2024").mkdir(parents=True)
-    (tmp_path / "days/year=2024/part.parquet").write_bytes(to_parquet(pa.table({"q": ["1", "x"], "s": ["a", "b"]})))
+    (tmp_path / "days/year=2024/part.parquet").write_bytes(parquet(pa.table({"q": ["1", "x"], "s": ["a", "b"]})))
     shop.land("first")
     shop.shelf.offer(shop.table, shop.repair(**{'"x"': "2"}), "olga", NOON)
     assert shop.staged(shop.land("second")) == [(1, 2024, "a"), (2, 2024, "b")]

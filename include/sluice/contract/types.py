@@ -40,6 +40,7 @@ FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
 NUMBERS = INTEGERS | FLOATS | {Kind.DECIMAL}
 NESTED = {Kind.STRUCT, Kind.LIST}
 FROM_JSON = NESTED | {Kind.JSON}
+MOMENTS = {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 """Kinds whose text is JSON."""
 
 

@@ -154,11 +154,7 @@ def _column(column: DraftColumn, *, compact: bool) -> dict[str, Any]:
     choice = column.choice
     found: dict[str, Any] = Inline() if compact else Block()
     found["name"] = column.name
-    if column.physical_name:
-        found["physicalName"] = column.physical_name
-    found["logicalType"] = _LOGICAL[choice.type.kind]
-    if not choice.inside:
-        found["physicalType"] = physical_type(choice)
+    found |= _typed(column)
     found["description"] = "TODO" if compact else _description(column)
     for key, holds in (("required", column.required), ("unique", column.unique), ("primaryKey", column.key_position)):
         if holds:
@@ -171,6 +167,15 @@ def _column(column: DraftColumn, *, compact: bool) -> dict[str, Any]:
     found |= _inside(choice, compact=compact)
     if isinstance(found, Block):
         _remark(found, column)
+    return found
+
+
+def _typed(column: DraftColumn) -> dict[str, Any]:
+    """The type of a column, or of a part of one, and its own name in the catalog."""
+    found = {"physicalName": column.physical_name} if column.physical_name else {}
+    found["logicalType"] = _LOGICAL[column.choice.type.kind]
+    if not column.choice.inside:
+        found["physicalType"] = physical_type(column.choice)
     return found
 
 
@@ -187,17 +192,13 @@ def _part(name: str, physical_name: str, choice: Choice, *, compact: bool) -> di
     """A property of an object, or (without a name) the item of an array."""
     remarked = (choice.bad or choice.personal) and not compact
     found: dict[str, Any] = Block() if (choice.inside or remarked) and not compact else Inline()
+    column = DraftColumn(name, choice, physical_name=physical_name, personal=choice.personal)
     if name:
         found["name"] = name
-    if physical_name:
-        found["physicalName"] = physical_name
-    found["logicalType"] = _LOGICAL[choice.type.kind]
-    if not choice.inside:
-        found["physicalType"] = physical_type(choice)
+    found |= _typed(column)
     found["description"] = " ".join(("TODO: meaning.", *choice.notes))
     if choice.personal:
         found["classification"] = "confidential"
-    column = DraftColumn(name, choice, personal=choice.personal)
     found |= _details(column, compact=compact)
     found |= _inside(choice, compact=compact)
     if isinstance(found, Block):

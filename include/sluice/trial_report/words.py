@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sluice.contract.model import Column, Table
-from sluice.contract.types import Kind
+from sluice.contract.types import MOMENTS
 from sluice.drift import exceeded
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _MENDS = {
 }
 _FORMAT = "Mend the values, or declare how they are written: `logicalTypeOptions: {format: …}`."
 _NULLS = "Mend the values, make the column a string, or add what means null to `nullSequence`."
-_MOMENTS = (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def _mend(code: str, column: Column | None) -> str:
         return _MENDS[code]
     if column is None:
         return "Mend the rows at the source and deliver again, or declare how the file is written."
-    return _FORMAT if column.type.kind in _MOMENTS else _NULLS
+    return _FORMAT if column.type.kind in MOMENTS else _NULLS
 
 
 def _readable(raw: bytes) -> str:

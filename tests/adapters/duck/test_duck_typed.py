@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -16,7 +15,6 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
-from pyarrow import ipc, orc
 
 from adapters.duck.conversions import Convert, table_of
 from sluice.adapters.duck.convert import convert
@@ -24,39 +22,7 @@ from sluice.contract.model import Column, Dialect, Table
 from sluice.contract.types import resolve
 from sluice.errors import SourceError
 from sluice.limits import Limits
-
-
-def parquet(table: pa.Table, **options: Any) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(table, out, **options)
-    return out.getvalue()
-
-
-def orc_file(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    orc.write_table(table, out)
-    return out.getvalue()
-
-
-def arrow_file(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    with ipc.new_file(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
-
-
-def arrow_stream(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    with ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
-
-
-def feather(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    pyarrow.feather.write_feather(table, out, compression="zstd")
-    return out.getvalue()
-
+from typed_files import arrow_file, arrow_stream, feather, orc_file, parquet
 
 WRITERS: dict[str, tuple[str, Callable[[pa.Table], bytes]]] = {
     "parquet": ("parquet", parquet), "orc": ("orc", orc_file), "arrow": ("arrow", arrow_file),

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from sluice.adapters.duck.casting.marks import marks_of, words_of
 from sluice.contract.model import Column
-from sluice.contract.types import Kind
+from sluice.contract.types import MOMENTS, Kind
 
 Offsets = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -57,7 +57,7 @@ _FORMS = {
     Kind.DECIMAL: (DECIMAL_DIGITS, _FIXED),
 }  # fmt: skip
 """Of numbers: the most bytes, sign excluded, and what those may be (inverted by, then free of)."""
-TEXTS = {Kind.STRING, Kind.BINARY, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+TEXTS = MOMENTS | {Kind.STRING, Kind.BINARY}
 
 _MEMBER = re.compile(r'("(\w[^"\\]*)":[ \t\r\n]*)("(?:[^"\\]|\\.)*"|[^\s,"{}\[\]:]+)')
 _BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")

@@ -17,9 +17,8 @@ from sluice.adapters.duck.connection import list_sql, text_sql
 from sluice.adapters.duck.json.plain import DECIMAL_DIGITS, TEXTS, can_be_plain
 from sluice.adapters.duck.json.records import DOUBT, PLAIN
 from sluice.contract.model import Column, Table
-from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, Kind
+from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, MOMENTS, Kind
 
-_MOMENTS = {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 _KEEPS_JSON = INTEGERS | FLOATS | FROM_JSON | {Kind.DECIMAL, Kind.BOOLEAN}
 """Kinds whose values DuckDB hands on as JSON text, which tells a number from a text in quotes."""
 
@@ -204,7 +203,7 @@ def _as_text(column: Column) -> bool:
 
 def _only_text(column: Column) -> bool:
     """A moment in its usual form cannot be mistaken for a number; in a form of its own it can."""
-    return column.type.kind is Kind.BINARY or (column.type.kind in _MOMENTS and bool(column.options.get("format")))
+    return column.type.kind is Kind.BINARY or (column.type.kind in MOMENTS and bool(column.options.get("format")))
 
 
 def _path(name: str) -> str:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sluice.adapters.duck.casting.values import register, rule
 from sluice.adapters.duck.connection import connect, list_sql, name_sql, text_sql
 from sluice.contract.model import Column, Table
-from sluice.contract.types import INTEGERS, ColumnType, Kind
+from sluice.contract.types import INTEGERS, MOMENTS, ColumnType, Kind
 from sluice.draft.evidence import ColumnFacts, TextColumn, Tried
 from sluice.draft.guess import NULL_WORDS, Guess, guesses
 from sluice.pii import find
@@ -205,8 +205,7 @@ def _json_guesses(kinds: set[str], sample: Sequence[str]) -> list[Guess]:
     found = guesses(sample)
     if kinds and kinds <= _JSON_NUMBERS:
         return [g for g in found if g.numeric]
-    moments = {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
-    return [g for g in found if g.type.kind in moments] if kinds == {"VARCHAR"} else []
+    return [g for g in found if g.type.kind in MOMENTS] if kinds == {"VARCHAR"} else []
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ sqrt(p (1 - p) / SAMPLE), at most 0.1%.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from sluice.adapters.duck.connection import name_sql
-from sluice.adapters.duck.profiling.source import TOGETHER, Source
+from sluice.adapters.duck.profiling.source import Source, together
 from sluice.contract.model import Column
 from sluice.contract.types import NUMBERS, Kind
 from sluice.profiles import BINS, QUANTILES, Histogram, Scalar
@@ -117,7 +117,7 @@ def _quantiles_of_sample(
         return {}
     condition = f"hash({', '.join(telling)}) < {int(min(1.0, sample / rows) * (_HASHES - 1))}"
     found: dict[int, Any] = {}
-    for some in _groups(list(spread)):
+    for some in together(list(spread)):
         count, *row = _one_row(
             source.connection, source.whole, ["count(*)", *(spread[i].quantiles() for i in some)], condition
         )
@@ -133,10 +133,6 @@ def _one_row(
 ) -> Sequence[Any]:
     (row,) = connection.execute(f"SELECT {', '.join(expressions)} FROM {staged} WHERE {condition}").fetchall()
     return row
-
-
-def _groups(columns: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (columns[at : at + TOGETHER] for at in range(0, len(columns), TOGETHER))
 
 
 class _Spread:

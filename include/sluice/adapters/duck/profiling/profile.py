@@ -18,7 +18,7 @@ from sluice.adapters.duck.connection import connect, list_sql, name_sql
 from sluice.adapters.duck.profiling.distribution import EXACT_ROWS, Distribution, distributions, number_sql
 from sluice.adapters.duck.profiling.source import Source
 from sluice.contract.model import Column, Table
-from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, NESTED, NUMBERS, Kind
+from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, MOMENTS, NESTED, NUMBERS, Kind
 from sluice.pii import find
 from sluice.pii.inside import find_inside
 from sluice.profiles import ColumnProfile, Scalar, TableProfile, TopValue, patterns_of
@@ -26,7 +26,7 @@ from sluice.profiles import ColumnProfile, Scalar, TableProfile, TopValue, patte
 _OPEN = ("public", "internal")
 _SUMMABLE = 27
 """Decimals of so many digits can be added a hundred billion times before 38 do not hold the sum."""
-_ORDERED = NUMBERS | {Kind.STRING, Kind.BOOLEAN, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+_ORDERED = NUMBERS | MOMENTS | {Kind.STRING, Kind.BOOLEAN}
 
 _COUNTED = 1_000
 """Columns of about so many distinct values are counted value by value, which costs next to nothing."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TypeVar
 
 import duckdb
 
 from sluice.adapters.duck.connection import name_sql
 from sluice.contract.model import Column
 
+T = TypeVar("T")
 TOGETHER = 50
 """Columns asked about in one query: many more, and planning it takes longer than answering."""
 
@@ -34,16 +36,21 @@ class Source:
         """Copy a table of many columns and few `rows`, `size` bytes as files, into narrow ones that the memory limit holds."""
         if len(self.columns) < _WIDE or rows * len(self.columns) > _MOST_CELLS or size > _MOST_BYTES:
             return
-        for number, at in enumerate(range(0, len(self.columns), TOGETHER)):
-            names = ", ".join(name_sql(c.field_name) for c in self.columns[at : at + TOGETHER])
+        for number, some in enumerate(together(self.columns)):
+            names = ", ".join(name_sql(c.field_name) for c in some)
             self.connection.execute(f"CREATE TEMP TABLE narrow_{number} AS SELECT {names} FROM {self.whole}")
             self._narrow[number] = f"narrow_{number}"
 
     def groups(self, positions: Sequence[int]) -> Iterator[tuple[Sequence[int], str]]:
         """The positions of columns, some at a time, and SQL for what has them."""
         if self._narrow:
-            for number, some in groupby(positions, key=lambda i: i // TOGETHER):
-                yield list(some), self._narrow[number]
+            for number, own in groupby(positions, key=lambda i: i // TOGETHER):
+                yield list(own), self._narrow[number]
             return
-        for at in range(0, len(positions), TOGETHER):
-            yield positions[at : at + TOGETHER], self.whole
+        for some in together(positions):
+            yield some, self.whole
+
+
+def together(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """TOGETHER of them at a time."""
+    return (items[at : at + TOGETHER] for at in range(0, len(items), TOGETHER))

@@ -23,12 +23,11 @@ from sluice.adapters.duck.readable import Field, Readable
 from sluice.adapters.duck.typed.forms import Form, Shape
 from sluice.adapters.duck.typed.raw import BASE64, ERROR, JSON, MORE
 from sluice.contract.model import Column, Table
-from sluice.contract.types import INTEGERS, Kind
+from sluice.contract.types import INTEGERS, MOMENTS, Kind
 
 _BATCH = 10_000
 _WIDEST_EXPONENT = 400
 _HALF = re.compile("[\ud800-\udfff]")
-_MOMENTS = (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 _AS_JSON = (Kind.STRING, Kind.JSON)
 """Kinds of which a nested value is the value, as its JSON text."""
 
@@ -67,7 +66,7 @@ def open_rows(display: str, path: Path, table: Table, target: Path) -> Readable:
 
 
 def _fields(i: int, column: Column) -> Iterator[Field]:
-    either = column.type.kind in _MOMENTS and "format" in column.options
+    either = column.type.kind in MOMENTS and "format" in column.options
     yield Field(f"c{i}", Form(Shape.TEXT, "text", either=either))
     yield Field(f"k{i}", Form(Shape.TEXT, "a value", canonical=True))
     if column.type.kind in _AS_JSON:
