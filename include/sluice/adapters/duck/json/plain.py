@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,12 +53,25 @@ _FIXED = (0, 0x40 * _EVERY)
 DECIMAL_DIGITS = 15
 """So many digits a double always keeps."""
 _MOST_SCALE = 10
-_FORMS = {
-    Kind.INT32: (9, _WHOLE), Kind.INT64: (18, _WHOLE), Kind.FLOAT64: (24, _FIXED),
-    Kind.DECIMAL: (DECIMAL_DIGITS, _FIXED),
-}  # fmt: skip
-"""Of numbers: the most bytes, sign excluded, and what those may be (inverted by, then free of)."""
 TEXTS = MOMENTS | {Kind.STRING, Kind.BINARY}
+
+
+class _Form(NamedTuple):
+    """What a value may begin with besides null; of a number the most bytes, sign excluded, and the bits that these,
+    inverted by others, may not have.
+    """
+
+    begins: int
+    longest: int = 0
+    inverted: int = 0
+    forbidden: int = 0
+
+
+_FORMS = {
+    Kind.INT32: _Form(_NUMBER, 9, *_WHOLE), Kind.INT64: _Form(_NUMBER, 18, *_WHOLE),
+    Kind.FLOAT64: _Form(_NUMBER, 24, *_FIXED), Kind.DECIMAL: _Form(_NUMBER, DECIMAL_DIGITS, *_FIXED),
+    Kind.BOOLEAN: _Form(_BOOLEAN), **dict.fromkeys(TEXTS, _Form(_TEXT)),
+}  # fmt: skip
 
 _MEMBER = re.compile(r'("(\w[^"\\]*)":[ \t\r\n]*)("(?:[^"\\]|\\.)*"|[^\s,"{}\[\]:]+)')
 _BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
@@ -70,17 +84,12 @@ def can_be_plain(columns: Sequence[Column]) -> bool:
     return all(_form(c) is not None for c in columns)
 
 
-def _form(column: Column) -> tuple[int, tuple[int, tuple[int, int]]] | None:
-    """What a value may begin with besides null, and of numbers their form."""
-    kind = column.type.kind
-    if kind in TEXTS:
-        return _TEXT, (0, _FIXED)
-    if kind is Kind.BOOLEAN:
-        return _BOOLEAN, (0, _FIXED)
+def _form(column: Column) -> _Form | None:
+    found = _FORMS.get(column.type.kind)
+    if found is None or found.begins != _NUMBER:
+        return found
     own = marks_of(column) is not None or bool(words_of(column, "nullSequence"))
-    if kind not in _FORMS or own or (kind is Kind.DECIMAL and column.type.scale > _MOST_SCALE):
-        return None
-    return _NUMBER, _FORMS[kind]
+    return None if own or (column.type.kind is Kind.DECIMAL and column.type.scale > _MOST_SCALE) else found
 
 
 @dataclass(frozen=True)
@@ -105,11 +114,11 @@ class PlainForm:
         self.before = np.array([len(x.before) for x in literals])
         self.after = np.array([len(x.after) for x in literals])
         forms = [form for c in columns if (form := _form(c)) is not None]
-        self.allowed = np.array([begins | _NULL for begins, _ in forms], np.uint8)
-        self.numbers = np.array([i for i, (begins, _) in enumerate(forms) if begins == _NUMBER], int)
-        self.longest = np.array([forms[i][1][0] for i in self.numbers])
-        self.inverted = np.array([forms[i][1][1][0] for i in self.numbers], np.uint64)
-        self.forbidden = np.array([forms[i][1][1][1] for i in self.numbers], np.uint64)
+        self.allowed = np.array([f.begins | _NULL for f in forms], np.uint8)
+        self.numbers = np.array([i for i, f in enumerate(forms) if f.begins == _NUMBER], int)
+        self.longest = np.array([forms[i].longest for i in self.numbers])
+        self.inverted = np.array([forms[i].inverted for i in self.numbers], np.uint64)
+        self.forbidden = np.array([forms[i].forbidden for i in self.numbers], np.uint64)
         self.words = [
             _literal_words([x.text for x in literals], place)
             for place in range(0, max(len(x.text) for x in literals), 8)
