@@ -23,6 +23,8 @@ TOLERANCE = 0.01
 ENOUGH = 100
 STRING = ColumnType(Kind.STRING)
 
+IN_TEXT = "JSON text in the file."
+
 _MONEY = re.compile(
     r"(?:^|[_\W])(?:amount|amt|price|cost|total|subtotal|balance|fee|salary|wage|tax|vat|revenue|sales|turnover|payment|paid"
     r"|debit|credit|budget|discount|charge|usd|eur|gbp|chf|jpy|betrag|preis|summe|montant|prix|importe|precio|income"

@@ -134,11 +134,14 @@ def _moments(values: Sequence[str]) -> list[Guess]:
 
 
 def _documents(values: Sequence[str]) -> list[Guess]:
-    if not all(v[0] + v[-1] in ("{}", "[]") for v in values):
-        return []
+    some = values[:100]
+    documents = sum(v[0] + v[-1] in ("{}", "[]") and _is_json(v) for v in some)
+    return [Guess(ColumnType(Kind.JSON))] if documents >= _MOST * len(some) else []
+
+
+def _is_json(text: str) -> bool:
     try:
-        for value in values[:100]:
-            json.loads(value)
+        json.loads(text)
     except (ValueError, RecursionError):
-        return []
-    return [Guess(ColumnType(Kind.JSON))]
+        return False
+    return True

@@ -25,4 +25,4 @@ class Look:
     def signature(self) -> tuple[object, ...]:
         """Equal for files that can be one table: same format, same spelling, same columns."""
         terms = tuple(sorted((k, repr(v)) for k, v in self.terms.items() if k not in ("encoding", "quoteChar")))
-        return self.format, self.names, terms, self.types
+        return self.format, self.names, terms, repr(self.types)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,14 @@ from sluice.contract.types import ColumnType, Kind
 from sluice.draft import keys as key_rules
 from sluice.draft.choice import Choice, choose_all, null_words_of_texts, shared_null_words
 from sluice.draft.document import DraftColumn, DraftServer, DraftTable, contract_document
-from sluice.draft.evidence import ColumnFacts, TextColumn
 from sluice.draft.grouping import Entry, Group, group, with_partitions
-from sluice.draft.naming import catalog_names
-from sluice.draft.nested import AS_JSON, bad_inside
+from sluice.draft.nested import as_json, bad_inside, marked, of_type, said_of_json
 from sluice.draft.report import Drafted, TableReport
 from sluice.draft.yaml_text import write
 from sluice.errors import InvalidContractError, SourceError, TerminalError
 from sluice.linting import usable_text
 from sluice.settings import Settings
+from sluice.stream.draft_work import Work, written_table
 from sluice.stream.places import Place, SourceFile
 
 SAMPLE_ABOVE = 1 << 30
@@ -34,27 +32,6 @@ SAMPLE_ABOVE = 1 << 30
 _NEARLY = 0.9
 _FEW = 10
 """Rows below which a combination of columns is unique by chance."""
-
-
-@dataclass
-class _Work:
-    """A table on its way."""
-
-    group: Group
-    files: list[tuple[str, Path]]
-    report: TableReport
-    choices: list[Choice] = field(default_factory=list)
-    texts: list[TextColumn] = field(default_factory=list)
-    null_words: tuple[str, ...] = ()
-    remarks: list[str] = field(default_factory=list)
-    facts: list[ColumnFacts] = field(default_factory=list)
-    key: tuple[Column, ...] = ()
-    staged: list[Path] = field(default_factory=list)
-    links: list[Relationship] = field(default_factory=list)
-
-    @property
-    def staged_rows(self) -> int:
-        return self.report.rows - self.report.quarantined
 
 
 def draft_contract(
@@ -155,14 +132,14 @@ class _Drafting:
 
     # Types ------------------------------------------------------------------------------------------------
 
-    def _typed(self, found: Group, files: list[tuple[str, Path]], place: Place) -> _Work | None:
-        work = _Work(
+    def _typed(self, found: Group, files: list[tuple[str, Path]], place: Place) -> Work | None:
+        work = Work(
             found, files, TableReport(found.name, [e.location for e in found.entries], columns=len(found.look.names))
         )
         self.say(f"measuring {found.name}")
         try:
             if found.look.types is not None:
-                work.choices = [Choice(t) for t in found.look.types]
+                work.choices = [of_type(t) for t in found.look.types]
             else:
                 self._sample(work)
                 self._choose(work)
@@ -174,7 +151,7 @@ class _Drafting:
             return None
         return work
 
-    def _sample(self, work: _Work) -> None:
+    def _sample(self, work: Work) -> None:
         from sluice.adapters.duck.looks.sampling import sample
 
         size = sum(path.stat().st_size for _, path in work.files)
@@ -184,7 +161,7 @@ class _Drafting:
         work.files, taken = sample(work.files, work.group.look, self.sample_above // 4, folder)
         work.report.sampled = f"{taken / size:.1%} of {size:,} bytes"
 
-    def _choose(self, work: _Work) -> None:
+    def _choose(self, work: Work) -> None:
         """Read everything as text, or as JSON, and tell the types from it."""
         from sluice.adapters.duck import convert
         from sluice.adapters.duck.looks.evidence import measuring
@@ -205,32 +182,33 @@ class _Drafting:
         with measuring(files, **settings) as measure:
             work.texts = measure.texts(table.name, look.names, is_json=is_json)
         work.choices = choose_all(work.texts)
-        if is_json:
-            work.choices = unfolded(files[table.name], look.names, work.choices, **settings)
+        if not is_json:
+            work.choices = [said_of_json(c) for c in work.choices]
+        work.choices = unfolded(files[table.name], look.names, work.choices, **settings)
         for part in converted.staged:
             part.path.unlink()
 
-    def _agree_on_null_words(self, works: Sequence[_Work]) -> None:
+    def _agree_on_null_words(self, works: Sequence[Work]) -> None:
         words = {word for w in works for c in w.choices for word in c.nulls}
         for work in works:
             if work.texts and work.group.look.format not in ("json", "jsonl"):
                 work.choices = null_words_of_texts(work.texts, work.choices, words)
                 work.null_words = shared_null_words(work.texts, work.choices)
 
-    def _dialect(self, work: _Work) -> Dialect:
+    def _dialect(self, work: Work) -> Dialect:
         draft = DraftTable(work.report.name, ("x",), work.group.look.format, (DraftColumn("c", Choice(ColumnType(Kind.STRING))),), work.group.look.terms)  # fmt: skip
         contract = usable_text(write(contract_document(self.identity, self.title, self.server, [draft])), "the draft")
         return contract.dialect_of(contract.tables[0])
 
     # Landing ----------------------------------------------------------------------------------------------
 
-    def _land(self, works: list[_Work], place: Place) -> Contract:
+    def _land(self, works: list[Work], place: Place) -> Contract:
         """Land every table with the types that were chosen; the contract of those that could be."""
         contract = self._contract(works)
         for work in list(works):
             try:
                 if folded := self._convert(work, contract):
-                    work.choices = [AS_JSON if n in folded else c for n, c in zip(work.group.look.names, work.choices, strict=True)]  # fmt: skip
+                    work.choices = [as_json(c) if n in folded else c for n, c in zip(work.group.look.names, work.choices, strict=True)]  # fmt: skip
                     contract = self._contract(works)
                     self._convert(work, contract)
             except SourceError as error:
@@ -242,7 +220,7 @@ class _Drafting:
             raise self._no_tables(place)
         return contract
 
-    def _contract(self, works: Sequence[_Work]) -> Contract:
+    def _contract(self, works: Sequence[Work]) -> Contract:
         text = self._text(works)
         try:
             return usable_text(text, "the draft")
@@ -252,7 +230,7 @@ class _Drafting:
                 mend="This is a defect of Sluice: keep the file and report it.",
             ) from error  # fmt: skip
 
-    def _convert(self, work: _Work, contract: Contract) -> set[str]:
+    def _convert(self, work: Work, contract: Contract) -> set[str]:
         """Land the table; columns whose objects and arrays are not what was spelt out."""
         from sluice.adapters.duck import convert, rejections
 
@@ -277,7 +255,7 @@ class _Drafting:
 
     # Keys and relationships -------------------------------------------------------------------------------
 
-    def _measure(self, works: Sequence[_Work], contract: Contract) -> None:
+    def _measure(self, works: Sequence[Work], contract: Contract) -> None:
         from sluice.adapters.duck.looks.evidence import measuring
 
         files = {w.report.name: w.staged for w in works}
@@ -287,6 +265,11 @@ class _Drafting:
                 self.say(f"looking for the key of {work.report.name}")
                 table = tables[work.report.name]
                 work.facts = measure.facts(table)
+                if work.group.look.types is not None:
+                    work.choices = [
+                        marked(choice, measure.some(table, c, f.about), c.name) if choice.inside else choice
+                        for c, f, choice in zip(table.columns, work.facts, work.choices, strict=True)
+                    ]
                 work.report.personal = {
                     c.name: list(f.personal) for c, f in zip(table.columns, work.facts, strict=True) if f.personal
                 }
@@ -294,7 +277,7 @@ class _Drafting:
             found = {w.report.name: w for w in works if not w.report.sampled}
             self._references(measure, [tables[n] for n in found], found)
 
-    def _keys(self, measure: Any, works: Sequence[_Work], tables: dict[str, Table]) -> None:
+    def _keys(self, measure: Any, works: Sequence[Work], tables: dict[str, Table]) -> None:
         """Single columns first: what they are called helps to find the combinations."""
         exact = [w for w in works if not w.report.sampled and w.staged_rows]
         for work in exact:
@@ -308,7 +291,7 @@ class _Drafting:
                 work.key = next((c for c in tried if measure.distinct(table, c) == work.staged_rows), ())
             work.report.key = [c.name for c in work.key]
 
-    def _references(self, measure: Any, tables: Sequence[Table], works: dict[str, _Work]) -> None:
+    def _references(self, measure: Any, tables: Sequence[Table], works: dict[str, Work]) -> None:
         all_keys = {name: w.key for name, w in works.items()}
         for child, columns, parent, key in key_rules.references(tables, all_keys):
             if any("." in c.name for c in (*columns, *key)):
@@ -326,74 +309,6 @@ class _Drafting:
 
     # Writing ----------------------------------------------------------------------------------------------
 
-    def _text(self, works: Sequence[_Work]) -> str:
-        tables = [self._table(w) for w in works]
+    def _text(self, works: Sequence[Work]) -> str:
+        tables = [written_table(w) for w in works]
         return write(contract_document(self.identity, self.title, self.server, tables))
-
-    def _table(self, work: _Work) -> DraftTable:
-        look, report = work.group.look, work.report
-        physical = catalog_names(look.names)
-        rows = report.rows - report.quarantined
-        exact = bool(work.facts) and not report.sampled and rows > 0
-        positions = {c.name: i + 1 for i, c in enumerate(work.key)}
-        columns = []
-        for i, name in enumerate(look.names):
-            facts = work.facts[i] if work.facts else ColumnFacts(1)
-            words = facts.words if exact and rows >= 50 and len(facts.words) >= 2 and not facts.personal else ()
-            columns.append(
-                DraftColumn(
-                    name=name,
-                    choice=_without(work.choices[i], work.null_words),
-                    physical_name=physical[i],
-                    required=exact and not facts.nulls,
-                    unique=exact and self._is_unique(work, i, rows),
-                    key_position=positions.get(name, 0),
-                    personal=facts.personal,
-                    words=words if all(len(w) <= 40 for w in words) and len(words) * 5 <= rows else (),
-                    references=tuple(r for r in work.links if r.columns == (name,)),
-                )
-            )
-        return DraftTable(
-            name=report.name,
-            locations=work.group.locations,
-            format=look.format,
-            columns=tuple(columns),
-            terms={**look.terms, **({"nullSequence": ["", *work.null_words]} if work.null_words else {})},
-            relationships=tuple(r for r in work.links if len(r.columns) > 1),
-            remarks=(*self._remarks(work), *look.remarks, *work.remarks),
-            properties={} if any(t.rows for t in work.texts) or not work.texts else {"allowEmpty": True},
-        )
-
-    def _is_unique(self, work: _Work, i: int, rows: int) -> bool:
-        facts, choice = work.facts[i], work.choices[i]
-        if not key_rules.is_unique(facts, rows):
-            return False
-        is_key = len(work.key) == 1 and work.key[0].name == work.group.look.names[i]
-        return is_key or key_rules.is_kept_unique(work.group.look.names[i], choice.type.kind, facts, rows)
-
-    def _remarks(self, work: _Work) -> list[str]:
-        report = work.report
-        if not work.facts:
-            return []
-        files = f" in {len(report.files)} files" if len(report.files) > 1 else ""
-        if report.sampled:
-            said = [
-                f"Types rest on a sample: {report.rows:,} rows, {report.sampled}{files}. What it missed will show as"
-                " quarantined rows.",
-                "TODO: keys, required columns and relationships need all rows; none are claimed here.",
-            ]
-        else:
-            said = [f"{report.rows:,} rows{files}, all of them read."]
-        if report.quarantined:
-            why = ", ".join(f"{code} {n:,}" for code, n in report.reasons.items())
-            said.append(f"TODO: {report.quarantined:,} of them are bad and go to quarantine: {why}.")
-        if not report.rows:
-            said.append("TODO: the table has no rows: nothing is known of its types.")
-        elif not work.key and not report.sampled:
-            said.append("TODO: no key was found: neither a column nor a small combination is unique in every row.")
-        return said
-
-
-def _without(choice: Choice, words: Sequence[str]) -> Choice:
-    """The choice without null words that are said for the whole table."""
-    return choice if any(w not in words for w in choice.nulls) else replace(choice, nulls=())

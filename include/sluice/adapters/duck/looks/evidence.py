@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 from sluice.adapters.duck.casting.values import register, rule
 from sluice.adapters.duck.connection import connect, list_sql, name_sql, text_sql
 from sluice.contract.model import Column, Table
-from sluice.contract.types import INTEGERS, MOMENTS, ColumnType, Kind
+from sluice.contract.types import INTEGERS, MOMENTS, NESTED, ColumnType, Kind
 from sluice.draft.evidence import ColumnFacts, TextColumn, Tried
 from sluice.draft.guess import NULL_WORDS, Guess, guesses
+from sluice.draft.nested import PERSONAL
 from sluice.pii import find
+from sluice.pii.inside import find_inside
 
 _BATCH = 8
 _SAMPLE_CELLS = 400_000
@@ -113,7 +115,9 @@ class Measure:
             words: tuple[str, ...] = ()
             if column.type.kind is Kind.STRING and present and about <= 1.2 * MOST_WORDS:
                 words = self._words(table, column)
-            found.append(ColumnFacts(rows - present, about, distinct, longest, words, self._personal(table, column)))
+            found.append(
+                ColumnFacts(rows - present, about, distinct, longest, words, self._personal(table, column, about))
+            )
         return found
 
     def distinct(self, table: Table, columns: Sequence[Column]) -> int:
@@ -144,15 +148,28 @@ class Measure:
         ).fetchall()
         return tuple(v for (v,) in rows) if len(rows) <= MOST_WORDS else ()
 
-    def _personal(self, table: Table, column: Column) -> tuple[str, ...]:
-        if column.type.kind not in (Kind.STRING, Kind.INT64, Kind.DATE):
+    def _personal(self, table: Table, column: Column, about: int) -> tuple[str, ...]:
+        if column.type.kind is Kind.JSON:
+            return tuple(f.kind for f in find_inside(self.some(table, column, about), name=column.name))
+        if column.type.kind not in PERSONAL:
             return ()
+        return tuple(f.kind for f in find(self.some(table, column, about), name=column.name))
+
+    def some(self, table: Table, column: Column, about: int) -> list[str]:
+        """Different values of a staged column as text, of objects and arrays as JSON; the same rows give the same.
+
+        `about` says how many different ones there are, more or less.
+        """
         field = name_sql(column.field_name)
+        text = f"to_json({field})" if column.type.kind in NESTED else field
+        # By hash, and twice as many as are wanted because `about` is a guess: they need not all be made different.
+        share = min(1.0, 2 * _PII_SAMPLE / max(about, 1))
+        few = f" AND hash({field}) <= {int(share * (2**64 - 1))}" if share < 1 else ""
         rows = self.connection.execute(
-            f"SELECT CAST({field} AS VARCHAR) AS v FROM {_scan(self.files[table.name])} WHERE {field} IS NOT NULL"
+            f"SELECT CAST({text} AS VARCHAR) AS v FROM {_scan(self.files[table.name])} WHERE {field} IS NOT NULL{few}"
             f" GROUP BY {field} ORDER BY hash({field}), v LIMIT {_PII_SAMPLE}"
         ).fetchall()
-        return tuple(f.kind for f in find((v for (v,) in rows), name=column.name))
+        return [v for (v,) in rows]
 
 
 @contextmanager

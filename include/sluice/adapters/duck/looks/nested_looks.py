@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -16,13 +17,12 @@ from sluice.adapters.duck.looks.evidence import measuring
 from sluice.contract.types import NESTED, Kind
 from sluice.draft.choice import Choice, choose_all
 from sluice.draft.evidence import TextColumn
-from sluice.draft.nested import AS_JSON, MOST_LEAVES, Shape, spelt_out
+from sluice.draft.nested import MOST_LEAVES, PERSONAL, Shape, as_json, in_place_of, spelt_out
 from sluice.pii import find
 
 _MOST_BYTES = 24 << 20
 """Text of one column that is looked into; of more, rows are taken evenly. What they lack, the landing finds."""
 
-_PERSONAL = (Kind.STRING, Kind.INT64, Kind.DATE)
 _BATCH = 10_000
 
 
@@ -35,24 +35,27 @@ def unfolded(
     threads: int,
     scratch: Path,
 ) -> list[Choice]:
-    """The choices again, objects and arrays spelt out where they can be. The files hold JSON texts as c0, c1 ..."""
+    """The choices again, objects and arrays spelt out where they can be. The files hold texts as c0, c1 ...
+
+    In delimited files some of them may be words for null, and a few no JSON.
+    """
     found = list(choices)
     for i, name in enumerate(names):
         if found[i].type.kind is not Kind.JSON:
             continue
-        shape, step = _shape(files, i)
+        shape, step = _shape(files, i, found[i].nulls)
         leaves = list(shape.leaves(name))
         if shape.kind not in NESTED or len(leaves) > MOST_LEAVES:
-            found[i] = AS_JSON
+            found[i] = as_json(found[i])
             continue
         measured = _measured(leaves, memory_limit=memory_limit, threads=threads, scratch=scratch)
         spelt = spelt_out(shape, {id(leaf): choice for (_, leaf), choice in zip(leaves, measured, strict=True)})
         notes = () if step == 1 else (f"What is in it was told from every {step:,}th row.",)
-        found[i] = replace(spelt, notes=notes)
+        found[i] = in_place_of(found[i], replace(spelt, notes=notes))
     return found
 
 
-def _shape(files: Sequence[Path], i: int) -> tuple[Shape, int]:
+def _shape(files: Sequence[Path], i: int, nulls: Sequence[str]) -> tuple[Shape, int]:
     """The column's shape, from every so many-th row."""
     size = 0
     for path in files:
@@ -64,8 +67,9 @@ def _shape(files: Sequence[Path], i: int) -> tuple[Shape, int]:
             chosen = range(-number % step, batch.num_rows, step)
             number += batch.num_rows
             for text in batch.column(0).take(pa.array(chosen, pa.int64())).to_pylist():
-                if text is not None:
-                    shape.add(exactly(text), write)
+                if text is not None and text not in nulls:
+                    with suppress(ValueError, RecursionError):  # the landing says what is wrong with such a text
+                        shape.add(exactly(text), write)
     return shape, step
 
 
@@ -86,5 +90,5 @@ def _measured(leaves: Sequence[tuple[str, Shape]], *, memory_limit: str, threads
 
 
 def _marked(text: TextColumn, choice: Choice) -> Choice:
-    personal = tuple(f.kind for f in find(text.sample, name=text.name)) if choice.type.kind in _PERSONAL else ()
+    personal = tuple(f.kind for f in find(text.sample, name=text.name)) if choice.type.kind in PERSONAL else ()
     return replace(choice, personal=personal)

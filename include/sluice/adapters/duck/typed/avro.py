@@ -60,6 +60,7 @@ def open_avro(display: str, path: Path, table: Table, limits: Limits, target: Pa
                     where=display, mend="Split the table, or raise SLUICE_MAX_COLUMNS.",
                 )  # fmt: skip
             order, absent = match_columns(names, table, display, case_blind=case_blind)
+            columns = [c.meant_as(table.columns[p].type) for c, p in zip(columns, order, strict=True)]
             blocks = _blocks(file, path.stat().st_size, codec, sync)
             rows = _write(blocks, plain_schema(schema), columns, order, target)
     except _ERRORS as e:

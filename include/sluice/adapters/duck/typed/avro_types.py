@@ -6,7 +6,7 @@ A union with null is a value or nothing. Other unions are text where all of thei
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from sluice.adapters.duck.typed.forms import Form, Shape, form_of
-from sluice.adapters.duck.typed.rows import to_json
+from sluice.adapters.duck.typed.rows import Entries, spelt, to_json
+from sluice.contract.types import ColumnType
 
 Convert = Callable[[Any], Any]
 
@@ -40,12 +41,22 @@ class AvroSchemaError(Exception):
 
 @dataclass(frozen=True)
 class AvroColumn:
-    """A field of the file's records. `convert` takes what a decoder without logical types gives."""
+    """A field of the file's records. `convert` takes what a decoder without logical types gives.
+
+    `plain` gives the value of a record, array or map, before it is written as JSON.
+    """
 
     name: str
     type: pa.DataType
     form: Form
     convert: Convert
+    plain: Convert | None = None
+
+    def meant_as(self, expected: ColumnType) -> AvroColumn:
+        """The column for a contract's type, which may spell maps out as arrays of entries."""
+        if (plain := self.plain) is None:
+            return self
+        return replace(self, convert=lambda v: None if v is None else to_json(spelt(plain(v), expected)))
 
 
 def read_columns(schema: Any) -> list[AvroColumn]:
@@ -162,8 +173,8 @@ def _column(name: str, schema: Any, named: _Named) -> AvroColumn:
     if kind in _COMPLEX:
         plain = _plain(schema, named)
         return AvroColumn(
-            name, pa.large_string(), Form(Shape.JSON, said), lambda v: None if v is None else to_json(plain(v))
-        )
+            name, pa.large_string(), Form(Shape.JSON, said), lambda v: None if v is None else to_json(plain(v)), plain
+        )  # fmt: skip
     raise AvroSchemaError(f"the field {name!r} has the type {kind!r}")
 
 
@@ -214,7 +225,7 @@ def _plain(schema: Any, named: _Named) -> Convert:
         return lambda v: [item(i) for i in v]
     if kind == "map":
         value = _plain(schema["values"], named)
-        return lambda v: {k: value(i) for k, i in v.items()}
+        return lambda v: Entries((k, value(i)) for k, i in v.items())
     if isinstance(kind, (dict, list)):
         return _plain(kind, named)
     if logical == "decimal":

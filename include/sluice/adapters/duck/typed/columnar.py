@@ -137,10 +137,11 @@ def _columnar(
             }
             return Readable(display, path, source.rows or 0, fields, absent)
         for i, position in enumerate(order):
-            _, form = plain_form(source.schema.field(i).type)
+            _, form = plain_form(source.schema.field(i).type, table.columns[position].type)
             if why := _mismatch(table, position, form):
                 raise _type_mismatch(table, position, form.name, display, why)
-        rows, fields = write_plain(source.schema, source.batches(), order, target, set(order))
+        types = [c.type for c in table.columns]
+        rows, fields = write_plain(source.schema, source.batches(), order, target, set(order), types)
         if source.rows is not None and rows != source.rows:
             raise corrupt(display, family, f"it says {source.rows} rows and has {rows}")
     return Readable(display, target, rows, fields, absent)

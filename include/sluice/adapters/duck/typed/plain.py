@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from sluice.adapters.duck.readable import Field
 from sluice.adapters.duck.typed.forms import Form, Shape, form_of
-from sluice.adapters.duck.typed.rows import to_json
+from sluice.adapters.duck.typed.rows import Entries, spelt, to_json
+from sluice.contract.types import ColumnType
 
 BATCH = 1 << 16
 _COMPRESSION = "lz4"
@@ -28,17 +29,23 @@ Change = Callable[[pa.Array], pa.Array]
 
 
 def write_plain(
-    schema: pa.Schema, batches: Iterable[pa.RecordBatch], order: Sequence[int], target: Path, used: set[int]
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    order: Sequence[int],
+    target: Path,
+    used: set[int],
+    types: Sequence[ColumnType],
 ) -> tuple[int, dict[int, tuple[Field, ...]]]:
     """Write the batches to `target`; their rows, and the fields by position in the contract.
 
-    `order` gives the position in the contract for every column of `schema`; those not in `used` are left out.
+    `order` gives the position in the contract for every column of `schema`; those not in `used` are left out. `types`
+    are the contract's, by position.
     """
     changes: list[tuple[int, int, Change, Form]] = []
     for i, position in enumerate(order):
         if position in used:
             found = schema.field(i).type
-            changes.append((i, position, *plain_form(found)))
+            changes.append((i, position, *plain_form(found, types[position])))
     rows = 0
     writer: pq.ParquetWriter | None = None
     try:
@@ -59,19 +66,19 @@ def write_plain(
     return rows, {p: (Field(f"c{p}", form),) for _, p, _, form in changes}
 
 
-def plain_form(found: pa.DataType) -> tuple[Change, Form]:
-    """How arrays of this type are changed, and the form they have then."""
+def plain_form(found: pa.DataType, expected: ColumnType) -> tuple[Change, Form]:
+    """How arrays of this type are changed for a column of the type `expected`, and the form they have then."""
     types, name = pa.types, str(found)
     if types.is_dictionary(found):
-        change, form = plain_form(found.value_type)
+        change, form = plain_form(found.value_type, expected)
         return lambda a: change(a.dictionary_decode()), form
     if types.is_run_end_encoded(found):
-        change, form = plain_form(found.value_type)
+        change, form = plain_form(found.value_type, expected)
         return lambda a: change(pc.run_end_decode(a)), form
     if isinstance(found, pa.UuidType):
         return _uuids, Form(Shape.TEXT, name, canonical=True)
     if isinstance(found, pa.BaseExtensionType):
-        change, form = plain_form(found.storage_type)
+        change, form = plain_form(found.storage_type, expected)
         return lambda a: change(a.storage), form
     if types.is_string(found) or types.is_large_string(found) or types.is_string_view(found):
         # As bytes: whether they are UTF-8 is for every row to prove.
@@ -81,7 +88,7 @@ def plain_form(found: pa.DataType) -> tuple[Change, Form]:
     if types.is_decimal(found) and form_of(found).shape is Shape.OTHER:
         return _written(lambda v: f"{v:f}"), Form(Shape.TEXT, name, canonical=True)
     if types.is_nested(found):
-        return _json, Form(Shape.JSON, name)
+        return _json(found, expected), Form(Shape.JSON, name)
     if types.is_date64(found):
         return lambda a: a.cast(pa.timestamp("ms")), Form(Shape.TIMESTAMP, name)
     if types.is_time(found):
@@ -104,12 +111,36 @@ def _uuids(array: pa.Array) -> pa.Array:
     return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.large_string())
 
 
-def _json(array: pa.Array) -> pa.Array:
-    try:
-        values = array.to_pylist(maps_as_pydicts="strict")
-    except (KeyError, TypeError):
-        values = array.to_pylist()  # maps whose keys are repeated: lists of pairs
-    return pa.array([None if v is None else to_json(v) for v in values], pa.large_string())
+def _json(found: pa.DataType, expected: ColumnType) -> Change:
+    if not _has_map(found):
+        return _written(to_json)
+    with_entries = _marker(found)
+    return _written(lambda v: to_json(spelt(with_entries(v), expected)))
+
+
+def _has_map(found: pa.DataType) -> bool:
+    return pa.types.is_map(found) or any(_has_map(t) for t in _inside(found))
+
+
+def _inside(found: pa.DataType) -> list[pa.DataType]:
+    if pa.types.is_map(found):
+        return [found.key_type, found.item_type]
+    return [found.field(i).type for i in range(found.num_fields)] if pa.types.is_nested(found) else []
+
+
+def _marker(found: pa.DataType) -> Callable[[Any], Any]:
+    """How a value, as pyarrow gives it, gets Entries where it has maps."""
+    if not _has_map(found):
+        return lambda v: v
+    parts = [_marker(t) for t in _inside(found)]
+    if pa.types.is_map(found):
+        return lambda v: None if v is None else Entries((parts[0](k), parts[1](i)) for k, i in v)
+    if pa.types.is_struct(found):
+        by_name = {found.field(i).name: part for i, part in enumerate(parts)}
+        return lambda v: None if v is None else {k: by_name[k](i) for k, i in v.items()}
+    if pa.types.is_union(found):
+        return lambda v: v
+    return lambda v: None if v is None else [parts[0](i) for i in v]
 
 
 def small(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -14,6 +14,35 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sluice.contract.types import ColumnType, Kind
+
+ENTRY = ("key", "value")
+"""What the entries of a map are called where a contract spells them out, as in Parquet's own layout."""
+
+
+class Entries(list[tuple[Any, Any]]):
+    """The entries of a map. As JSON they are an object, or where a key is repeated a list of pairs."""
+
+
+def is_entries(expected: ColumnType) -> bool:
+    """Whether the type is what a map is spelt out as: an array of objects with a key and a value."""
+    return expected.kind is Kind.LIST and tuple(f.name for f in expected.item.type.fields) == ENTRY
+
+
+def spelt(value: Any, expected: ColumnType) -> Any:
+    """The value with those maps as arrays of entries that the type spells out; Entries stand for maps."""
+    if isinstance(value, Entries):
+        if not is_entries(expected):
+            return value
+        _, inner = expected.item.type.fields
+        return [{"key": k, "value": spelt(v, inner.type)} for k, v in value]
+    if isinstance(value, Mapping) and expected.kind is Kind.STRUCT:
+        types = {f.name: f.type for f in expected.fields}
+        return {k: spelt(v, types[k]) if k in types else v for k, v in value.items()}
+    if isinstance(value, (list, tuple)) and expected.kind is Kind.LIST:
+        return [spelt(v, expected.item.type) for v in value]
+    return value
+
 
 def to_json(value: Any) -> str:
     """JSON text of a value as pyarrow or fastavro gives it; no spaces, characters as they are."""
@@ -34,9 +63,18 @@ def to_json(value: Any) -> str:
         return json.dumps(str(value))
     if isinstance(value, Mapping):
         return _object([(k if isinstance(k, str) else to_json(k), v) for k, v in value.items()])
+    if isinstance(value, Entries):
+        return _entries(value)
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(to_json, value))}]"
     return json.dumps(str(value), ensure_ascii=False)
+
+
+def _entries(entries: Entries) -> str:
+    keys = [k if isinstance(k, str) else to_json(k) for k, _ in entries]
+    if len(set(keys)) == len(keys):
+        return _object(list(zip(keys, (v for _, v in entries), strict=True)))
+    return f"[{','.join(map(to_json, entries))}]"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> str:
