@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, convert_bytes, table_of
-from sluice.adapters.duck.parts import Bad, Part
+from sluice.adapters.duck.parts import Part
+from sluice.adapters.duck.places import Bad, Places
 from sluice.adapters.duck.text import delimited, patching, rewriting, staging
 from sluice.adapters.duck.text.spans import IrregularError, find_spans
 from sluice.adapters.duck.text.spelling import Spelling
@@ -129,9 +130,16 @@ def test_the_regular_form_has_the_same_records(data, columns, size, dialect) -> 
         assert regular.records == len(begins)
         assert np.array_equal(np.cumsum(np.fromfile(regular.marks, np.uint32)), begins)
         good, short = exact_records(regular, Dialect(null_sequence=dialect.null_sequence))
-        assert patched.original(short) == bad
-        places = [patched._original(Bad(begin, end, None)) for begin, end, _ in good]
-        assert [(at.begin, at.end, row[2]) for at, row in zip(places, good, strict=True)] == expected
+        assert list(patched.original(places_of(short)).in_order()) == bad
+        begins, ends = patched.origins(*np.array([row[:2] for row in good], np.int64).reshape(-1, 2).T)
+        assert [(b, e, row[2]) for b, e, row in zip(begins, ends, good, strict=True)] == expected
+
+
+def places_of(bad: list[Bad]) -> Places:
+    places = Places()
+    for record in bad:
+        places.note(record.begin, record.end, record.column, record.code)
+    return places
 
 
 def exact_records(part: Part, dialect: Dialect) -> tuple[list[Any], list[Bad]]:

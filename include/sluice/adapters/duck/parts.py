@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,36 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sluice.adapters.duck.casting.values import explain
+from sluice.adapters.duck.places import STRUCTURE, Bad, Places
 from sluice.adapters.duck.text.encoding import TextFile
 from sluice.adapters.duck.text.records import MAX_LINE
 from sluice.adapters.duck.text.spans import Shape
 from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Column
 
-STRUCTURE = {
-    "MISSING_COLUMNS": "the record has fewer values than there are columns",
-    "TOO_MANY_COLUMNS": "the record has more values than there are columns",
-    "UNQUOTED_VALUE": "a quoted value does not end where its field ends",
-    "LINE_TOO_LONG": "the record is longer than a record may be",
-    "INVALID_ENCODING": "the record has bytes that its encoding does not know",
-    "NUL_BYTE": "the record contains a NUL byte",
-    "JSON": "the record is not one JSON object, or not strictly JSON: keys are unique, NaN and trailing commas are none",
-    "JSON_DEPTH": "objects and arrays lie deeper inside each other than the limit",
-}
+Offsets = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class Bad:
-    """A record that cannot be staged: bytes `begin` to `end` of the part's UTF-8 form.
-
-    With a `column` (position in the contract) its value is at fault, and `code` is found out from the value;
-    without, `code` says what is wrong with the record.
-    """
-
-    begin: int
-    end: int
-    column: int | None
-    code: str = ""
+_PIECES = 1 << 20
+"""So many pieces of a patched part are looked at together."""
 
 
 @dataclass
@@ -54,7 +34,7 @@ class Rewritten:
     path: Path
     begins: array[int] = field(default_factory=lambda: array("q"))
     ends: array[int] = field(default_factory=lambda: array("q"))
-    bad: list[Bad] = field(default_factory=list)
+    bad: Places = field(default_factory=Places)
     longest: int = 0
 
 
@@ -67,18 +47,31 @@ class Patched:
     """
 
     part: Part
-    bad: list[Bad]
+    bad: Places
     pieces: npt.NDArray[np.int64]
 
-    def original(self, found: list[Bad]) -> list[Bad]:
+    def original(self, found: Places) -> Places:
         """Everything that is bad, where it was: `found` in `part`, and what never got there."""
-        return sorted([*self.bad, *map(self._original, found)], key=lambda b: b.begin)
+        begins, ends = self.origins(found.begins, found.ends)
+        everything = found.moved(begins, ends)
+        everything.add(self.bad)
+        return everything
 
-    def _original(self, bad: Bad) -> Bad:
-        target, begin, end = map(int, self.pieces[bisect_right(self.pieces[:, 0], bad.begin) - 1])
-        if target != bad.begin:
-            begin, end = begin + bad.begin - target, begin + bad.end - target
-        return Bad(begin, end, bad.column, bad.code)
+    def origins(self, begins: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
+        """Where records of `part` were that are at these bytes of it."""
+        order = np.argsort(begins, kind="stable")
+        targets = begins[order]
+        was = np.empty((2, len(begins)), np.int64)
+        for at in range(0, len(self.pieces), _PIECES):
+            pieces = np.array(self.pieces[at : at + _PIECES])
+            after = self.pieces[at + _PIECES, 0] if at + _PIECES < len(self.pieces) else np.iinfo(np.int64).max
+            mine = slice(*np.searchsorted(targets, (pieces[0, 0], after)))
+            places = order[mine]
+            target, begin, end = pieces[np.searchsorted(pieces[:, 0], targets[mine], side="right") - 1].T
+            shift = begins[places] - target
+            was[0, places] = begin + shift
+            was[1, places] = np.where(shift == 0, end, begin + ends[places] - target)
+        return was[0], was[1]
 
 
 @dataclass

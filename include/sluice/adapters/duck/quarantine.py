@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.parts import Bad
+from sluice.adapters.duck.places import Bad
 from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
 
@@ -74,7 +74,7 @@ def _rows(records: Iterator[tuple[BadText, Bad]], table: Table) -> Iterator[dict
                 if locator is not None:
                     locator.close()
                 locator = Locator(part.text)
-            place = locator.place(bad.begin, bad.end)
+            place = locator.place(bad.begin, bad.end, bad.line)
             code, reason, column = part.reason(bad, table.columns, place.utf8)
             yield {
                 "file": part.text.display, "line": place.line, "byte_offset": place.byte_offset, "column": column,

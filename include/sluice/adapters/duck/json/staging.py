@@ -27,7 +27,7 @@ from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, 
 from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
 from sluice.adapters.duck.json.records import SCHEMA, Cutter, batches
-from sluice.adapters.duck.parts import STRUCTURE, Bad
+from sluice.adapters.duck.places import STRUCTURE, Bad
 from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
 from sluice.errors import SourceError, TerminalError

@@ -8,7 +8,7 @@ function is volatile, DuckDB also keeps the condition above the casts instead of
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -19,6 +19,9 @@ REACH = 8
 LIMIT = 200_000
 """More bad rows than this are not caught: a second scan is then cheaper, and memory has a bound."""
 
+_MESSAGES = "FROM duckdb_logs WHERE type = '' AND starts_with(message, '[[')"
+_SOME = 1 << 11
+
 
 class Caught(NamedTuple):
     """The first and the last fields of a bad row, in the file's order, as text; None is a null.
@@ -26,8 +29,8 @@ class Caught(NamedTuple):
     Of a field that is longer, `first` has only its first, `last` only its last REACH characters.
     """
 
-    first: tuple[str | None, ...]
-    last: tuple[str | None, ...]
+    first: list[str | None]
+    last: list[str | None]
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -48,9 +51,16 @@ def catching(good: str, order: Sequence[int]) -> str:
     )
 
 
-def caught(connection: duckdb.DuckDBPyConnection) -> list[Caught]:
-    """What was caught since `prepare`, LIMIT rows at most."""
-    rows = connection.execute(
-        "SELECT message FROM duckdb_logs WHERE type = '' AND starts_with(message, '[[')"
-    ).fetchall()
-    return [Caught(*map(tuple, json.loads(message))) for (message,) in rows]
+def caught(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many rows were caught since `prepare`, LIMIT at most."""
+    (row,) = connection.execute(f"SELECT count(*) {_MESSAGES}").fetchall()
+    return int(row[0])
+
+
+def rows_caught(connection: duckdb.DuckDBPyConnection) -> Iterator[Caught]:
+    """What was caught since `prepare`. Nothing else may be asked of the connection until the last row is there."""
+    connection.execute(f"SELECT message {_MESSAGES}")
+    while messages := connection.fetchmany(_SOME):
+        for (message,) in messages:
+            first, last = json.loads(message)
+            yield Caught(first, last)

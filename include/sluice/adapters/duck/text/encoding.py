@@ -13,7 +13,10 @@ from sluice.adapters.duck.text.charset import byte_order_mark, detect
 from sluice.errors import BadInputError
 
 _BLOCK = 1 << 20
-_LF = 10
+_NEAR = 1 << 16
+_FEW = 1 << 12
+"""Fewer bytes than this are counted faster one by one than by numpy."""
+_LF, _CR = 10, 13
 _STATEFUL = ("iso2022", "hz", "utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined")
 """Codecs in which a byte's meaning depends on what came long before: no record of theirs stands for itself."""
 
@@ -126,6 +129,17 @@ class Place:
     utf8: bytes
 
 
+def _line_ends(block: bytes, begin: int, end: int) -> int:
+    """How many lines end in bytes `begin` to `end` of a block: in LF, CR or CRLF."""
+    if end - begin < _FEW:
+        ends = block.count(b"\n", begin, end)
+    else:
+        ends = int(np.count_nonzero(np.frombuffer(block, np.uint8, end - begin, begin) == _LF))
+    if block.find(b"\r", begin, end) >= 0:
+        ends += block.count(b"\r", begin, end) - block.count(b"\r\n", begin, end)
+    return ends
+
+
 class Locator:
     """Finds lines and original bytes of records, which must be asked for in ascending order."""
 
@@ -135,9 +149,9 @@ class Locator:
         self.line = text.line
         self.origin = text.bom
         self.after_cr = False
-        self.file = text.utf8.open("rb")
+        self.file = text.utf8.open("rb", buffering=0)
         self.original = text.original.open("rb")
-        self.file.seek(self.at)
+        self.window, self.begin, self.end = b"", 0, 0
         if text.transcoded:
             self.errors = _errors(text.encoding)
             self.decoder = codecs.getincrementaldecoder("utf-8")(self.errors)
@@ -146,30 +160,46 @@ class Locator:
         self.file.close()
         self.original.close()
 
-    def place(self, begin: int, end: int) -> Place:
-        """The place of the record at bytes `begin` to `end` of the UTF-8 form."""
-        while self.at < begin:
-            self._pass(self.file.read(min(_BLOCK, begin - self.at)))
-        self.file.seek(begin)
-        record = self.file.read(end - begin)
-        self.file.seek(begin)
+    def place(self, begin: int, end: int, line: int = 0) -> Place:
+        """The place of the record at bytes `begin` to `end` of the UTF-8 form; its `line`, where that is known."""
+        if not line or self.text.transcoded:
+            while self.at < begin:
+                self._pass(begin)
+            line = self.line
+        record = self._read(begin, end)
         if not self.text.transcoded:
-            return Place(self.line, self.text.offset + begin, record, record)
+            return Place(line, self.text.offset + begin, record, record)
         self.original.seek(self.origin)
-        return Place(
-            self.line, self.text.offset + self.origin, self.original.read(self._original_length(record)), record
-        )
+        return Place(line, self.text.offset + self.origin, self.original.read(self._original_length(record)), record)
 
-    def _pass(self, gap: bytes) -> None:
-        self.at += len(gap)
-        self.line += int(np.count_nonzero(np.frombuffer(gap, np.uint8) == _LF))
-        if b"\r" in gap:
-            self.line += gap.count(b"\r") - gap.count(b"\r\n")
-        if self.after_cr and gap.startswith(b"\n"):
+    def _read(self, begin: int, end: int) -> bytes:
+        """Bytes of the UTF-8 form; more is read at once where records are close to each other."""
+        if not self.begin <= begin <= end <= self.end:
+            near = 0 <= begin - self.end < _NEAR
+            self._look(begin, max(end - begin, _NEAR if near else 0))
+        return self.window[begin - self.begin : end - self.begin]
+
+    def _look(self, begin: int, length: int) -> None:
+        self.file.seek(begin)
+        self.window = self.file.read(length)
+        while len(self.window) < length and (more := self.file.read(length - len(self.window))):
+            self.window += more
+        self.begin, self.end = begin, begin + len(self.window)
+
+    def _pass(self, stop: int) -> None:
+        """Count the lines from here up to `stop`, or as far as one block reaches."""
+        if not self.begin <= self.at < self.end:
+            self._look(self.at, _BLOCK)
+            if not self.window:
+                raise ValueError(f"{self.text.display} ends at byte {self.at}")  # it was cut while it was read
+        a, b = self.at - self.begin, min(stop, self.end) - self.begin
+        self.line += _line_ends(self.window, a, b)
+        if self.after_cr and self.window[a] == _LF:
             self.line -= 1
-        self.after_cr = gap.endswith(b"\r")
+        self.after_cr = self.window[b - 1] == _CR
+        self.at = self.begin + b
         if self.text.transcoded:
-            self.origin += len(self.decoder.decode(gap).encode(self.text.encoding, self.errors))
+            self.origin += len(self.decoder.decode(self.window[a:b]).encode(self.text.encoding, self.errors))
 
     def _original_length(self, record: bytes) -> int:
         try:

@@ -7,29 +7,25 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
 from sluice.adapters.duck.connection import text_sql
-from sluice.adapters.duck.parts import Bad, Part
-from sluice.adapters.duck.text.capture import LIMIT, caught
-from sluice.adapters.duck.text.locate import Found, Keys, candidates, keys_of
+from sluice.adapters.duck.parts import Part
+from sluice.adapters.duck.places import Places
+from sluice.adapters.duck.text.capture import LIMIT, caught, rows_caught
+from sluice.adapters.duck.text.locate import Keys, candidates, keys_of
 from sluice.adapters.duck.text.reading import Reading
 from sluice.adapters.duck.text.spans import IrregularError, find_spans
-
-Codes = npt.NDArray[np.uint16]
+from sluice.adapters.duck.text.verdicts import Rejected, Verdicts, rejected_by
 
 _REJECTS = "store_rejects=true, rejects_table='sluice_rejects', rejects_scan='sluice_scans'"
 WITH_REJECTS = f"{_REJECTS}, rejects_limit={LIMIT}"
 """read_csv option: what is no record is passed by, and remembered."""
 
 _SAMPLE = 500
-_REJECT_CODES = {
-    "MISSING COLUMNS": "MISSING_COLUMNS",
-    "TOO MANY COLUMNS": "TOO_MANY_COLUMNS",
-    "UNQUOTED VALUE": "UNQUOTED_VALUE",
-    "LINE SIZE OVER MAXIMUM": "LINE_TOO_LONG",
-    "INVALID ENCODING": "INVALID_ENCODING",
-}
+_ROWS = 1 << 16
+
+FEW, _SHARE = 5_000, 0.02
+"""Where more rows than these are bad, and more than this share of all, scanning again is cheaper than finding each."""
 
 
 def forget_rejects(connection: duckdb.DuckDBPyConnection) -> None:
@@ -45,12 +41,12 @@ class Faults:
         self.reading = reading
         self.scratch = scratch
 
-    def find(self, parts: Sequence[Part], staged: int) -> list[list[Bad]]:
-        """For every part its bad records, in the order of their bytes.
+    def find(self, parts: Sequence[Part], staged: int) -> list[Places]:
+        """For every part its bad records.
 
         Raises IrregularError when DuckDB and the independent count do not tell the same story.
         """
-        found = [p.rewritten.bad if p.rewritten is not None else [] for p in parts]
+        found = [p.rewritten.bad if p.rewritten is not None else Places() for p in parts]
         missing = sum(p.records for p in parts) - staged - sum(map(len, found))
         if not missing:
             return found
@@ -58,53 +54,52 @@ class Faults:
             return located
         return [self._scan_again(part) for part in parts]
 
-    def _locate(self, parts: Sequence[Part], missing: int) -> list[list[Bad]] | None:
-        """Find the bad records by what the first scan told of them; None: not all of them were found."""
-        rows = caught(self.connection)
-        rejected = self._rejected()
-        if len(rows) + sum(map(len, rejected.values())) != missing:
+    def _locate(self, parts: Sequence[Part], missing: int) -> list[Places] | None:
+        """Find the bad records by what the first scan told of them; None: not all of them were found, or too many."""
+        rows, rejected = caught(self.connection), rejected_by(self.connection)
+        if rows + sum(map(len, rejected.values())) != missing:
+            return None
+        if rows > max(FEW, sum(p.records for p in parts) * _SHARE):
             return None
         found = []
         keys: dict[object, Keys] = {}
         for part in parts:
             alike = part.spelling, part.order, part.trailing
             if alike not in keys:
-                keys[alike] = keys_of(rows, part, self.reading.nulls)
-            bad = self._among_candidates(part, keys[alike], rejected.get(str(part.text.utf8), {}))
+                keys[alike] = keys_of(rows_caught(self.connection), part, self.reading.nulls)
+            bad = self._among_candidates(part, keys[alike], rejected.get(str(part.text.utf8), Rejected()))
             if bad is None:
                 return None
             found.append(bad)
         return found if sum(map(len, found)) == missing else None
 
-    def _among_candidates(self, part: Part, keys: Keys, rejected: dict[int, str]) -> list[Bad] | None:
-        offsets = np.fromiter(rejected, np.int64, len(rejected))
-        found: list[Bad] = []
-        asked: list[Found] = []
-        for record in candidates(part, keys, offsets):
-            # In files with CRLF, DuckDB 2.0 sometimes points at the LF before the record.
-            code = rejected.get(record.begin) or rejected.get(record.begin - 1)
-            if code:
-                found.append(Bad(record.begin, record.begin + len(record.raw), None, code))
-            else:
-                asked.append(record)
-            if len(asked) > 2 * LIMIT:
-                return None
+    def _among_candidates(self, part: Part, keys: Keys, rejected: Rejected) -> Places | None:
+        found, asked = Places(), Places()
+        path = self.scratch / "candidates.csv"
+        end = b"\r\n" if part.crlf else b"\n"
+        with path.open("wb") as file:
+            for some in candidates(part, keys, rejected.offsets):
+                ends = some.begins + np.fromiter(map(len, some.raws), np.int64, len(some.raws))
+                codes = rejected.at(some.begins)
+                refused = codes > 0
+                found.extend(some.begins[refused], ends[refused], None, codes[refused], some.lines[refused])
+                asked.extend(some.begins[~refused], ends[~refused], lines=some.lines[~refused])
+                file.writelines(raw + end for raw, code in zip(some.raws, codes.tolist(), strict=True) if not code)
+                if len(asked) > 2 * LIMIT:
+                    return None
         if len(found) != len(rejected):
             return None
-        if asked:
-            path = self.scratch / "candidates.csv"
-            with path.open("wb") as file:
-                file.writelines(record.raw + (b"\r\n" if part.crlf else b"\n") for record in asked)
-            codes, refused = self._codes(self.reading.ordinary([path], part, _REJECTS, header=False))
+        if len(asked):
+            verdicts, again = self._codes(self.reading.ordinary([path], part, _REJECTS, header=False))
             path.unlink()
-            if refused or len(codes) != len(asked):
+            if len(again) or verdicts.rows != len(asked):
                 return None
-            for n in np.flatnonzero(codes).tolist():
-                begin, raw = asked[n]
-                found.append(Bad(begin, begin + len(raw), int(codes[n]) - 1))
-        return sorted(found, key=lambda b: b.begin)
+            columns = verdicts.take(verdicts.rows).astype(np.int32)
+            bad = columns > 0
+            found.extend(asked.begins[bad], asked.ends[bad], columns[bad] - 1, None, asked.lines[bad])
+        return found
 
-    def _scan_again(self, part: Part) -> list[Bad]:
+    def _scan_again(self, part: Part) -> Places:
         if part.rewritten is not None:
             codes, _ = self._codes(self.reading.rewritten([part], _REJECTS))
             found = self._in_rewritten(part, codes)
@@ -114,8 +109,8 @@ class Faults:
         self._check_place(part, found)
         return found
 
-    def _codes(self, source: str) -> tuple[Codes, dict[int, str]]:
-        """0 or 1 + the first column at fault, for every row that DuckDB parses; and the records it rejects, by offset."""
+    def _codes(self, source: str) -> tuple[Verdicts, Rejected]:
+        """Verdicts on every row that DuckDB parses; and the records it rejects."""
         faults = " ".join(
             f"WHEN ({r.good}) IS NOT TRUE THEN {i + 1}" if r.good is not None else f"WHEN c{i} < '' THEN 65535"
             # No text is below '': without a use DuckDB would not parse the column, nor reject its bad encoding.
@@ -130,62 +125,46 @@ class Faults:
             )
         except duckdb.InvalidInputException as e:
             raise IrregularError("DuckDB cannot tell what it rejects") from e
-        # Not by pyarrow: its `to_numpy` imports pandas, which takes longer than all the rest.
-        codes = self.connection.execute(f"FROM read_parquet({text_sql(str(flags))})").fetchnumpy()["code"]
-        return codes, next(iter(self._rejected().values()), {})
+        return Verdicts(flags), next(iter(rejected_by(self.connection).values()), Rejected())
 
-    def _rejected(self) -> dict[str, dict[int, str]]:
-        """Codes of the records that the last scan rejected, by file and offset."""
-        rows = self.connection.execute(
-            "SELECT file_path, line_byte_position - 1, CAST(error_type AS VARCHAR)"
-            " FROM sluice_rejects JOIN sluice_scans USING (scan_id, file_id)"
-            " ORDER BY file_path, line_byte_position, byte_position, error_type"
-        ).fetchall()
-        rejected: dict[str, dict[int, str]] = {}
-        for path, offset, error in rows:
-            rejected.setdefault(path, {}).setdefault(int(offset), _REJECT_CODES.get(str(error), "UNQUOTED_VALUE"))
-        return rejected
-
-    def _in_rewritten(self, part: Part, codes: Codes) -> list[Bad]:
+    def _in_rewritten(self, part: Part, codes: Verdicts) -> Places:
         rewritten = part.rewritten
-        if rewritten is None or len(codes) != len(rewritten.begins):
-            raise IrregularError(f"{len(codes)} came out of {part.records} records of {part.text.display}")
-        found = [Bad(rewritten.begins[n], rewritten.ends[n], int(codes[n]) - 1) for n in np.flatnonzero(codes).tolist()]
-        return sorted([*rewritten.bad, *found], key=lambda b: b.begin)
+        if rewritten is None or codes.rows != len(rewritten.begins):
+            raise IrregularError(f"{codes.rows} came out of {part.records} records of {part.text.display}")
+        found = Places()
+        found.add(rewritten.bad)
+        begins, ends = np.frombuffer(rewritten.begins, np.int64), np.frombuffer(rewritten.ends, np.int64)
+        for at in range(0, codes.rows, _ROWS):
+            some = codes.take(min(_ROWS, codes.rows - at))
+            bad = np.flatnonzero(some)
+            found.extend(begins[at + bad], ends[at + bad], some[bad].astype(np.int32) - 1)
+        return found
 
-    def _in_ordinary(self, part: Part, codes: Codes, rejected: dict[int, str]) -> list[Bad]:
+    def _in_ordinary(self, part: Part, codes: Verdicts, rejected: Rejected) -> Places:
         """Give DuckDB's rows their bytes. Raises IrregularError when the two do not tell the same story."""
-        if len(codes) + len(rejected) != part.records:
+        if codes.rows + len(rejected) != part.records:
             raise IrregularError("DuckDB counts other records")
-        offsets = np.fromiter(rejected, np.int64, len(rejected))
-        found: list[Bad] = []
-        row = 0
+        found = Places()
+        seen = 0
         for begins, ends in find_spans(part.text.utf8, part.spelling, part.shape, part.start):
-            is_rejected = np.isin(begins, offsets) | np.isin(begins - 1, offsets)
-            parsed = np.flatnonzero(~is_rejected)
-            faulty = np.flatnonzero(codes[row : row + len(parsed)])
-            column = dict(zip(parsed[faulty].tolist(), codes[row + faulty].tolist(), strict=True))
-            row += len(parsed)
-            for n in np.union1d(parsed[faulty], np.flatnonzero(is_rejected)).tolist():
-                begin = int(begins[n])
-                found.append(
-                    Bad(begin, int(ends[n]), column[n] - 1)
-                    if n in column
-                    else Bad(begin, int(ends[n]), None, rejected.get(begin) or rejected[begin - 1])
-                )
-        if row != len(codes) or sum(b.column is None for b in found) != len(rejected):
+            refused = rejected.at(begins)
+            columns = np.zeros(len(begins), np.int32)
+            columns[refused == 0] = codes.take(int(np.count_nonzero(refused == 0)))
+            bad = np.flatnonzero((refused > 0) | (columns > 0))
+            found.extend(begins[bad], ends[bad], columns[bad] - 1, refused[bad])
+            seen += int(np.count_nonzero(refused))
+        if codes.left or seen != len(rejected):
             raise IrregularError("DuckDB's offsets are not where records begin")
         return found
 
-    def _check_place(self, part: Part, found: list[Bad]) -> None:
+    def _check_place(self, part: Part, found: Places) -> None:
         """Read a sample of the values at fault from where they are said to be, and ask again whether they are."""
-        written = set() if part.rewritten is None else {b.begin for b in part.rewritten.bad}
-        suspects = [b for b in found if b.column is not None and b.begin not in written]
+        written = set() if part.rewritten is None else set(part.rewritten.bad.begins.tolist())
         values: dict[int, list[str]] = {}
         with part.text.utf8.open("rb") as file:
-            for bad in suspects[:: 1 + len(suspects) // _SAMPLE]:
-                file.seek(bad.begin)
-                if bad.column is not None:
+            for bad in found.in_order(1 + len(found) // _SAMPLE):
+                if bad.column is not None and bad.begin not in written:
+                    file.seek(bad.begin)
                     record = file.read(bad.end - bad.begin)
                     values.setdefault(bad.column, []).append(part.value_in(record, bad.column))
         for column, texts in values.items():

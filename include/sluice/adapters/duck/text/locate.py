@@ -6,6 +6,7 @@ always gets the same verdict. That all were found is proven by their number.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, pairwise, product
 from typing import Any, NamedTuple
@@ -24,20 +25,33 @@ _SPELLINGS = 64
 _BLOCK = 1 << 20
 _BATCH = 1 << 16
 _SLOT_BITS = 22
-_LF = 10
+_FEW = 64
+"""For fewer places than this in a block lines are counted from one to the next."""
+_LF, _CR = 10, 13
 
 
 class Found(NamedTuple):
-    """A record: bytes `begin` to `begin` + len(raw), its line end excluded."""
+    """Records in the file's order: where they begin, and on which lines; their bytes, line ends excluded."""
 
-    begin: int
-    raw: bytes
+    begins: Offsets
+    lines: Offsets
+    raws: list[bytes]
 
 
 def keys_of(caught: Iterable[Caught], part: Part, nulls: Iterable[str]) -> Keys:
     """The keys of all records of `part` that could hold the rows caught."""
     speller = _Speller(part, nulls)
-    words = [pair for row in dict.fromkeys(caught) for pair in speller.words(row)]
+    keys: list[Keys] = []
+    words: array[int] = array("Q")
+    for row in caught:
+        speller.spell(row, words)
+        if len(words) >= _BATCH:
+            keys.append(_keys_in(words))
+            words = array("Q")
+    return np.unique(np.concatenate((*keys, _keys_in(words))))
+
+
+def _keys_in(words: array[int]) -> Keys:
     both = np.array(words, np.uint64).reshape(-1, 2)
     return np.unique(_key(both[:, 0], both[:, 1]))
 
@@ -48,30 +62,50 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
     bits = min(len(keys).bit_length() + 6, _SLOT_BITS)
     slots = np.zeros(1 << bits, bool)
     slots[_slot(keys, bits)] = True
-    buffer = np.empty(0, np.uint8)
+    buffer = bytearray()
     with part.text.utf8.open("rb", buffering=0) as file:
+        file.seek(part.text.start)
+        above = file.read(part.start - part.text.start)
+        line = part.text.line + int(_line_ends(above, len(above), np.empty(0, np.int64))[-1])
         for edges in _edges(part):
-            first, last = int(edges[0]), int(edges[-1])
+            first, size = int(edges[0]), int(edges[-1] - edges[0])
             file.seek(first)
             # Room behind, so that a word can be read from every place.
-            if len(buffer) < last - first + REACH:
-                buffer = np.empty(last - first + _BLOCK, np.uint8)
-            data = buffer[: last - first + REACH]
-            file.readinto(data.data[: last - first])
+            if len(buffer) < size + REACH:
+                buffer = bytearray(size + _BLOCK)
+            file.readinto(memoryview(buffer)[:size])
             begins = edges[:-1] - first
             ends = edges[1:] - first - (2 if part.crlf else 1)
-            if data[last - first - 1] != _LF:
-                ends[-1] = last - first
+            if buffer[size - 1] != _LF:
+                ends[-1] = size
             chosen = np.zeros(len(begins), bool)
             for at in (offsets, offsets + 1):
-                near = at[(at >= first) & (at < last)]
+                near = at[(at >= first) & (at < first + size)]
                 chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
             if len(keys):
-                key = _keys(data, begins, ends)
+                key = _keys(np.frombuffer(buffer, np.uint8, size + REACH), begins, ends)
                 likely = np.flatnonzero(slots[_slot(key, bits)])
                 chosen[likely[_among(key[likely], keys)]] = True
-            for n in np.flatnonzero(chosen).tolist():
-                yield Found(int(edges[n]), data[begins[n] : edges[n + 1] - first].tobytes().rstrip(b"\r\n"))
+            places = np.flatnonzero(chosen)
+            lines = line + _line_ends(buffer, size, begins[places])
+            line = int(lines[-1])
+            if len(places):
+                spans = zip(begins[places].tolist(), (edges[places + 1] - first).tolist(), strict=True)
+                yield Found(edges[places], lines[:-1], [bytes(buffer[a:b]).rstrip(b"\r\n") for a, b in spans])
+
+
+def _line_ends(block: bytes | bytearray, size: int, places: Offsets) -> Offsets:
+    """How many lines end (in LF, CR or CRLF) before each of `places`, and last, in all the `size` bytes of a block."""
+    data = np.frombuffer(block, np.uint8, size)
+    is_end = data == _LF
+    if block.find(b"\r", 0, size) >= 0:
+        returns = np.flatnonzero(data == _CR)
+        is_end[returns] = data[np.minimum(returns + 1, size - 1)] != _LF
+    if len(places) > _FEW:
+        ends = np.flatnonzero(is_end)
+        return np.searchsorted(ends, np.append(places, size)).astype(np.int64)
+    between = [np.count_nonzero(is_end[a:b]) for a, b in pairwise((0, *places.tolist(), size))]
+    return np.cumsum(between, dtype=np.int64)
 
 
 def _among(values: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -133,19 +167,21 @@ class _Speller:
         self.tails: list[list[set[bytes]]] = [[], [{b""}]] if part.trailing else [[]]
         """What may follow the last field: nothing, or one more delimiter."""
 
-    def words(self, row: Caught) -> Iterator[tuple[int, int]]:
-        """Pairs of a record's first and last bytes, each as a number."""
+    def spell(self, row: Caught, words: array[int]) -> None:
+        """Append, pair by pair, a record's first and last bytes, each as a number."""
         for tail in self.tails:
             columns = self.columns + len(tail)
             # Field by field, and only as many as REACH bytes are made of.
             firsts = chain(map(self._forms, row.first), tail)
             lasts = chain(tail, ({form[::-1] for form in self._forms(field)} for field in reversed(row.last)))
-            starts = self._beginnings(firsts, columns)
-            ends = {end[::-1] for end in self._beginnings(lasts, columns)}
-            for start, end in product(starts, ends):
-                yield _number(start), _number(end)
-            # A record shorter than REACH begins and ends with all its bytes.
-            yield from ((_number(start), _number(start)) for start in starts if len(start) < REACH)
+            starts = [(_number(start), len(start)) for start in self._beginnings(firsts, columns)]
+            ends = [_number(end[::-1]) for end in self._beginnings(lasts, columns)]
+            for start, length in starts:
+                for end in ends:
+                    words.extend((start, end))
+                # A record shorter than REACH begins and ends with all its bytes.
+                if length < REACH:
+                    words.extend((start, start))
 
     def _beginnings(self, forms: Iterable[set[bytes]], columns: int) -> set[bytes]:
         whole: set[bytes] = set()

@@ -16,7 +16,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sluice.adapters.duck.parts import Bad, Part, Patched
+from sluice.adapters.duck.parts import Part, Patched
+from sluice.adapters.duck.places import Places
 from sluice.adapters.duck.text.records import Record, RecordParser, RecordReader
 from sluice.adapters.duck.text.rewriting import fault, value_in
 from sluice.adapters.duck.text.spans import IrregularError
@@ -90,7 +91,7 @@ class _Patcher:
         self.finder = Finder(part.spelling, part.shape, self.delimiter)
         self.parser = RecordParser(part.spelling)
         self.reader = RecordReader(source, part.text.display, part.spelling, _SMALL, columns=part.shape.columns)
-        self.bad: list[Bad] = []
+        self.bad = Places()
         self.records = self.longest = self.position = self.mark = 0
         self.shift = _UNKNOWN
         self.footers = dialect.footer_rows or 0
@@ -155,7 +156,7 @@ class _Patcher:
         code = fault(found[0], self.shape, self.spelling.quote) if found is not None and found[0] is not None else ""
         if not code:
             raise IrregularError(f"the record at byte {begin} is read in two ways")
-        self.bad.append(Bad(begin, begin + len(raw), None, code))
+        self.bad.note(begin, begin + len(raw), None, code)
 
     def _read(self, at: int, many: int) -> int:
         """Read so many records exactly; where the next begins."""
@@ -174,7 +175,7 @@ class _Patcher:
         if not record.raw and self.shape.columns > 1:
             return
         if code := fault(record, self.shape, self.spelling.quote):
-            self.bad.append(Bad(begin, end, None, code))
+            self.bad.note(begin, end, None, code)
             return
         fields = record.fields[: self.shape.columns]
         line = self.delimiter.join(self._field(f, quoted=record.is_quoted(i)) for i, f in enumerate(fields))
@@ -212,7 +213,7 @@ class _Patcher:
         begin, target, self.records = map(int, self.lasts[0])
         self.out.truncate(target)
         self.marks.truncate(self.records * 4)
-        self.bad = [b for b in self.bad if b.begin < begin]
+        self.bad = self.bad.before(begin)
 
 
 def _delimiter(spelling: Spelling, nulls: Set[bytes]) -> bytes:

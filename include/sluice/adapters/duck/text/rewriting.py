@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
-from sluice.adapters.duck.parts import Bad, Part, Rewritten
+from sluice.adapters.duck.parts import Part, Rewritten
 from sluice.adapters.duck.text.records import Record, RecordParser, read_records
 from sluice.adapters.duck.text.spans import Shape
 from sluice.adapters.duck.text.spelling import Spelling
@@ -37,7 +37,7 @@ def rewrite(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> R
             begin, end = record.offset, record.offset + len(record.raw)
             code = fault(record, part.shape, part.spelling.quote)
             if code:
-                result.bad.append(Bad(begin, end, None, code))
+                result.bad.note(begin, end, None, code)
                 continue
             line = b",".join(
                 b"" if field in nulls and not record.is_quoted(i) else b'"' + field.replace(b'"', b'""') + b'"'

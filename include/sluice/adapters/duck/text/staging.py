@@ -16,7 +16,8 @@ import duckdb
 
 from sluice.adapters.duck.casting.values import register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
-from sluice.adapters.duck.parts import Bad, Part, Patched
+from sluice.adapters.duck.parts import Part, Patched
+from sluice.adapters.duck.places import Bad, Places
 from sluice.adapters.duck.text.capture import catching, prepare
 from sluice.adapters.duck.text.faults import WITH_REJECTS, Faults, forget_rejects
 from sluice.adapters.duck.text.reading import Reading
@@ -36,7 +37,7 @@ class Staging:
         self.table = table
         self.reading = Reading.of(table, nulls)
         self.scratch = scratch
-        self.found: list[list[Bad]] = []
+        self.found: list[Places] = []
         self.read = list(parts)
         """What DuckDB reads: the parts, or in their stead what is regular."""
         self.patched: dict[int, Patched] = {}
@@ -80,7 +81,7 @@ class Staging:
     def bad_records(self) -> Iterator[tuple[Part, Bad]]:
         """Every record that was not staged, file by file, in the order of their bytes."""
         for part, found in zip(self.parts, self.found, strict=True):
-            for bad in found:
+            for bad in found.in_order():
                 yield part, bad
 
     def _patch(self, number: int) -> None:
