@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
-from sluice.adapters.duck.text import faults
+from sluice.adapters.duck.text import faults, locate
 from sluice.contract.model import Dialect
 
 RULES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 numbers = st.integers(-99, 99).map(str) | st.sampled_from(["", "NA", "x", "1.5", "12345678901234567890", " 7", "+7"])
-texts = st.text(st.sampled_from(list(",;'\"\n ab1é")), max_size=9) | st.sampled_from(["NA", "abcdefgh", "12345678"])
+texts = st.text(st.sampled_from(list(",;'\"\n\r ab1é")), max_size=9) | st.sampled_from(["NA", "abcdefgh", "12345678"])
 days = st.sampled_from(["2013-01-01", "2013-02-30", "", "1.1.2013", "2013-12-31"])
 fields = {"n": numbers, "s": texts, "d": days, "m": numbers, "t": texts}
 
@@ -40,8 +40,9 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[list[str]], bytes]:
     return names, rows, written.getvalue().removesuffix(draw(st.sampled_from(["", end]))).encode()
 
 
-def convert_without_second_scan(content: bytes, *args, **options) -> Outcome:
+def convert_without_second_scan(few: int, content: bytes, *args, **options) -> Outcome:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(locate, "_FEW", few)
         patch.setattr(faults.Faults, "_scan_again", _no_second_scan)
         return convert_bytes(Path(folder), content, *args, **options)
 
@@ -51,13 +52,13 @@ def _no_second_scan(*_: object) -> None:
 
 
 @RULES
-@given(file=files(), nulls=st.sampled_from([("",), ("", "NA"), ("NA",)]))
-def test_bad_rows_are_found_where_they_stand(file, nulls) -> None:
+@given(file=files(), nulls=st.sampled_from([("",), ("", "NA"), ("NA",)]), few=st.sampled_from([0, 64]))
+def test_bad_rows_are_found_where_they_stand(file, nulls, few) -> None:
     names, rows, content = file
     kinds = {"n": "int64", "s": "string", "d": "date", "m": "decimal(3,1)", "t": "string"}
     table = table_of(**{n: kinds[n] for n in names})
     dialect = Dialect(delimiter=",", quote_char='"', null_sequence=nulls)
-    found = convert_without_second_scan(content, table, dialect=dialect)
+    found = convert_without_second_scan(few, content, table, dialect=dialect)
     # The exact reader is the reference: another order of the columns in the contract keeps DuckDB from guessing.
     with tempfile.TemporaryDirectory() as folder:
         exact = convert_bytes(
@@ -96,8 +97,11 @@ def test_only_quotes_tell_a_bad_row_from_a_good_one(run: Convert, monkeypatch: p
     assert [q["raw"] for q in found.quarantine] == [b'NA,"NA",x', b'"NA",NA,x'] * 500
 
 
-def test_more_bad_rows_than_are_caught_need_a_second_scan(run: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice.adapters.duck.text.capture.LIMIT", 10)
+@pytest.mark.parametrize("most", ["sluice.adapters.duck.text.capture.LIMIT", "sluice.adapters.duck.text.faults.FEW"])
+def test_more_bad_rows_than_are_caught_need_a_second_scan(
+    run: Convert, monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    monkeypatch.setattr(most, 10)
     lines = [b"%d,a" % i if i % 3 else b"x%d,a" % i for i in range(3000)]
     found = run(b"\n".join([b"n,s", *lines]), table_of(n="int64", s="string"))
     assert [q["raw"] for q in found.quarantine] == lines[::3] and len(found.rows) == 2000

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, convert_bytes, table_of
+from sluice.adapters.duck import parts
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.places import Bad, Places
 from sluice.adapters.duck.text import delimited, patching, rewriting, staging
@@ -87,6 +88,7 @@ def in_small_blocks(patch: pytest.MonkeyPatch, size: int) -> None:
     patch.setattr(patching, "_BLOCK", size)
     patch.setattr(patching, "_SMALL", max(1, size // 2))
     patch.setattr(patching, "_LARGE", 4 * size)
+    patch.setattr(parts, "_PIECES", size)
 
 
 def test_the_exact_route_is_another_one(run: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
