@@ -115,7 +115,7 @@ def _read(
                 if name in _NONE_IS_NOTHING:
                     values[field] = ""
                 continue
-            understood = understand(_spelt_out(value) if name in _ESCAPED else value)
+            understood = understand(_read_escapes(value) if name in _ESCAPED else value)
             if understood is not None:
                 values[field] = understood
                 continue
@@ -137,13 +137,15 @@ def _mark(value: object) -> str | None:
     return value if isinstance(value, str) and value and not set(value) & set("\r\n\0") else None
 
 
-def _spelt_out(value: object) -> object:
+def spelt_out(mark: str) -> str:
+    r"""A mark as a contract can say it in plain characters: `\x01`; a backslash and a t, that are no tab, as `\\t`."""
+    plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in mark)
+    return mark.replace("\\", "\\\\") if plain == mark != _read_escapes(mark) else plain
+
+
+def _read_escapes(value: object) -> object:
     r"""`\t`, `\r\n`, `\x01` or `\u241e` as YAML leaves them when they stand in single quotes or in none."""
-    if (
-        isinstance(value, str)
-        and len(value) > 1
-        and re.fullmatch(r"(\\([tnr]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}))+", value)
-    ):
+    if isinstance(value, str) and len(value) > 1 and _ESCAPES.fullmatch(value):
         return value.encode("ascii").decode("unicode_escape")
     return value
 
@@ -226,6 +228,7 @@ def _item_type(value: object) -> str | None:
 
 
 _MAX_HEADER = 1000
+_ESCAPES = re.compile(r"(\\([tnr]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})|\\\\[tnrxu])+")
 _ESCAPED = ("delimiter", "quoteChar", "escapeChar", "commentChar", "lineTerminator", "groupChar")
 _NONE_IS_NOTHING = ("quoteChar", "escapeChar", "commentChar", "groupChar")
 """Terms for which null says something: there is no such character. Elsewhere null is as if it were not written."""

@@ -24,7 +24,9 @@ def told(text: str) -> Sniffed:
     return found
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", "\x01"])
+@pytest.mark.parametrize(
+    "delimiter", [",", ";", "\t", "|", "^", "~", "\x01", "\x1e", "#", "!", "*", "=", "/", "||", "\t\t", "\\t"]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("quote", ["", '"', "'"])
 def test_delimiter_line_end_and_quote(delimiter: str, end: str, quote: str) -> None:
@@ -47,8 +49,11 @@ def test_lines_before_the_table_are_counted(before: str, skipped: int) -> None:
 
 @pytest.mark.parametrize(
     ("after", "footer"),
-    [("Total,,,99.00\n", 1), ("\n39 rows\n", 1), ("Source: us\nNote: none\n\n", 3), ("", 0)],
-)
+    [
+        ("Total,,,99.00\n", 1), ("\n39 rows\n", 1), ("Source: us\nNote: none\n\n", 3), ("", 0), (",,,\n" * 30, 30),
+        (",,,\nEnd\n", 2),
+    ],
+)  # fmt: skip
 def test_lines_after_the_table_are_counted(after: str, footer: int) -> None:
     assert told(table() + after).footer == footer
 
@@ -74,6 +79,7 @@ def test_years_as_names_are_names() -> None:
     [
         ("id,length,mass\n,m,kg\n", ("id", "length m", "mass kg")),
         ("id,2023,\n,sales,cost\n", ("id", "2023 sales", "2023 cost")),
+        ("id,length,mass\n,m,\n", ("id", "length m", "mass")),
     ],
 )
 def test_several_header_rows_are_joined(heading: str, names: tuple[str, ...]) -> None:
@@ -87,11 +93,37 @@ def test_several_header_rows_are_joined(heading: str, names: tuple[str, ...]) ->
         (",a,b\n", ("row_name", "a", "b")),
         ("a,a,b\n", ("a", "a_2", "b")),
         ("x,y\n", ("row_name", "x", "y")),
+        (f"{'a' * 300},b,c\n", ("a" * 245, "b", "c")),
     ],
 )
 def test_names_that_cannot_be_used_are_mended_and_the_header_skipped(heading: str, names: tuple[str, ...]) -> None:
     found = told(heading + "".join(f"{i},{i}.5,{i}.25\n" for i in range(9)))
     assert (found.by_position, found.header_rows, found.skipped, found.names) == (True, 0, 1, names)
+
+
+def test_marked_lines_that_are_rows_are_kept() -> None:
+    text = table().replace("\n7,", "\n#7,", 1)
+    assert told(text).spelling.comment == b""
+    assert told(text + "# made by us\n").spelling.comment == b"#"
+
+
+@pytest.mark.parametrize("above", [1, 2, 5])
+@pytest.mark.parametrize("before", ["", "Report\n\n"])
+def test_names_below_the_first_rows_cost_no_row(above: int, before: str) -> None:
+    lines = table().replace("Name 1,", ",").splitlines()  # a gap, as groups of columns have it
+    found = told(before + "\n".join([*lines[1 : above + 1], lines[0], *lines[above + 1 :]]))
+    assert (found.header_rows, found.by_position, found.comment_rows) == (0, True, (above + 1,))
+    assert (found.names, found.skipped) == (NAMES, before.count("\n"))
+
+
+def test_columns_between_blanks_when_words_are_quoted() -> None:
+    found = told("day name city\n" + "".join(f'{i} "Ann {i}" "New Town"\n' for i in range(20)))
+    assert (found.spelling.delimiter, found.names) == (b" ", ("day", "name", "city"))
+
+
+@pytest.mark.parametrize("text", ["day\n" + "2024-01-02\n" * 9, "what\n" + "a-b c/d\n" * 9, "a-b-c\nx\ny\nz\n"])
+def test_marks_within_values_are_no_delimiters(text: str) -> None:
+    assert len(told(text).names) == 1
 
 
 def test_words_with_spaces_are_one_column() -> None:

@@ -40,6 +40,7 @@ def contract(server: dict[str, Any] | None = None, table: dict[str, Any] | None 
     [
         ("delimiter", "||", "delimiter", "||"),
         ("delimiter", r"\x01", "delimiter", "\x01"),
+        ("delimiter", r"\\t", "delimiter", r"\t"),
         ("delimiter", r"\t", "delimiter", "\t"),
         ("delimiter", "\\", "delimiter", "\\"),
         ("lineTerminator", r"\r\n", "line_terminator", "\r\n"),

@@ -10,10 +10,15 @@ from sluice.adapters.duck.looks.json_looks import json_look
 from sluice.adapters.duck.looks.sniffing import SAMPLE, Sniffed, sniff
 from sluice.adapters.duck.looks.typed_looks import no_table, typed_look
 from sluice.adapters.duck.text.encoding import TextFile, open_text
+from sluice.contract.dialect import spelt_out
 from sluice.draft.look import Look
 from sluice.errors import SourceError
 
 _TAIL = 1 << 16
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_FEWEST_LINES = 8
+_LONGEST_LOOK = 1 << 24
+"""Where lines are long, so many bytes are looked at to see a few of them."""
 _DELIMITED = {"csv": b"", "tsv": b"\t", "tab": b"\t", "psv": b"|", "txt": b"", "dat": b"", "data": b"", "": b""}
 _LEAST_CERTAIN = 0.2
 _MOST = 0.5
@@ -58,13 +63,18 @@ def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
         size = file.seek(0, 2)
         file.seek(text.start)
         head = file.read(SAMPLE)
+        while (
+            len(head) < _LONGEST_LOOK and len(_LINE_END.findall(head)) < _FEWEST_LINES and (more := file.read(SAMPLE))
+        ):
+            head += more
         file.seek(max(text.start, size - _TAIL))
         tail = file.read()
     utf8.unlink(missing_ok=True)
-    control = sum(head.count(bytes([c])) for c in (*range(9), *range(14, 28)))
+    # Two more of the control characters, 30 and 31, are there to delimit, and people use these for it as well.
+    control = sum(head.count(bytes([c])) for c in (0, *range(3, 9), *range(14, 28)))
     if b"\0" in head[: 1 << 12] or control > 0.02 * len(head) + 8:
         raise no_table(display, "it is binary data of an unknown kind")
-    found = sniff(head, tail, delimiter=_DELIMITED.get(suffix, b""), whole=size - text.start <= SAMPLE)
+    found = sniff(head, tail, delimiter=_DELIMITED.get(suffix, b""), whole=size - text.start <= len(head))
     if found is None:
         raise no_table(display, "it has no lines with anything in them")
     _check(display, found, head, suffix)
@@ -74,14 +84,17 @@ def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
 
 
 def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
-    lines = [line for line in re.split(rb"\r\n|\n|\r", head)[:200] if line.strip()]
+    lines = [line for line in _LINE_END.split(head, 200)[:200] if line.strip()]
     apart = sum(bool(re.search(rb"\S {2,}\S", line)) for line in lines)
-    if apart >= 0.8 * len(lines) and (found.spelling.delimiter == b" " or len(found.names) == 1):
+    if apart >= 0.8 * len(lines) and (found.spelling.delimiter in b" :" or len(found.names) == 1):
         raise no_table(
             display, "its columns are set out with blanks (fixed width), not delimited", "Deliver it as CSV."
         )
     if found.certainty < _LEAST_CERTAIN and len(found.names) > 1:
-        raise no_table(display, "its lines do not have fields in common")
+        raise no_table(
+            display, "its lines do not have fields in common",
+            "Leave it out, or write its contract by hand with delimiter and quoteChar declared.",
+        )  # fmt: skip
     if len(found.names) == 1 and suffix not in ("csv", "tsv", "psv"):
         words = sum(line.strip().count(b" ") >= 3 for line in lines)
         if words > 0.3 * len(lines):
@@ -95,9 +108,7 @@ def _format(found: Sniffed, suffix: str) -> str:
 def _terms(found: Sniffed, encoding: str) -> dict[str, Any]:
     spelling = found.spelling
     delimiter = spelling.delimiter.decode()
-    terms: dict[str, Any] = {
-        "delimiter": delimiter if delimiter >= " " or delimiter == "\t" else f"\\x{ord(delimiter):02x}"
-    }
+    terms: dict[str, Any] = {"delimiter": delimiter if delimiter == "\t" else spelt_out(delimiter)}
     terms["quoteChar"] = spelling.quote.decode()
     if spelling.escape:
         terms |= {"escapeChar": spelling.escape.decode(), "doubleQuote": spelling.doubled}
@@ -107,6 +118,8 @@ def _terms(found: Sniffed, encoding: str) -> dict[str, Any]:
         terms["commentChar"] = spelling.comment.decode()
     if found.skipped:
         terms["skipRows"] = found.skipped
+    if found.comment_rows:
+        terms["commentRows"] = list(found.comment_rows)
     terms["header"] = found.header_rows > 0
     if found.header_rows > 1:
         terms["headerRows"] = list(range(1, found.header_rows + 1))
@@ -124,7 +137,22 @@ def _doubt(text: TextFile) -> tuple[str, ...]:
 
 def _remarks(found: Sniffed) -> tuple[str, ...]:
     remarks = []
-    if found.by_position and found.header_rows == 0:
+    if found.skipped and not (found.by_position and found.skipped == 1):
+        remarks.append(f"Passed over as no part of the table (skipRows): {_lines(found.skipped, 'first')}.")
+    if found.footer:
+        remarks.append(f"Passed over as no part of the table (footerRows): {_lines(found.footer, 'last')}.")
+    if found.spelling.comment:
+        remarks.append(
+            f"Passed over as remarks (commentChar): lines that begin with {found.spelling.comment.decode()}."
+        )
+    if found.trailing:
+        remarks.append("Every line ends in a delimiter: there is no column after it.")
+    if found.comment_rows:
+        remarks.append(
+            f"TODO: the names stand in row {found.comment_rows[0]}, below the first rows. It is passed over"
+            " (commentRows), and these names stand for the fields from left to right."
+        )
+    elif found.by_position and found.header_rows == 0:
         remarks.append(
             "TODO: the file's own names cannot be used as they are (blank, repeated or too few): its header is skipped,"
             " and these names stand for its fields from left to right."
@@ -132,3 +160,7 @@ def _remarks(found: Sniffed) -> tuple[str, ...]:
     elif not found.header_rows:
         remarks.append("TODO: the file has no header. Name its columns, from left to right.")
     return tuple(remarks)
+
+
+def _lines(count: int, which: str) -> str:
+    return f"the {which} line" if count == 1 else f"the {which} {count} lines"

@@ -169,6 +169,8 @@ def gap_between(line: bytes, quote: bytes, names: list[str]) -> bytes:
     places.sort()
     gaps = {bare[end:begin] for (_, end), (begin, _) in pairwise(places)}
     gap = gaps.pop() if len(gaps) == 1 else b""
+    if gap == rb"\t":  # written out, as some programs do
+        return gap
     if not gap or len(gap) > 8 or re.search(rb"[\w\r\n\0]", gap):
         return b""
     # Spaces around the mark are no part of it: `skipInitialSpace` takes care of those after it.

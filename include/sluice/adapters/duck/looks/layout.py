@@ -1,0 +1,252 @@
+"""Tells a table's rows from what stands around them: lines before it, records that name its columns, lines after it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sluice.adapters.duck.looks.cells import filled, kind
+from sluice.adapters.duck.text.records import Record, RecordParser
+from sluice.adapters.duck.text.spelling import Spelling
+
+_MOST_FOOTER = 20
+_YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
+_FIRST_ROWS = 20
+"""So many rows may stand above the names, where somebody sorted a sheet together with its header."""
+_LONGEST_NAME = 255
+"""Characters that Glue and most catalogs take for a column's name."""
+_SUM = re.compile(rb"\s*(?:grand |sub)?(?:total|sum|summe|gesamt|source|quelle|note|notes|\(c\)|\xc2\xa9|end of|generated|exported|records?|rows?)\b", re.IGNORECASE)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`skipped` lines stand before the header, `header_rows` records hold names (0: none), `footer` records stand at
+    the end; `names` are the columns', made up or mended where `by_position` is true: then the file's own names cannot
+    be used, and the contract's columns stand for its fields from left to right. `trailing`: every record ends in a
+    delimiter that means nothing. `comment_rows` are the numbers, from 1, of records after the skipped lines that are
+    no rows: names that stand below the first rows.
+    """
+
+    names: tuple[str, ...]
+    skipped: int
+    header_rows: int
+    footer: int
+    by_position: bool
+    trailing: bool
+    comment_rows: tuple[int, ...]
+
+
+def fields_of(record: Record) -> list[bytes]:
+    return record.fields if record.raw.strip() else []
+
+
+def layout(records: Sequence[Record], spelling: Spelling, head: bytes, tail: bytes) -> Layout | None:
+    """The layout of the text that begins with `head`, of which these are the records, and ends with `tail`.
+
+    None when no record has anything in it.
+    """
+    rows = [r for r in records if fields_of(r)]
+    if not rows:
+        return None
+    width = _width(rows)
+    start = _table_start(rows, width)
+    body = rows[start:]
+    header = _header_rows(body, width)
+    footer = _footer(tail, spelling, width)
+    moved = _moved_header(body, width) if not header else 0
+    names_of = [body[i].fields for i in range(header)]
+    data = [r.fields for r in body[header:] if len(r.fields) == width] or [r.fields for r in body[header:]]
+    trailing = _has_trailing(names_of, data, width)
+    names, by_position = _names(names_of, width, trailing=trailing)
+    skipped = 0
+    if moved:
+        names, by_position = _names([body[moved].fields], width, trailing=False)[0], True
+    if start or by_position:
+        first = body[0].offset if not by_position or not header else None
+        if first is None:
+            first = body[header].offset if header < len(body) else len(head)
+        skipped = len(re.findall(rb"\r\n|\n|\r", head[:first]))
+    rows_before = sum(r.offset < body[moved].offset for r in records) - sum(r.offset < body[0].offset for r in records)
+    return Layout(
+        names, skipped, 0 if by_position else header, footer, by_position and header + moved > 0, trailing,
+        (rows_before + 1,) if moved else (),
+    )  # fmt: skip
+
+
+def _width(rows: Sequence[Record]) -> int:
+    counts = Counter(len(r.fields) for r in rows)
+    return max(counts, key=lambda n: (counts[n] * (2 if n > 1 else 1), n))
+
+
+def _table_start(rows: Sequence[Record], width: int) -> int:
+    """The first record of the table: before it stand titles and remarks, of fewer fields or with all but one empty."""
+    if width == 1:
+        return 0
+    for i, row in enumerate(rows[:60]):
+        near = rows[i : i + 4]
+        alike = sum(abs(len(r.fields) - width) <= (1 if r is row else 0) for r in near)
+        enough = filled(row.fields) >= (2 if width < 5 else max(2, width // 4))
+        if alike >= max(1, (len(near) + 1) // 2) and enough and len(row.fields) >= width - 1:
+            return i
+    return 0
+
+
+def _header_rows(body: Sequence[Record], width: int) -> int:
+    """How many records hold names: each is words where the column below holds numbers or dates."""
+    if len(body) == 1:
+        return 1 if all(kind(f) in ("word", "") for f in body[0].fields) else 0
+    rows = 0
+    for i in range(min(3, len(body) - 1)):
+        below = [r.fields for r in body[i + 1 :] if len(r.fields) == width][:200]
+        if not below or (i and len(body[i].fields) != width):
+            break
+        if not _is_header(body[i].fields, below, first=i == 0) and not (i == 0 and _is_group_row(body, width)):
+            break
+        rows = i + 1
+    return rows
+
+
+def _moved_header(body: Sequence[Record], width: int) -> int:
+    """Which record, after the first, holds the names: those above it are rows like those below. 0: none."""
+    for i in range(1, min(_FIRST_ROWS, len(body) - 2)):
+        names = body[i].fields
+        if len(names) != width or any(kind(n) not in ("word", "") for n in names) or not all(names[:-1]):
+            continue
+        others = [r.fields for r in (*body[:i], *body[i + 1 :]) if len(r.fields) == width][:200]
+        if len(others) >= 5 and _is_header(names, others, first=False):
+            return i
+    return 0
+
+
+def _is_group_row(body: Sequence[Record], width: int) -> bool:
+    """Whether the first record names groups of columns: cells are left out, and names of columns follow."""
+    below = [r.fields for r in body[2:] if len(r.fields) == width][:200]
+    names = body[1].fields
+    if any(kind(f) in ("number", "moment") and not _YEAR.fullmatch(f) for f in body[0].fields):
+        return False  # a row, and the names stand below it
+    gaps = any(not f.strip() for f in body[0].fields[1:])
+    return bool(below) and gaps and len(names) == width and _is_header(names, below, first=False)
+
+
+def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, first: bool) -> bool:
+    offset = len(below[0]) - len(names)  # names may leave out the row number's
+    votes = typed = 0
+    for i, name in enumerate(names):
+        column = [r[i + offset] for r in below if 0 <= i + offset < len(r) and r[i + offset].strip()]
+        kinds = Counter(kind(c) for c in column)
+        kinds.pop("null", None)
+        if not kinds:
+            continue
+        usual, count = kinds.most_common(1)[0]
+        if usual in ("number", "moment") and count >= 0.8 * kinds.total():
+            typed += bool(name.strip()) or first
+            votes += 1 if kind(name) == "word" else -1 if kind(name) == usual else 0
+    years = [int(n) for n in names if _YEAR.fullmatch(n)]
+    if first and len(years) >= 2 and _consecutive(years) and kind(names[0]) in ("word", ""):
+        return True
+    if typed and (votes or not first):
+        # A further row of names must be words all along: 2013, 5, "m" is data with a missing number.
+        return votes > 0 if first else votes >= 0.9 * typed
+    return first and _words_only(names, below)
+
+
+def _consecutive(years: Sequence[int]) -> bool:
+    steps = {b - a for a, b in pairwise(years)}
+    return len(steps) == 1 and 0 not in steps
+
+
+def _words_only(names: Sequence[bytes], below: Sequence[Sequence[bytes]]) -> bool:
+    """Whether the first of several rows of words holds names: short, different, and not among the values."""
+    cleaned = [n.strip().lower() for n in names]
+    if not all(kind(n) in ("word", "") for n in names) or len({n for n in cleaned if n}) < len(
+        [n for n in cleaned if n]
+    ):
+        return False
+    values = {(i, v.strip().lower()) for row in below for i, v in enumerate(row)}
+    if any((i, n) in values for i, n in enumerate(cleaned) if n):
+        return False
+    identifiers = sum(bool(re.fullmatch(rb"[A-Za-z_\x80-\xff][\w .\x80-\xff()/%#-]{0,60}", n)) for n in names)
+    return identifiers >= 0.8 * max(1, filled(names))
+
+
+def _has_trailing(header: Sequence[Sequence[bytes]], data: Sequence[Sequence[bytes]], width: int) -> bool:
+    """Whether every record, the names included, ends in a delimiter that means nothing."""
+    if width < 3 or not header or any(names[-1].strip() for names in header if len(names) == width):
+        return False
+    return all(not r[-1].strip() for r in data if len(r) == width) and len(header[-1]) == width
+
+
+def _names(header: Sequence[Sequence[bytes]], width: int, *, trailing: bool) -> tuple[tuple[str, ...], bool]:
+    """The columns' names, and whether they differ from those in the file."""
+    if not header:
+        return tuple(f"column_{i + 1}" for i in range(width)), True
+    wanted = width - trailing
+    rows = [[f.decode("utf-8", "replace") for f in fields] for fields in header]
+    short = max(map(len, rows)) == width - 1
+    if short:
+        rows = [["", *fields] for fields in rows]
+    rows = [[cell.strip() for cell in fields] for fields in rows]
+    # Merged cells of groups are written once, and hold for the cells to their right; below names of all columns
+    # there are no groups, only what is said more of some of them.
+    spread = [*map(_spread, rows[:-1]), rows[-1]]
+    for way in (rows, spread) if all(rows[0][:wanted]) and len(set(rows[0][:wanted])) == wanted else (spread, rows):
+        joined = [" ".join(t for fields in way if i < len(fields) and (t := fields[i])) for i in range(wanted)]
+        usable = all(joined) and len(set(joined)) == len(joined) and max(map(len, rows)) == width
+        if usable and all(n.isprintable() and len(n) <= _LONGEST_NAME for n in joined):
+            return tuple(joined), False
+    # Read by position a last, always empty field is a column like the others.
+    joined = [" ".join(t for fields in rows if i < len(fields) and (t := fields[i])) for i in range(width)]
+    found: dict[str, None] = {}
+    for i, name in enumerate(joined):
+        plain = " ".join("".join(c if c.isprintable() else " " for c in name).split())[: _LONGEST_NAME - 10].strip()
+        if not plain:
+            plain = "row_name" if i == 0 else f"column_{i + 1}"
+        candidate, n = plain, 2
+        while candidate in found:
+            candidate, n = f"{plain}_{n}", n + 1
+        found[candidate] = None
+    return tuple(found), True
+
+
+def _spread(cells: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for cell in cells:
+        found.append(cell or (found[-1] if found else ""))
+    return found
+
+
+def _footer(tail: bytes, spelling: Spelling, width: int) -> int:
+    """How many records at the end are no rows: fewer fields than all the rows before them, or a word like Total."""
+    if width == 1:
+        return 0
+    parser, at = RecordParser(spelling), 0
+    records: list[Record] = []
+    while at < len(tail):
+        found = parser.parse(tail, at, last=True)
+        if found is None:
+            break
+        record, at = found
+        if record is not None:
+            records.append(record)
+    count = remarks = trailing_blank = 0
+    for record in reversed(records[1:]):  # the first may be cut
+        if not record.raw.strip():
+            trailing_blank += 1
+            continue
+        # Spreadsheets export rows that somebody once touched: delimiters with nothing between them.
+        empty = len(record.fields) == width and not filled(record.fields)
+        odd = len(record.fields) != width and (len(record.fields) == 1 or filled(record.fields) <= 2)
+        remark = len(record.fields) == width and (
+            (width > 2 and filled(record.fields) == 1 and bool(record.fields[0].strip()))
+            or bool(_SUM.match(record.fields[0]) and filled(record.fields) < width)
+        )
+        if not (empty or odd or remark) or remarks >= _MOST_FOOTER:
+            break
+        count, remarks = count + 1 + trailing_blank, remarks + (not empty)
+        trailing_blank = 0
+    before = [r for r in records[: len(records) - count] if r.raw.strip()][-20:]
+    regular = sum(len(r.fields) == width and filled(r.fields) > 1 for r in before)
+    return count if before and regular >= 0.9 * len(before) else 0
