@@ -438,6 +438,18 @@ class TestLines:
         found = read(b"\n".join(b'{"f":' + n + b"}" for n in numbers), table, form="jsonl")
         assert [r[0] for r in found.rows] == [1329254272.0, 1329254272.0, 1329254400.0, 1329254400.0, 0.5]
 
+    @pytest.mark.parametrize("other", [{}, {"j": "json"}], ids=["flat", "nested"])
+    @pytest.mark.parametrize("kind", ["float32", "float64"])
+    def test_a_zero_keeps_its_sign_and_nothing_becomes_one(
+        self, read: Convert, kind: str, other: dict[str, str]
+    ) -> None:
+        zeros = [b"0", b"-0", b"0.0", b"-0.0", b"-0e0", b"0e999", b"-0." + b"0" * 400]
+        others = [b"1e-400", b"-1e-400", b"2e-324", b"0." + b"0" * 400 + b"1"]
+        found = read(b"\n".join(b'{"f":' + n + b"}" for n in zeros + others), table_of(f=kind, **other), form="jsonl")
+        signs = [math.copysign(1, r[0]) for r in found.rows if r[0] == 0]
+        assert signs == [-1 if n.startswith(b"-") else 1 for n in zeros]
+        assert found.codes == ["OVERFLOW"] * len(others) and len(found.rows) == len(zeros)
+
     def test_bad_lines_come_in_the_order_of_their_bytes(self, read: Convert) -> None:
         content = [b'{"n":%d}' % n if n % 3 else b'{"n":"x%d"}' % n if n % 2 else b'{"n":%d' % n for n in range(30_000)]
         found = read(b"\n".join(content), form="jsonl")

@@ -142,13 +142,12 @@ class Proof:
         kind = column.type.kind
         if kind is Kind.BOOLEAN:
             return f"{text} IS NULL OR {text} = 'true' OR {text} = 'false'"
-        if kind is Kind.FLOAT64:
+        if kind in FLOATS:
             # DuckDB forgets the sign of -0, and takes 1e-400 for zero.
             zero = " OR ".join(f"{text} = '{z}'" for z in ("0", "0.0", "-0", "-0.0"))
-            return f"CASE WHEN {zero} THEN {self._really_zero(column)} ELSE {text} IS NULL OR {_number(text)} END"
-        if kind is Kind.FLOAT32:
-            # DuckDB rounds to a double first; of more digits than that keeps, it would then round a second time.
-            return f"CASE WHEN {text} IS NULL THEN true WHEN {_number(text)} THEN {self._few_digits(column)} ELSE false END"
+            # It rounds to a double first; of more digits than that keeps, it would then round a second time to a float.
+            number = f"WHEN {_number(text)} THEN {self._few_digits(column) if kind is Kind.FLOAT32 else 'true'}"
+            return f"CASE WHEN {text} IS NULL THEN true WHEN {zero} THEN {self._really_zero(column)} {number} ELSE false END"
         if kind in INTEGERS:
             return f"CASE WHEN contains({text}, '.') THEN {self._few_digits(column)} ELSE true END"
         if kind is Kind.DECIMAL:
@@ -159,9 +158,9 @@ class Proof:
         return ""
 
     def _really_zero(self, column: Column) -> str:
-        """No exponent made it zero, and it is not -0."""
+        """Neither an exponent nor its many digits made it zero, and it is not -0."""
         name = re.escape(json.dumps(column.name, ensure_ascii=False))
-        odd = text_sql(rf"{name}\s*:\s*(?:-?[0-9.]+[eE]|-0\s*[,}}])")
+        odd = text_sql(rf"{name}\s*:\s*(?:-?[0-9.]+[eE]|-0\s*[,}}]|-?[0-9.]{{{_DIGITS + 1}}})")
         return f"NOT regexp_matches(record, {odd}) AND NOT regexp_matches(record, {text_sql(_ESCAPED_KEY)})"
 
     def _few_digits(self, column: Column) -> str:
