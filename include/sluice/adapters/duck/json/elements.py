@@ -15,7 +15,7 @@ import numpy as np
 
 from sluice.adapters.duck.json.envelope import Envelope
 from sluice.adapters.duck.json.plain import Bytes, Offsets
-from sluice.adapters.duck.json.records import BLOCK, Cut, between, grown, read_block
+from sluice.adapters.duck.json.records import BLOCK, Cut, grown, read_block
 from sluice.errors import SourceError
 
 _OPEN, _SHUT, _QUOTE, _BACKSLASH, _COMMA = 123, 125, 34, 92, 44
@@ -47,7 +47,7 @@ class Elements:
                     place, what = found.fault
                     raise broken(path, at + place, what, self.display)
                 if len(found.ends):
-                    yield Cut(at, data, found.begins, found.ends, self.envelope.array, found.scalars)
+                    yield Cut(at, data, found.begins, found.ends, found.scalars)
                     first, want = False, self.block
                 if found.close is not None:
                     self.envelope.check_rest(path, at + found.close + 1, self.display)
@@ -125,7 +125,7 @@ class _Block:
         if not len(begins) or (self.close is not None and not _SPACES[text[ends[-1] : self.close]].all()):
             return False
         gaps = begins[1:] - ends[:-1]
-        inner = text[between(begins, ends)]
+        inner = text[_between(begins, ends)]
         commas = inner == _COMMA
         if not (commas | _SPACES[inner]).all():
             return False
@@ -190,3 +190,11 @@ def _quotes(text: Bytes) -> Offsets:
     after = after[quotes[after] > 0]
     run = quotes[after] - starts[np.searchsorted(starts, quotes[after]) - 1]
     return np.delete(quotes, after[run % 2 == 1])
+
+
+def _between(begins: Offsets, ends: Offsets) -> Offsets:
+    """The place of every byte that stands between two records."""
+    gaps = begins[1:] - ends[:-1]
+    steps = np.arange(int(gaps.sum())) - np.repeat(np.cumsum(gaps) - gaps, gaps)
+    places: Offsets = np.repeat(ends[:-1], gaps) + steps
+    return places

@@ -31,11 +31,15 @@ Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 
 _TEXT, _NUMBER, _BOOLEAN, _NULL = 1, 2, 4, 8
-_SPACE, _ZERO, _POINT, _MINUS, _COMMA = b" 0.-,"
+_ZERO, _POINT, _MINUS = b"0.-"
 _CLASS = np.zeros(256, np.uint8)
 """What kind of value begins with a byte."""
 for _bytes, _class in ((b'"', _TEXT), (b"-0123456789", _NUMBER), (b"tf", _BOOLEAN), (b"n", _NULL)):
     _CLASS[list(_bytes)] = _class
+
+ENDS_A_VALUE = np.arange(256) > ord(" ")
+"""Whether an object may end after a byte."""
+ENDS_A_VALUE[ord(",")] = False
 
 _SPARE = 64
 """Bytes behind the last record that are looked at for a value."""
@@ -111,14 +115,16 @@ class PlainForm:
         """`columns` in the order of their keys."""
         self.keys = len(literals)
         self.tail = tail
-        self.before = np.array([len(x.before) for x in literals])
-        self.after = np.array([len(x.after) for x in literals])
+        self.before = np.array([[len(x.before)] for x in literals])
+        self.after = np.array([[len(x.after)] for x in literals])
         forms = [form for c in columns if (form := _form(c)) is not None]
-        self.allowed = np.array([f.begins | _NULL for f in forms], np.uint8)
-        self.numbers = np.array([i for i, f in enumerate(forms) if f.begins == _NUMBER], int)
-        self.longest = np.array([forms[i].longest for i in self.numbers])
-        self.inverted = np.array([forms[i].inverted for i in self.numbers], np.uint64)
-        self.forbidden = np.array([forms[i].forbidden for i in self.numbers], np.uint64)
+        self.allowed = np.array([[f.begins | _NULL] for f in forms], np.uint8)
+        self.numbers = [
+            (np.array([i for i, f in enumerate(forms) if f == form]), form.longest,
+             np.uint64(form.inverted), np.uint64(form.forbidden))
+            for form in dict.fromkeys(forms) if form.begins == _NUMBER
+        ]  # fmt: skip
+        """Of the numbers of every form: which keys have it, and what it asks."""
         self.words = [
             _literal_words([x.text for x in literals], place)
             for place in range(0, max(len(x.text) for x in literals), 8)
@@ -127,64 +133,65 @@ class PlainForm:
         """Bytes behind the last record that may be looked at: a key may be longer than what stands in its place."""
 
     def plain(self, text: Bytes, words: Words, colons: Offsets, begins: Offsets, ends: Offsets) -> Flags:
-        """Which records are plain. `colons` has a row for each: where its keys may end. `words` are the eight bytes
-        from every place in the text on; both go on for `spare` bytes behind the last record."""
+        """Which records are plain. `colons` has a row for each key: where it may end, record by record. `words` are the
+        eight bytes from every place in the text on; both go on for `spare` bytes behind the last record."""
         before = colons - self.before
         values = colons + self.after
-        limits = np.empty_like(values)
-        limits[:, :-1] = before[:, 1:]
-        limits[:, -1] = ends - len(self.tail)
-        # One flag for each value, its key's among them: whether all of a record's are set is dear to ask, so asked once.
-        first = text[values]
-        classes = _CLASS[first]
-        fine = (classes & self.allowed) != 0
-        fine &= limits > values
+        limits = ends - len(self.tail)
+        sizes = np.empty_like(values)
+        np.subtract(before[1:], values[:-1], out=sizes[:-1])
+        np.subtract(limits, values[-1], out=sizes[-1])
+        # One flag for each value, its key's among them.
+        first = text.take(values)
+        classes = _CLASS.take(first)
+        fine: Flags = np.not_equal(classes & self.allowed, 0)
+        fine &= sizes > 0
         starts = np.maximum(before, 0)
         for place, (which, mask, want) in enumerate(self.words):
             if which is None:
-                fine &= (words[starts + 8 * place] & mask) == want
+                fine &= (words[starts + 8 * place if place else starts] & mask) == want
             else:
-                fine[:, which] &= (words[starts[:, which] + 8 * place] & mask) == want
-        self._clear_odd(fine, text, values, classes, first)
-        if len(self.numbers):
-            kept = self._kept(words, values[:, self.numbers], limits[:, self.numbers], first[:, self.numbers])
-            fine[:, self.numbers] &= kept | (classes[:, self.numbers] == _NULL)
-        good: Flags = fine.all(axis=1) & (before[:, 0] == begins)
-        last = text[limits[:, -1] - 1]
-        good &= (last > _SPACE) & (last != _COMMA)
+                fine[which] &= (words[starts.take(which, axis=0) + 8 * place] & mask) == want
+        self._clear_odd(fine.ravel(), text, values, classes, first)
+        self._clear_long(fine, words, values, sizes, classes, first)
+        good: Flags = np.logical_and.reduce(fine, axis=0)
+        good &= before[0] == begins
+        good &= ENDS_A_VALUE.take(text.take(limits - 1))
         for n, byte in enumerate(self.tail):
-            good &= text[ends - len(self.tail) + n] == byte
+            good &= text.take(limits + n) == byte
         return good
 
     def _clear_odd(self, fine: Flags, text: Bytes, values: Offsets, classes: Bytes, first: Bytes) -> None:
         """Of values that begin like null, or with a minus, only null and ordinary numbers are fine."""
-        places = np.nonzero((classes == _NULL) | (first == _MINUS))
-        at, minus = values[places], first[places] == _MINUS
-        second, third = text[at + 1], text[at + 2]
+        places = np.flatnonzero((classes == _NULL) | (first == _MINUS))
+        at, minus = values.take(places), first.take(places) == _MINUS
+        second, third = text.take(at + 1), text.take(at + 2)
         number = (second > _ZERO) & (second <= ord("9")) | (second == _ZERO) & (third == _POINT)
         fine[places] &= np.where(minus, number, second == ord("u"))
 
-    def _kept(self, words: Words, begins: Offsets, ends: Offsets, first: Bytes) -> Flags:
-        """Which numbers come through a double unchanged."""
-        begins = begins + (first == _MINUS)
-        sizes = ends - begins
-        kept: Flags = sizes <= self.longest
-        for place in range(0, int(self.longest.max()), 8):
-            left = np.clip(sizes - place, 0, 8)
-            which = np.flatnonzero(left.any(axis=0))
-            odd = (
-                (words[begins[:, which] + place] ^ self.inverted[which]) & self.forbidden[which] & _KEEP[left[:, which]]
-            )
-            kept[:, which] &= odd == 0
-        return kept
+    def _clear_long(
+        self, fine: Flags, words: Words, values: Offsets, sizes: Offsets, classes: Bytes, first: Bytes
+    ) -> None:
+        """Of numbers, only those are fine that come through a double unchanged."""
+        for numbers, longest, inverted, forbidden in self.numbers:
+            minus = first.take(numbers, axis=0) == _MINUS
+            begins, size = values.take(numbers, axis=0) + minus, sizes.take(numbers, axis=0) - minus
+            kept = size <= longest
+            for place in range(0, min(longest, int(size.max())), 8):
+                odd = words[begins + place] ^ inverted
+                odd &= forbidden
+                odd &= _KEEP.take(size - place, mode="clip")
+                kept &= odd == 0
+            kept |= classes.take(numbers, axis=0) == _NULL
+            fine[numbers] &= kept
 
 
 def _literal_words(texts: Sequence[bytes], place: int) -> tuple[Offsets | None, Words, Words]:
     """Of texts, the eight bytes from `place` on: which texts have any (None: all), how much counts, what it must be."""
     which = [i for i, text in enumerate(texts) if len(text) > place]
     parts = [texts[i][place : place + 8] for i in which]
-    mask = np.array([_KEEP[len(part)] for part in parts], np.uint64)
-    want = np.array([int.from_bytes(part, "little") for part in parts], np.uint64)
+    mask = np.array([[_KEEP[len(part)]] for part in parts], np.uint64)
+    want = np.array([[int.from_bytes(part, "little")] for part in parts], np.uint64)
     return (None if len(which) == len(texts) else np.array(which)), mask, want
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sluice.adapters.duck.json.plain import Bytes, Offsets, PlainForm, form_of_record
+from sluice.adapters.duck.json.plain import ENDS_A_VALUE, Bytes, Offsets, PlainForm, form_of_record
 from sluice.adapters.duck.text.records import MAX_RECORD
 from sluice.contract.model import Column
 from sluice.errors import SourceError
@@ -24,7 +24,7 @@ from sluice.errors import SourceError
 SCHEMA = pa.schema(
     [
         pa.field("file", pa.int32()), pa.field("begin_at", pa.int64()), pa.field("end_at", pa.int64()),
-        pa.field("hint", pa.int32()), pa.field("record", pa.string()),
+        pa.field("hint", pa.int32()), pa.field("record", pa.string_view()),
     ]
 )  # fmt: skip
 """`file` counts from 0; `begin_at` and `end_at` are bytes of the UTF-8 form, line end excluded."""
@@ -40,10 +40,17 @@ PLAIN = -3
 
 BLOCK = 1 << 18
 """What numpy makes of a block of this size stays in the processor's cache: larger ones take twice as long."""
+_FIRST, _MOST = 1 << 18, 1 << 22
+"""Bytes of text in a batch: few at first, so that DuckDB soon has work; then many, so that its vectors are full."""
+_VIEW = np.dtype([("size", "<i4"), ("prefix", "<u4"), ("buffer", "<i4"), ("offset", "<i4")])
+"""A text as Arrow's string views have it: up to _INLINE bytes stand in it, of longer ones the first four and the place.
+
+Source: Arrow columnar format 1.4, variable-size binary view layout."""
+_INLINE = 12
 _TRIES = 100
 """Of so many records at the beginning, one is expected to be plain."""
 _NONE = np.zeros(0, np.int64)
-_LF, _CR, _SPACE, _QUOTE, _COMMA, _COLON, _BACKSLASH, _OPEN, _CLOSE = 10, 13, 32, 34, 44, 58, 92, 123, 125
+_LF, _CR, _SPACE, _QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE = 10, 13, 32, 34, 58, 92, 123, 125
 
 
 class Cutter(Protocol):
@@ -54,16 +61,12 @@ class Cutter(Protocol):
 
 @dataclass(frozen=True)
 class Cut:
-    """The records of one block. Record n is `data[begins[n]:ends[n]]`, and `at` is the block's place in the file.
-
-    Between two records there is nothing but white space, and with `commas` one comma.
-    """
+    """The records of one block. Record n is `data[begins[n]:ends[n]]`, and `at` is the block's place in the file."""
 
     at: int
     data: bytearray
     begins: Offsets
     ends: Offsets
-    commas: bool = False
     exact: tuple[int, ...] = ()
     """Records known to be none."""
 
@@ -135,37 +138,77 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """The records of every file, as SCHEMA says. Longer records, and those with more brackets, are for the exact reader;
     with 0, brackets are not counted. With the columns in `plain`, plain records are told apart."""
+    want = _FIRST
     for number, (path, cutter) in enumerate(cutters):
         hints = _Hints(plain)
+        blocks: list[_Block] = []
+        size = 0
         for cut in cutter.cut(path):
-            yield _batch(number, cut, hints, brackets, longest)
+            blocks.append(_block(cut, hints, brackets, longest))
+            size += len(cut.data)
+            if size >= want:
+                yield _batch(number, blocks)
+                blocks, size, want = [], 0, min(2 * want, _MOST)
+        if blocks:
+            yield _batch(number, blocks)
 
 
-def _batch(number: int, cut: Cut, hinted: _Hints, brackets: int, longest: int) -> pa.RecordBatch:
-    begins, ends, data = cut.begins, cut.ends, cut.data
-    hints = hinted.of(data, begins, ends)
-    text = np.frombuffer(data, np.uint8, int(ends[-1]))
+@dataclass(frozen=True)
+class _Block:
+    """A block whose records have their hints; `shown` is what of each is handed on, from its begin on."""
+
+    cut: Cut
+    hints: npt.NDArray[np.int32]
+    shown: Offsets
+
+
+def _block(cut: Cut, hinted: _Hints, brackets: int, longest: int) -> _Block:
+    begins, ends = cut.begins, cut.ends
+    hints = hinted.of(cut.data, begins, ends)
+    text = np.frombuffer(cut.data, np.uint8, int(ends[-1]))
     exact = {*cut.exact, *_with_nul(text, ends), *np.flatnonzero(ends - begins > longest).tolist()}
     if brackets:
         places = np.flatnonzero((text | 32) == _OPEN)
         counts = np.searchsorted(places, ends) - np.searchsorted(places, begins)
         exact.update(np.flatnonzero(counts > brackets).tolist())
-    # A record's text begins where the one before it ends: what stands between must not be part of it.
-    starts = np.empty(len(ends) + 1, np.int32)
-    starts[0] = begins[0]
-    starts[1:] = ends
-    if cut.commas:
-        text[between(begins, ends)] = _SPACE
-    for n in exact:
-        hints[n] = EXACT
-        text[begins[n] : ends[n]] = _SPACE
+    shown = ends - begins
+    if exact:
+        hints[list(exact)] = EXACT
+        shown[list(exact)] = 0
+    return _Block(cut, hints, shown)
+
+
+def _batch(number: int, blocks: Sequence[_Block]) -> pa.RecordBatch:
+    rows = sum(len(b.hints) for b in blocks)
+    views = np.empty(rows, _VIEW)
+    at = 0
+    for n, block in enumerate(blocks):
+        _view(views[at : at + len(block.hints)], n, block)
+        at += len(block.hints)
+    texts = [pa.py_buffer(b.cut.data) for b in blocks]
     return pa.record_batch(
         [
-            pa.array(np.full(len(ends), number, np.int32)), pa.array(begins + cut.at), pa.array(ends + cut.at),
-            pa.array(hints), pa.StringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(data)),
+            pa.array(np.full(rows, number, np.int32)),
+            pa.array(np.concatenate([b.cut.begins + b.cut.at for b in blocks])),
+            pa.array(np.concatenate([b.cut.ends + b.cut.at for b in blocks])),
+            pa.array(np.concatenate([b.hints for b in blocks])),
+            pa.StringViewArray.from_buffers(pa.string_view(), rows, [None, pa.py_buffer(views), *texts]),
         ],
         schema=SCHEMA,
-    )  # fmt: skip
+    )
+
+
+def _view(views: npt.NDArray[np.void], buffer: int, block: _Block) -> None:
+    """Fill `views` with the block's texts."""
+    text, begins, sizes = np.frombuffer(block.cut.data, np.uint8), block.cut.begins, block.shown
+    last = len(text) - 1
+    views["size"], views["buffer"], views["offset"] = sizes, buffer, begins
+    views["prefix"] = text[np.minimum(begins[:, None] + np.arange(4), last)].view("<u4")[:, 0]
+    short = np.flatnonzero(sizes <= _INLINE)
+    if len(short):
+        inside = text[np.minimum(begins[short, None] + np.arange(_INLINE), last)]
+        inside[np.arange(_INLINE) >= sizes[short, None]] = 0
+        views.view(np.uint8).reshape(len(views), -1)[short, 4:] = inside
 
 
 class _Hints:
@@ -188,18 +231,26 @@ class _Hints:
         text = np.frombuffer(data, np.uint8)
         marks = text[1 : ends[-1]] == _COLON
         marks &= text[: ends[-1] - 1] <= _QUOTE
-        colons = np.flatnonzero(marks) + 1
-        firsts = np.searchsorted(colons, begins)
-        hints = (np.searchsorted(colons, ends) - firsts).astype(np.int32)
-        plain = _NONE
-        if self.form is not None and len(rows := np.flatnonzero(hints == self.form.keys)):
-            grid = colons[firsts[rows, None] + np.arange(self.form.keys)]
-            words: npt.NDArray[np.uint64] = np.ndarray(len(data) - 7, "<u8", data, strides=(1,))
-            plain = rows[self.form.plain(text, words, grid, begins[rows], ends[rows])]
-        before = text[np.maximum(ends - 2, 0)]
-        tidy = (text[ends - 1] == _CLOSE) & (before > _SPACE) & (before != _COMMA)
+        colons = np.flatnonzero(marks)
+        colons += 1
+        keys = self.form.keys if self.form is not None else 0
+        grid = colons.reshape(-1, keys) if keys and len(colons) == keys * len(begins) else None
+        if grid is not None and (grid[:, 0] > begins).all() and (grid[:, -1] < ends).all():
+            hints, rows = np.full(len(begins), keys, np.int32), None
+        else:
+            firsts = np.searchsorted(colons, begins)
+            hints = (np.searchsorted(colons, ends) - firsts).astype(np.int32)
+            rows = np.flatnonzero(hints == keys) if keys else _NONE
+            grid = colons[firsts[rows, None] + np.arange(keys)]
+        tidy = (text[ends - 1] == _CLOSE) & ENDS_A_VALUE.take(text[np.maximum(ends - 2, 0)])
         hints[~tidy] = DOUBT
-        hints[plain] = PLAIN
+        if self.form is not None and len(grid):
+            words: npt.NDArray[np.uint64] = np.ndarray(len(data) - 7, "<u8", data, strides=(1,))
+            by_key = np.ascontiguousarray(grid.T)
+            if rows is None:
+                hints[self.form.plain(text, words, by_key, begins, ends)] = PLAIN
+            else:
+                hints[rows[self.form.plain(text, words, by_key, begins[rows], ends[rows])]] = PLAIN
         return hints
 
     def _learn(self, data: bytearray, begins: Offsets, ends: Offsets) -> None:
@@ -220,11 +271,3 @@ def _with_nul(text: Bytes, ends: Offsets) -> set[int]:
     for place, byte in enumerate(b"u0000", 1):
         escapes = escapes[text[escapes + place] == byte]
     return set(np.searchsorted(ends, escapes, side="right").tolist())
-
-
-def between(begins: Offsets, ends: Offsets) -> Offsets:
-    """The place of every byte that stands between two records."""
-    gaps = begins[1:] - ends[:-1]
-    steps = np.arange(int(gaps.sum())) - np.repeat(np.cumsum(gaps) - gaps, gaps)
-    places: Offsets = np.repeat(ends[:-1], gaps) + steps
-    return places

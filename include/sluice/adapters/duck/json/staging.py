@@ -13,7 +13,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from duckdb.func import ARROW, NATIVE, SPECIAL
 
 from sluice.adapters.duck.casting.values import duck_type, explain, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
+from sluice.adapters.duck.json.ahead import ahead
 from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
 from sluice.adapters.duck.json.records import SCHEMA, Cutter, batches
@@ -35,8 +35,8 @@ from sluice.limits import Limits
 
 _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
-_GROUP = 64
-"""Blocks cut in one go: 16 MiB of text."""
+_AHEAD = 3
+"""Batches that are cut before DuckDB asks for them, of 4 MiB each."""
 _CODES = ("", *STRUCTURE)
 
 
@@ -107,9 +107,12 @@ class JsonStaging:
         TerminalError ROW_COUNT if rows are unaccounted for."""
         descriptors = [os.open(f.text.utf8, os.O_RDONLY) for f in self.files]
         try:
-            with connect(memory_limit, max(threads, MIN_THREADS), self.scratch, folders=[out.parent]) as connection:
+            with (
+                ahead(self._batches(), _AHEAD) as cut,
+                connect(memory_limit, max(threads, MIN_THREADS), self.scratch, folders=[out.parent]) as connection,
+            ):
                 self._callbacks(connection, descriptors)
-                connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, _ahead(self._batches())))
+                connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, cut))
                 staged = self._copy(connection, out)
         finally:
             for descriptor in descriptors:
@@ -261,12 +264,6 @@ class JsonStaging:
             if self.refusal is None or (number, begin) < self.refusal[:2]:
                 self.refusal = (number, begin, e)
         return None
-
-
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same, made several at a time: cutting and DuckDB's work, in turns, would push each other out of the cache."""
-    while group := list(islice(batches, _GROUP)):
-        yield from group
 
 
 def _rows(*arrays: pa.Array) -> Iterator[tuple[Any, ...]]:
