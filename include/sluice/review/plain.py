@@ -18,6 +18,7 @@ REASONS = {
     "CAST": "a value is not of its column's type", "OVERFLOW": "a number is too large for its column",
     "PRECISION_LOSS": "a number would have to be rounded", "TOO_LONG": "a text is too long",
     "UNEXPECTED_ZONE": "a time names a zone and should not", "AMBIGUOUS_TIME": "a time does not exist or happens twice",
+    "REPEATED_HEADER": "the line of column names stands among the rows",
     "MISSING_COLUMNS": "columns are missing", "TOO_MANY_COLUMNS": "there are too many columns",
     "UNQUOTED_VALUE": "a quote is not closed", "LINE_TOO_LONG": "a line is too long",
     "INVALID_ENCODING": "characters cannot be read", "NUL_BYTE": "characters cannot be read",

@@ -26,6 +26,7 @@ _MENDS = {
     "PRECISION_LOSS": "Give the column more decimal places, or round at the source.",
     "UNEXPECTED_ZONE": "Declare the column as a timestamp with a zone, or leave the zone out at the source.",
     "AMBIGUOUS_TIME": "Write the offset at the source, or declare `defaultTimezone: Etc/UTC` if the clock is UTC.",
+    "REPEATED_HEADER": "Deliver the file with one header; if the line is a row after all, take it back with `sluice quarantine`.",
     "MISSING_COLUMNS": "Deliver every value of the row; if a delimiter is part of a value, put the value in quotes.",
     "TOO_MANY_COLUMNS": "Put values that contain the delimiter in quotes, or declare the right `delimiter`.",
     "UNQUOTED_VALUE": "Close the quote, and write a quote inside a value twice; or declare the right `quoteChar`.",

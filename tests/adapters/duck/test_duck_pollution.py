@@ -264,6 +264,22 @@ def test_a_delimiter_after_every_row(run: Convert) -> None:
     assert came_out(run(content.encode(), TABLE, dialect=Dialect(header=False))) == ALL
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_a_header_amid_the_rows_is_none_of_them(run: Convert, end: str, quoting: int) -> None:
+    half = len(ROWS) // 2
+    rows = [*ROWS[:half], NAMES, *ROWS[half:], ["x", "", "", "", "", "a\n" + ",".join(NAMES) + "\nb"], NAMES]
+    content = written(rows, end=end, quoting=quoting).encode()
+    texts = table_of(**dict.fromkeys(NAMES, "string"))
+    for dialect in (Dialect(), Dialect(footer_rows=1), Dialect(escape_char="\\", double_quote=True)):
+        found = run(content, texts, dialect=dialect)
+        headers = 1 if dialect.footer_rows else 2
+        assert found.codes == ["REPEATED_HEADER"] * headers
+        assert {q["raw"] for q in found.quarantine} == {content.split(end.encode(), 1)[0]}
+        assert [r[1] for r in found.rows] == [r[1] for r in ROWS] + [None if quoting == csv.QUOTE_MINIMAL else ""]
+    assert run(content, texts, dialect=Dialect(header=False)).codes == []
+
+
 @pytest.mark.parametrize("width", [3, COLUMNS, 9])
 @pytest.mark.parametrize("gap", ["", "\r\n"])
 def test_two_tables_in_one_file(run: Convert, width: int, gap: str) -> None:

@@ -95,6 +95,8 @@ class Part:
     """Makes it regular, at `Path` and beside it. Raises IrregularError where only rewriting does."""
     longest: int = MAX_LINE
     """Bytes that a record may have."""
+    header_line: bytes = b""
+    """The header's bytes, where a record like it would pass for a row; else empty."""
     rewritten: Rewritten | None = None
     records: int = 0
     marks: Path | None = None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 STRUCTURE = {
+    "REPEATED_HEADER": "the record is the header once more, as in files joined one after another",
     "MISSING_COLUMNS": "the record has fewer values than there are columns",
     "TOO_MANY_COLUMNS": "the record has more values than there are columns",
     "UNQUOTED_VALUE": "a quoted value does not end where its field ends",

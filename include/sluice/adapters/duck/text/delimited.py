@@ -9,12 +9,13 @@ from typing import Any
 
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.text.encoding import TextFile, open_text
-from sluice.adapters.duck.text.heading import Heading, find_heading
+from sluice.adapters.duck.text.heading import Heading, find_heading, repeats
 from sluice.adapters.duck.text.patching import patch, patchable
 from sluice.adapters.duck.text.records import RecordParser, read_records
 from sluice.adapters.duck.text.rewriting import rewrite, value_in
 from sluice.adapters.duck.text.spelling import Spelling, report, resolve, terminator_of
 from sluice.contract.model import Dialect, Table
+from sluice.contract.types import Kind
 from sluice.errors import SourceError
 from sluice.limits import DEFAULT_LIMITS, Limits
 
@@ -52,6 +53,8 @@ def delimited_part(
     used["columns"] = [table.columns[i].name for i in heading.order]
     comments = _comments(text, spelling, dialect, begin)
     after = frozenset(c for c in comments if c >= heading.start)
+    line = heading.line if _takes_names(table) and spelling.terminator is None else b""
+    headers = repeats(text, line, heading.start)
     return (
         Part(
             text=text,
@@ -61,11 +64,15 @@ def delimited_part(
             header=heading.names is not None,
             trailing=heading.trailing,
             crlf=_ends_in_crlf(sample, spelling),
-            ordinary=spelling.ordinary and heading.plain and begin == text.start and not (after or dialect.footer_rows),
+            ordinary=spelling.ordinary
+            and heading.plain
+            and begin == text.start
+            and not (after or headers or dialect.footer_rows),
             value_in=value_in(spelling, heading.order),
-            rewrite=lambda part, target: rewrite(part, dialect, after, target),
-            patch=(lambda part, target: patch(part, dialect, after, target)) if patchable(spelling) else None,
+            rewrite=lambda part, target: rewrite(part, dialect, after, headers, target),
+            patch=(lambda part, target: patch(part, dialect, after, headers, target)) if patchable(spelling) else None,
             longest=limits.line_bytes,
+            header_line=line,
         ),
         _with_heading(used, heading, dialect),
     )
@@ -76,12 +83,18 @@ def continued(part: Part, text: TextFile, dialect: Dialect, *, last: bool) -> Pa
     ends = dialect if last else replace(dialect, footer_rows=None)
     with text.utf8.open("rb") as file:
         sample = file.read(_SAMPLE)
+    headers = repeats(text, part.header_line, text.start)
     return replace(
         part, text=text, start=text.start, header=False, crlf=_ends_in_crlf(sample, part.spelling),
-        ordinary=part.spelling.ordinary and not ends.footer_rows,
-        rewrite=lambda piece, target: rewrite(piece, ends, frozenset(), target),
-        patch=(lambda piece, target: patch(piece, ends, frozenset(), target)) if part.patch else None,
+        ordinary=part.spelling.ordinary and not (headers or ends.footer_rows),
+        rewrite=lambda piece, target: rewrite(piece, ends, frozenset(), headers, target),
+        patch=(lambda piece, target: patch(piece, ends, frozenset(), headers, target)) if part.patch else None,
     )  # fmt: skip
+
+
+def _takes_names(table: Table) -> bool:
+    """Whether a header amid the rows would be a row: several names, and no column that takes no text."""
+    return len(table.columns) > 1 and all(c.type.kind in (Kind.STRING, Kind.BINARY) for c in table.columns)
 
 
 def _columns_at_most(sample: bytes, spelling: Spelling) -> int:

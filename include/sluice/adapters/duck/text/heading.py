@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from sluice.adapters.duck.casting.values import duck_type, register, rule
@@ -42,6 +43,8 @@ class Heading:
     plain: bool
     """Whether the header is nothing but the first line, or there is none."""
     trailing: bool
+    line: bytes
+    """The header's last record as it stands in the file; empty when there is none, or it is broken."""
 
 
 def find_heading(text: TextFile, spelling: Spelling, dialect: Dialect, table: Table, begin: int) -> Heading | None:
@@ -56,7 +59,23 @@ def find_heading(text: TextFile, spelling: Spelling, dialect: Dialect, table: Ta
         return None
     search = _Search(text, spelling, dialect, table, records, begin)
     found = search.find()
-    return Heading(*found, trailing=search.trailing(found))
+    last = records[found[2][-1] - 1] if found[2] else None
+    return Heading(*found, search.trailing(found), b"" if last is None or last.error else last.raw)
+
+
+def repeats(text: TextFile, line: bytes, start: int) -> frozenset[int]:
+    """The bytes from `start` on at which the line `line` begins once more."""
+    found: set[int] = set()
+    if not line or start >= (size := text.utf8.stat().st_size):
+        return frozenset()
+    with text.utf8.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        at = data.find(line, start)
+        while at >= 0:
+            end = at + len(line)
+            if (at == start or data[at - 1] in b"\r\n") and (end == size or data[end] in b"\r\n"):
+                found.add(at)
+            at = data.find(line, end)
+    return frozenset(found)
 
 
 _Found = tuple[list[str] | None, tuple[int, ...], tuple[int, ...], int, bool]

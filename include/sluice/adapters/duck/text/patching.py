@@ -19,7 +19,7 @@ import numpy.typing as npt
 from sluice.adapters.duck.parts import Part, Patched
 from sluice.adapters.duck.places import Places
 from sluice.adapters.duck.text.records import Record, RecordParser, RecordReader
-from sluice.adapters.duck.text.rewriting import fault, value_in
+from sluice.adapters.duck.text.rewriting import REPEATED, fault, value_in
 from sluice.adapters.duck.text.spans import IrregularError
 from sluice.adapters.duck.text.spelling import Spelling
 from sluice.adapters.duck.text.stretches import Finder, Stretch
@@ -49,8 +49,9 @@ def patchable(spelling: Spelling) -> bool:
     )
 
 
-def patch(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Patched:
-    """Write the regular form of `part` to `target`. `comments` are offsets of records that are no data.
+def patch(part: Part, dialect: Dialect, comments: Set[int], headers: Set[int], target: Path) -> Patched:
+    """Write the regular form of `part` to `target`. `comments` are offsets of records that are no data, `headers` of
+    those that repeat the header.
 
     Raises IrregularError when a record cannot be written in the file's own spelling.
     """
@@ -58,7 +59,7 @@ def patch(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Pat
     with ExitStack() as stack:
         source = stack.enter_context(part.text.utf8.open("rb"))
         files = [stack.enter_context(path.open("wb")) for path in (target, marks, pieces)]
-        patcher = _Patcher(part, dialect, comments, source, *files)
+        patcher = _Patcher(part, dialect, comments, headers, source, *files)
         patcher.run()
     plain = Spelling(patcher.delimiter, part.spelling.quote)
     stand_in = replace(
@@ -76,6 +77,7 @@ class _Patcher:
         part: Part,
         dialect: Dialect,
         comments: Set[int],
+        headers: Set[int],
         source: BinaryIO,
         out: BinaryIO,
         marks: BinaryIO,
@@ -85,6 +87,7 @@ class _Patcher:
         self.spelling = part.spelling
         self.nulls = {n.encode() for n in dialect.null_sequence}
         self.comments = np.array(sorted(comments), np.int64)
+        self.headers = np.array(sorted(headers), np.int64)
         self.source, self.out, self.marks, self.pieces = source, out, marks, pieces
         self.start, self.size = part.start, part.text.utf8.stat().st_size
         self.delimiter = _delimiter(part.spelling, self.nulls)
@@ -126,10 +129,13 @@ class _Patcher:
         if not len(begins):
             return
         comment = self._comments(block, begins + at, begins)
-        kept = ~(comment | stretch.odd)
+        repeated = np.isin(begins + at, self.headers) if len(self.headers) else np.zeros(len(begins), bool)
+        kept = ~(comment | repeated | stretch.odd)
         if self.shape.columns > 1:
             kept &= ends > begins
-        for n in np.flatnonzero(stretch.odd & ~comment).tolist():
+        for n in np.flatnonzero(repeated & ~comment).tolist():
+            self.bad.note(at + int(begins[n]), at + int(ends[n]), None, REPEATED)
+        for n in np.flatnonzero(stretch.odd & ~(comment | repeated)).tolist():
             self._note(block[begins[n] : ends[n]], at + int(begins[n]))
         gone = stretch.removed
         fewer = np.searchsorted(gone, ends) - np.searchsorted(gone, begins) if len(gone) else 0
@@ -174,7 +180,8 @@ class _Patcher:
             self._hold(np.array([[begin, self.position, self.records]]))
         if not record.raw and self.shape.columns > 1:
             return
-        if code := fault(record, self.shape, self.spelling.quote):
+        repeated = len(self.headers) and begin in self.headers
+        if code := REPEATED if repeated else fault(record, self.shape, self.spelling.quote):
             self.bad.note(begin, end, None, code)
             return
         fields = record.fields[: self.shape.columns]

@@ -12,6 +12,8 @@ from sluice.adapters.duck.text.spans import Shape
 from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Dialect
 
+REPEATED = "REPEATED_HEADER"
+
 
 def value_in(spelling: Spelling, order: tuple[int, ...]) -> Callable[[bytes, int], str]:
     """What gives the text of a column (by its position in the contract) in a record's bytes."""
@@ -26,8 +28,9 @@ def value_in(spelling: Spelling, order: tuple[int, ...]) -> Callable[[bytes, int
     return value
 
 
-def rewrite(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> Rewritten:
-    """The part with commas, every value quoted, null an empty field. `comments` are offsets of records that are no data."""
+def rewrite(part: Part, dialect: Dialect, comments: Set[int], headers: Set[int], target: Path) -> Rewritten:
+    """The part with commas, every value quoted, null an empty field. `comments` are offsets of records that are no
+    data, `headers` of those that repeat the header."""
     nulls = {n.encode() for n in dialect.null_sequence}
     result = Rewritten(target)
     with target.open("wb") as out:
@@ -35,7 +38,7 @@ def rewrite(part: Part, dialect: Dialect, comments: Set[int], target: Path) -> R
             if not record.raw and part.shape.columns > 1:
                 continue
             begin, end = record.offset, record.offset + len(record.raw)
-            code = fault(record, part.shape, part.spelling.quote)
+            code = REPEATED if begin in headers else fault(record, part.shape, part.spelling.quote)
             if code:
                 result.bad.note(begin, end, None, code)
                 continue
