@@ -23,6 +23,11 @@ _IDENTIFIER = re.compile(r"(?:^|_)(?:id|ids|key|code|no|nr|num|number|uuid|guid|
 _MEASURE = re.compile(r"(?:^|_)(?:amount|price|cost|total|count|sum|avg|mean|rate|score|weight|height|value|qty|quantity|lat|lon|latitude|longitude|population|description|comment|note|notes)(?:$|_)")  # fmt: skip
 
 
+def could_be_unique(column: Column, facts: ColumnFacts) -> bool:
+    """Whether it is worth counting the different values: `is_unique` of all others says nothing about keys."""
+    return column.type.kind in _KEYED and not facts.nulls
+
+
 def is_key_like(column: Column, facts: ColumnFacts) -> bool:
     """Whether a column could be (part of) a key: there in every row, and no measurement or long text."""
     name = _words(column.name)

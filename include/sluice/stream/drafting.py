@@ -176,6 +176,7 @@ class _Drafting:
         converted = convert(
             work.files, table, look.format, self._dialect(work), out=folder, quarantine=folder / "bad.parquet",
             memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / "convert",
+            in_passing=True,
         )  # fmt: skip
         files = {table.name: [p.path for p in converted.staged]}
         settings: Any = {"memory_limit": self.settings.memory_limit, "threads": self.settings.threads, "scratch": self.scratch / "duck"}  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -36,6 +36,7 @@ class _Engine:
     threads: int
     scratch: Path
     limits: Limits
+    in_passing: bool = False
 
 
 def convert(
@@ -50,11 +51,13 @@ def convert(
     threads: int,
     scratch: Path,
     limits: Limits = DEFAULT_LIMITS,
+    in_passing: bool = False,
 ) -> Converted:
     """Convert `files` (display name, local plain file) to Parquet files in the folder `out`, which is made anew.
 
     Rows that are no rows of the contract go to the file `quarantine`, which is written only for such rows.
-    Nothing is left behind at either path when this raises.
+    Nothing is left behind at either path when this raises. `in_passing`: the columns are all texts, to be looked at and
+    thrown away; of delimited files very many of them are then staged in lists (sluice.adapters.duck.text.lists).
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
     MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY, JSON_PROPERTY,
@@ -77,10 +80,11 @@ def convert(
     out.mkdir(parents=True)
     try:
         with TemporaryDirectory(dir=scratch, prefix="convert-") as folder:
-            engine = _Engine(memory_limit, threads, Path(folder), limits)
+            engine = _Engine(memory_limit, threads, Path(folder), limits, in_passing)
             if server_format not in (*DELIMITED, *JSON_FORMATS):
                 converted = _typed(files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine)
             elif is_partitioned(files, table):
+                engine = replace(engine, in_passing=False)
                 converted = _partitions(
                     files, table, server_format, dialect, out=out, quarantine=quarantine, engine=engine
                 )
@@ -190,7 +194,7 @@ def _delimited(
         )
         if part is not None:
             parts.append(part)
-    return Staging(parts, table, dialect.null_sequence, engine.scratch), dialects
+    return Staging(parts, table, dialect.null_sequence, engine.scratch, in_passing=engine.in_passing), dialects
 
 
 def _json(

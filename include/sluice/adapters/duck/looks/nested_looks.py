@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from sluice.adapters.duck.casting.leaves import exactly, write
 from sluice.adapters.duck.looks.evidence import measuring
+from sluice.adapters.duck.looks.texts import Texts
 from sluice.contract.types import NESTED, Kind
 from sluice.draft.choice import Choice, choose_all
 from sluice.draft.evidence import TextColumn
@@ -35,7 +36,7 @@ def unfolded(
     threads: int,
     scratch: Path,
 ) -> list[Choice]:
-    """The choices again, objects and arrays spelt out where they can be. The files hold texts as c0, c1 ...
+    """The choices again, objects and arrays spelt out where they can be. The files hold their texts.
 
     In delimited files some of them may be words for null, and a few no JSON.
     """
@@ -43,7 +44,7 @@ def unfolded(
     for i, name in enumerate(names):
         if found[i].type.kind is not Kind.JSON:
             continue
-        shape, step = _shape(files, i, found[i].nulls)
+        shape, step = _shape(files, len(names), i, found[i].nulls)
         leaves = list(shape.leaves(name))
         if shape.kind not in NESTED or len(leaves) > MOST_LEAVES:
             found[i] = as_json(found[i])
@@ -55,21 +56,18 @@ def unfolded(
     return found
 
 
-def _shape(files: Sequence[Path], i: int, nulls: Sequence[str]) -> tuple[Shape, int]:
+def _shape(files: Sequence[Path], columns: int, i: int, nulls: Sequence[str]) -> tuple[Shape, int]:
     """The column's shape, from every so many-th row."""
-    size = 0
-    for path in files:
-        for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=[f"c{i}"]):
-            size += pc.sum(pc.binary_length(batch.column(0))).as_py() or 0
+    texts = Texts(files, columns)
+    size = sum(pc.sum(pc.binary_length(some)).as_py() or 0 for some in texts.batches(i, _BATCH))
     step, number, shape = max(1, ceil(size / _MOST_BYTES)), 0, Shape()
-    for path in files:
-        for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=[f"c{i}"]):
-            chosen = range(-number % step, batch.num_rows, step)
-            number += batch.num_rows
-            for text in batch.column(0).take(pa.array(chosen, pa.int64())).to_pylist():
-                if text is not None and text not in nulls:
-                    with suppress(ValueError, RecursionError):  # the landing says what is wrong with such a text
-                        shape.add(exactly(text), write)
+    for some in texts.batches(i, _BATCH):
+        chosen = range(-number % step, len(some), step)
+        number += len(some)
+        for text in some.take(pa.array(chosen, pa.int64())).to_pylist():
+            if text is not None and text not in nulls:
+                with suppress(ValueError, RecursionError):  # the landing says what is wrong with such a text
+                    shape.add(exactly(text), write)
     return shape, step
 
 

@@ -15,11 +15,12 @@ from threading import Event
 import duckdb
 
 from sluice.adapters.duck.casting.values import register
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
+from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, PASSING_OPTIONS, connect, name_sql, text_sql
 from sluice.adapters.duck.parts import Part, Patched
 from sluice.adapters.duck.places import Bad, Places
 from sluice.adapters.duck.text.capture import catching, prepare
 from sluice.adapters.duck.text.faults import WITH_REJECTS, Faults, forget_rejects
+from sluice.adapters.duck.text.lists import is_listed, lists_sql
 from sluice.adapters.duck.text.reading import Reading
 from sluice.adapters.duck.text.spans import IrregularError, count_records
 from sluice.contract.model import Table
@@ -30,13 +31,19 @@ _PATIENCE = 0.02
 
 
 class Staging:
-    """One conversion of text files: `write` makes the staged file, `bad_records` then tells what is not in it."""
+    """One conversion of text files: `write` makes the staged file, `bad_records` then tells what is not in it.
 
-    def __init__(self, parts: Sequence[Part], table: Table, nulls: Sequence[str], scratch: Path) -> None:
+    `in_passing`: the file is looked at and thrown away, so it is packed lightly, and many columns stand in lists.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], table: Table, nulls: Sequence[str], scratch: Path, *, in_passing: bool = False
+    ) -> None:
         self.parts = parts
         self.table = table
         self.reading = Reading.of(table, nulls)
         self.scratch = scratch
+        self.in_passing = in_passing
         self.found: list[Places] = []
         self.read = list(parts)
         """What DuckDB reads: the parts, or in their stead what is regular."""
@@ -129,7 +136,7 @@ class Staging:
     def _copy_once(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int | None:
         prepare(connection)
         forget_rejects(connection)
-        values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
+        values = self._values()
         selects = []
         for _, group in groupby(self.read, key=self._group):
             parts = list(group)
@@ -146,13 +153,19 @@ class Staging:
             selects = [f"SELECT {values} FROM {self.reading.typed(f'(SELECT {nothing})')} WHERE false"]
         try:
             (row,) = connection.execute(
-                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({COPY_OPTIONS})"
+                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({PASSING_OPTIONS if self.in_passing else COPY_OPTIONS})"
             ).fetchall()
         except duckdb.InvalidInputException:
             if all(p.rewritten is not None for p in self.read):
                 raise
             return None
         return int(row[0])
+
+    def _values(self) -> str:
+        columns = self.table.columns
+        if self.in_passing and is_listed(len(columns)):
+            return lists_sql([f"v{i}" for i in range(len(columns))])
+        return ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(columns))
 
     def _count(self, connection: duckdb.DuckDBPyConnection, copied: Event) -> list[int]:
         """Count every part's records; the numbers of those that turned out irregular, for which copying is stopped."""
