@@ -6,6 +6,7 @@ import csv
 import io
 import random
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
-from sluice.adapters.duck.text import faults, locate
+from sluice.adapters.duck.text import faults, locate, rewriting
+from sluice.adapters.duck.text.records import RecordParser
+from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Dialect
 
 RULES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -115,3 +118,19 @@ def test_in_many_files_that_hold_the_same_rows(run: Convert, monkeypatch: pytest
     assert [(q["file"], q["line"], q["raw"]) for q in found.quarantine] == [
         ("file-0", 3, b"x,b"), ("file-0", 4, b"2"), ("file-1", 2, b"b,x"), ("file-2", 2, b"x,b"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", [Spelling(), Spelling(b"]", b"^"), Spelling(b"|", b"")])
+def test_a_field_found_without_parsing_its_record_is_the_one_that_parsing_finds(spelling: Spelling) -> None:
+    marks = [spelling.delimiter, spelling.quote or b'"', b"a", b"\n", b"\r"]
+    read, found = RecordParser(spelling), 0
+    patterns = [rewriting._field_at(n, spelling) for n in range(3)]
+    for raw in (b"".join(some) for length in range(6) for some in product(marks, repeat=length)):
+        fields = read.parse(raw, 0, last=True)[0].fields
+        for position, pattern in enumerate(patterns):
+            if plain := pattern.match(raw):
+                quoted, bare = plain.groups()
+                field = bare if quoted is None else quoted.replace(spelling.quote * 2, spelling.quote)
+                assert fields[position] == field
+                found += 1
+    assert found > 3000

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +29,18 @@ SCHEMA = pa.schema(
 _ROWS, _BYTES = 10_000, 16 << 20
 
 
+class Row(NamedTuple):
+    """A row of the quarantine, as SCHEMA has it."""
+
+    file: str
+    line: int
+    byte_offset: int
+    column: str | None
+    reason_code: str
+    reason: str
+    raw: bytes
+
+
 class BadText(Protocol):
     """A text file that holds bad records, and can say of each what is wrong with it."""
 
@@ -42,31 +55,36 @@ def write_quarantine(records: Iterator[tuple[BadText, Bad]], table: Table, path:
     return write_rows(_rows(records, table), path)
 
 
-def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> dict[str, int]:
-    """Write `rows`, each with the columns of SCHEMA, to `path`; how many for each reason code. No file when there are none."""
+def write_rows(rows: Iterable[Row], path: Path) -> dict[str, int]:
+    """Write `rows` to `path`; how many for each reason code. No file when there are none."""
     reasons: Counter[str] = Counter()
-    batch: list[dict[str, Any]] = []
-    size = 0
-    writer: pq.ParquetWriter | None = None
-    try:
-        for row in rows:
-            reasons[row["reason_code"]] += 1
-            batch.append(row)
-            size += len(row["raw"])
-            if len(batch) >= _ROWS or size >= _BYTES:
-                writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
-                writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
-                batch, size = [], 0
-        if batch:
-            writer = writer or pq.ParquetWriter(path, SCHEMA, compression="zstd")
-            writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
-    finally:
-        if writer is not None:
-            writer.close()
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for batch in _batches(rows):
+            reasons.update(batch[SCHEMA.get_field_index("reason_code")])
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(path, SCHEMA, compression="zstd"))
+            arrays = [pa.array(values, kind) for values, kind in zip(batch, SCHEMA.types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
     return dict(sorted(reasons.items()))
 
 
-def _rows(records: Iterator[tuple[BadText, Bad]], table: Table) -> Iterator[dict[str, Any]]:
+def _batches(rows: Iterable[Row]) -> Iterator[list[list[Any]]]:
+    """The columns of some rows at a time: lists of texts and numbers, which Python's collector need not look into."""
+    batch: list[list[Any]] = [[] for _ in SCHEMA]
+    size = 0
+    for row in rows:
+        for values, value in zip(batch, row, strict=True):
+            values.append(value)
+        size += len(row.raw)
+        if len(batch[0]) >= _ROWS or size >= _BYTES:
+            yield batch
+            batch, size = [[] for _ in SCHEMA], 0
+    if batch[0]:
+        yield batch
+
+
+def _rows(records: Iterator[tuple[BadText, Bad]], table: Table) -> Iterator[Row]:
     locator: Locator | None = None
     try:
         for part, bad in records:
@@ -76,10 +94,7 @@ def _rows(records: Iterator[tuple[BadText, Bad]], table: Table) -> Iterator[dict
                 locator = Locator(part.text)
             place = locator.place(bad.begin, bad.end, bad.line)
             code, reason, column = part.reason(bad, table.columns, place.utf8)
-            yield {
-                "file": part.text.display, "line": place.line, "byte_offset": place.byte_offset, "column": column,
-                "reason_code": code, "reason": reason, "raw": place.raw,
-            }  # fmt: skip
+            yield Row(part.text.display, place.line, place.byte_offset, column, code, reason, place.raw)
     finally:
         if locator is not None:
             locator.close()

