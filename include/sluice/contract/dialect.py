@@ -60,7 +60,8 @@ def _contradictions(dialect: Dialect) -> Iterator[str]:
             yield f"{mark!r} cannot be a line end or NUL"
     if dialect.delimiter == "":
         yield "the delimiter is empty"
-    marks = {"delimiter": dialect.delimiter, "quoteChar": dialect.quote_char, "commentChar": dialect.comment_char}
+    marks = {"delimiter": dialect.delimiter, "quoteChar": dialect.quote_char, "commentChar": dialect.comment_char,
+             "lineTerminator": dialect.line_terminator}  # fmt: skip
     used: dict[str, str] = {}
     for term, mark in marks.items():
         if mark and mark in used:

@@ -331,7 +331,13 @@ def test_a_thousand_random_damages_lose_nothing(run: Convert) -> None:
 
 def test_a_delimiter_lost_before_a_quoted_value_is_no_chance_to_shift_values(run: Convert) -> None:
     table = table_of(a="varchar", b="varchar", c="varchar")
-    torn = '46.74"Throw Pillow, Wooden",x'
-    found = run(f'a,b,c\n1,"p, q",r\n{torn}\n2,3" nail,4" nail\n'.encode(), table)
-    assert found.codes == ["UNQUOTED_VALUE"] and found.quarantine[0]["raw"].decode() == torn
-    assert found.rows == [("1", "p, q", "r"), ("2", '3" nail', '4" nail')]
+    for torn in ('46.74"Throw Pillow, Wooden",x', '46.74"Light 8\'9"" rod, for her",x'):
+        found = run(f'a,b,c\n1,"p, q",r\n{torn}\n2,3" nail,4" nail\n'.encode(), table)
+        assert found.codes == ["UNQUOTED_VALUE"] and found.quarantine[0]["raw"].decode() == torn
+        assert found.rows == [("1", "p, q", "r"), ("2", '3" nail', '4" nail')]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", " "])
+def test_names_written_with_another_delimiter_than_the_rows(run: Convert, delimiter: str) -> None:
+    content = "\r\n".join([delimiter.join(NAMES), *lines_of(ROWS)[1:]]).encode()
+    assert came_out(run(content, TABLE)) == ALL

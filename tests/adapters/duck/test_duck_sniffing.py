@@ -51,7 +51,7 @@ def test_lines_before_the_table_are_counted(before: str, skipped: int) -> None:
     ("after", "footer"),
     [
         ("Total,,,99.00\n", 1), ("\n39 rows\n", 1), ("Source: us\nNote: none\n\n", 3), ("", 0), (",,,\n" * 30, 30),
-        (",,,\nEnd\n", 2),
+        (",,,\nEnd\n", 2), ('40,"Ann,2024-01-02,1\n', 0), ("40\n", 0), ("40,An", 0), ("Source: us, them", 1), ("x,y", 0),
     ],
 )  # fmt: skip
 def test_lines_after_the_table_are_counted(after: str, footer: int) -> None:
@@ -105,6 +105,11 @@ def test_marked_lines_that_are_rows_are_kept() -> None:
     text = table().replace("\n7,", "\n#7,", 1)
     assert told(text).spelling.comment == b""
     assert told(text + "# made by us\n").spelling.comment == b"#"
+
+
+def test_a_quote_that_stands_alone_in_the_names_costs_no_row() -> None:
+    found = told(table(quote='"').replace(",amount", ',"amount', 1))
+    assert (found.skipped, found.header_rows, found.by_position) == (0, 1, False)
 
 
 @pytest.mark.parametrize("above", [1, 2, 5])

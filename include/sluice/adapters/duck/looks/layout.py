@@ -243,10 +243,28 @@ def _footer(tail: bytes, spelling: Spelling, width: int) -> int:
             (width > 2 and filled(record.fields) == 1 and bool(record.fields[0].strip()))
             or bool(_SUM.match(record.fields[0]) and filled(record.fields) < width)
         )
-        if not (empty or odd or remark) or remarks >= _MOST_FOOTER:
+        if (
+            not (empty or odd or remark)
+            or remarks >= _MOST_FOOTER
+            or (odd and _is_cut_row(record, records, tail, width))
+        ):
             break
         count, remarks = count + 1 + trailing_blank, remarks + (not empty)
         trailing_blank = 0
     before = [r for r in records[: len(records) - count] if r.raw.strip()][-20:]
     regular = sum(len(r.fields) == width and filled(r.fields) > 1 for r in before)
     return count if before and regular >= 0.9 * len(before) else 0
+
+
+def _is_cut_row(record: Record, records: Sequence[Record], tail: bytes, width: int) -> bool:
+    """Whether a record of too few fields is what is left of a row: with a quote that does not close, with a first
+    value as rows have it, or at the end of a file that ends within a line.
+    """
+    if record.error:
+        return True
+    kinds = Counter(kind(r.fields[0]) for r in records if len(r.fields) == width)
+    usual = kinds.most_common(1)[0][0] if kinds else ""
+    if usual in ("number", "moment") and kind(record.fields[0]) == usual:
+        return True
+    ends_within = record is records[-1] and not tail.endswith((b"\n", b"\r"))
+    return ends_within and len(record.fields) > 1 and not _SUM.match(record.fields[0])

@@ -124,7 +124,12 @@ def _records(head: bytes, spelling: Spelling, *, whole: bool) -> list[Record]:
                 found = parser.parse(head, at, last=True)
             if found is None or records:
                 break
-        record, at = found
+        record, after = found
+        if record is not None and record.error and (line := parser.next_line(head, at)) is not None and line < after:
+            # A quote that stands alone costs its own line: with more of them, rows would be lost to the names.
+            raw = parser.without_end(head[at:line])
+            record, after = Record(at, raw, raw.split(spelling.delimiter), None, record.error), line
+        at = after
         if record is not None:
             records.append(record)
     return records

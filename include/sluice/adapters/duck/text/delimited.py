@@ -49,7 +49,8 @@ def delimited_part(
     if heading is None:
         if table.allow_empty:
             return None, used
-        raise SourceError("EMPTY_FILE", "the file has no rows and no header", where=display, mend="Deliver it again.")
+        raise SourceError("EMPTY_FILE", "the file has no rows and no header", where=display,
+                          mend="Correct skipRows in the dialect." if dialect.skip_rows else "Deliver it again.")  # fmt: skip
     used["columns"] = [table.columns[i].name for i in heading.order]
     comments = _comments(text, spelling, dialect, begin)
     after = frozenset(c for c in comments if c >= heading.start)

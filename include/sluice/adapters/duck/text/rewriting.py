@@ -116,9 +116,10 @@ def _is_torn(record: Record, quote: bytes) -> bool:
     if not quote or quote not in record.raw:
         return False
     opened = False
-    for position, field in enumerate(record.fields):
-        if record.is_quoted(position) or field.count(quote) % 2 == 0:
+    for position, text in enumerate(record.fields):
+        if record.is_quoted(position) or text.count(quote) % 2 == 0:
             continue
+        field = text if text.endswith(quote) else text.replace(quote * 2, b"")  # doubled, it opens and closes nothing
         if field.endswith(quote):
             if opened:
                 return True

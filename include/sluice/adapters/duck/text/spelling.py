@@ -149,9 +149,13 @@ def _delimiter(sample: bytes, quote: bytes, names: list[str], *, header: bool) -
         return known, right, sum(line.count(delimiter) for line in lines)
 
     best = max(_DELIMITERS, key=fit)
+    usual = max(_DELIMITERS, key=lambda d: fit(d)[1])
+    of_rows = 2 * fit(usual)[1] > len(lines) > 2
+    if of_rows and fit(best)[1] <= 1:
+        return usual  # the header alone is written with another
     for line in firsts:
         gap = gap_between(line, quote, names)
-        if gap and (fit(best)[0] < len(expected) or fit(gap) >= fit(best)):
+        if gap and not (of_rows and fit(gap)[1] <= 1) and (fit(best)[0] < len(expected) or fit(gap) >= fit(best)):
             return gap
     return best if fit(best)[0] or fit(best)[1] else max((best, *_UNUSUAL), key=fit)
 
