@@ -54,8 +54,10 @@ def find(values: Iterable[str], *, name: str = "") -> tuple[Finding, ...]:
     if not texts:
         return ()
     found: dict[str, Finding] = {}
+    # No kind's form goes beyond a line, nor minds where one ends: what is in no line is in none of the texts.
+    lines = "\n".join(texts)
     for kind in KINDS:
-        finding = _whole(kind, texts, name) or _inside(kind, texts)
+        finding = _whole(kind, texts, name) or _inside(kind, texts, lines)
         if finding and (kind.name not in found or finding.share > found[kind.name].share):
             found[kind.name] = finding
     if born := _birth(texts, name):
@@ -85,9 +87,9 @@ def _whole(kind: PiiKind, texts: Sequence[str], name: str) -> Finding | None:
     return Finding(kind.name, round(share, 4), round(min(confidence, 0.99), 2), mask(hits[0]))
 
 
-def _inside(kind: PiiKind, texts: Sequence[str]) -> Finding | None:
-    """The kind within longer texts: few are enough, because its form is its own proof."""
-    if kind.inside is None:
+def _inside(kind: PiiKind, texts: Sequence[str], lines: str) -> Finding | None:
+    """The kind within longer texts: few are enough, because its form is its own proof. `lines` are all of the texts."""
+    if kind.inside is None or kind.inside.search(lines) is None:
         return None
     candidates, hits = 0, 0
     example = ""

@@ -99,3 +99,11 @@ def test_nothing_is_found_in_nothing() -> None:
 def test_any_text_is_survived(values: list[str], name: str) -> None:
     for finding in find(values, name=name):
         assert 0 < finding.share <= 1 and 0 < finding.confidence <= 1
+
+
+def test_a_form_that_only_two_values_together_have_is_nobodys() -> None:
+    remarks = ["4111 1111", "1111 1111", "note"] * 40
+    assert find(remarks, name="remark") == ()
+    paid = ["4111 1111 1111 1111", "5500 0000 0000 0004", "4012 8888 8888 1881", "5105 1051 0510 5100"]
+    found = find([*remarks, *(f"paid with {card} then" for card in paid)], name="remark")
+    assert [f.kind for f in found] == ["payment_card"]

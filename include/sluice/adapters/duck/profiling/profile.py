@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,9 @@ from sluice.adapters.duck.profiling.distribution import EXACT_ROWS, Distribution
 from sluice.adapters.duck.profiling.source import Source
 from sluice.contract.model import Column, Table
 from sluice.contract.types import FLOATS, FROM_JSON, INTEGERS, MOMENTS, NESTED, NUMBERS, Kind
-from sluice.pii import find
+from sluice.pii import Finding, find
 from sluice.pii.inside import find_inside
-from sluice.profiles import ColumnProfile, Scalar, TableProfile, TopValue, patterns_of
+from sluice.profiles import ColumnProfile, Pattern, Scalar, TableProfile, TopValue, patterns_of
 
 _OPEN = ("public", "internal")
 _SUMMABLE = 27
@@ -78,13 +80,17 @@ class _Profiler:
 
     def profile(self) -> TableProfile:
         self._measure()
-        counted = self._count_values()
-        distinct = self._count_distinct({i: len_ for i, (len_, _) in counted.items()})
-        duplicates = self._duplicates(distinct)
         samples = self._sample()
-        spread = distributions(self.source, self.table.columns, self.basic, self.rows)
+        # Python reads the samples while DuckDB goes on counting.
+        with ThreadPoolExecutor(1) as reader:
+            reading = reader.submit(self._read, samples)
+            counted = self._count_values()
+            distinct = self._count_distinct({i: len_ for i, (len_, _) in counted.items()})
+            duplicates = self._duplicates(distinct)
+            spread = distributions(self.source, self.table.columns, self.basic, self.rows)
+            told = reading.result()
         columns = tuple(
-            self._column(i, column, distinct[i], counted.get(i, (0, ()))[1], samples.get(i, []), spread.get(i))
+            self._column(i, column, distinct[i], counted.get(i, (0, ()))[1], told.get(i, _Told()), spread.get(i))
             for i, column in enumerate(self.table.columns)
         )
         return TableProfile(self.table.name, self.rows, duplicates, columns)
@@ -211,18 +217,21 @@ class _Profiler:
             name = f"CAST(to_json({name}) AS VARCHAR)"
         return f"CAST(list({once}{name}) FILTER ({some} AND {name} IS NOT NULL) AS VARCHAR[])"
 
+    def _read(self, samples: Mapping[int, Sequence[str]]) -> dict[int, _Told]:
+        """What the samples tell, by the position of their column."""
+        return {i: _told(self.table.columns[i], sample) for i, sample in samples.items()}
+
     def _column(
         self,
         i: int,
         column: Column,
         distinct: tuple[int, bool],
         top: tuple[TopValue, ...],
-        sample: list[str],
+        told: _Told,
         spread: Distribution | None,
     ) -> ColumnProfile:
-        basic, kind = self.basic[i], column.type.kind
-        pii = find_inside(sample, name=column.name) if kind in FROM_JSON else find(sample, name=column.name)
-        withheld = column.classification not in _OPEN or bool(pii)
+        basic = self.basic[i]
+        withheld = column.classification not in _OPEN or bool(told.pii)
         shown: dict[str, Any] = {} if withheld or spread is None else {
             "stddev": _rounded(spread.stddev), "quantiles": spread.quantiles, "quantiles_exact": spread.exact,
             "histogram": spread.histogram,
@@ -231,7 +240,7 @@ class _Profiler:
             shown |= {
                 "min": _plain(basic.get("min")), "max": _plain(basic.get("max")), "mean": _rounded(basic.get("mean")),
                 "top": tuple(TopValue(_plain(t.value), t.count) for t in top),
-                "patterns": patterns_of(sample[:_FORMS]) if kind is Kind.STRING else (),
+                "patterns": told.patterns,
             }  # fmt: skip
         return ColumnProfile(
             name=column.name,
@@ -245,10 +254,25 @@ class _Profiler:
             max_length=basic.get("max_length"),
             mean_length=_rounded(basic.get("mean_length")),
             not_finite=int(basic.get("not_finite") or 0),
-            pii=pii,
+            pii=told.pii,
             withheld=withheld,
             **shown,
         )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a sample of a column's values tells: personal data, and of open columns of text their patterns."""
+
+    pii: tuple[Finding, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+
+
+def _told(column: Column, sample: Sequence[str]) -> _Told:
+    kind = column.type.kind
+    pii = find_inside(sample, name=column.name) if kind in FROM_JSON else find(sample, name=column.name)
+    shown = kind is Kind.STRING and column.classification in _OPEN and not pii
+    return _Told(pii, patterns_of(sample[:_FORMS]) if shown else ())
 
 
 def _measures(column: Column) -> dict[str, str]:
