@@ -54,6 +54,10 @@ _WHOLE = (0xFF * _EVERY, 0x10 * _EVERY)
 _FIXED = (0, 0x40 * _EVERY)
 """Only the E of an exponent has this bit."""
 
+_DAY_SIZE, _MONTH_AT = len('"YYYY-MM-DD"'), len('"YYYY')
+_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0], np.uint64)
+"""The days that a month may have; none before January and after December."""
+
 DECIMAL_DIGITS = 15
 """So many digits a double always keeps."""
 _MOST_SCALE = 10
@@ -125,6 +129,7 @@ class PlainForm:
             for form in dict.fromkeys(forms) if form.begins == _NUMBER
         ]  # fmt: skip
         """Of the numbers of every form: which keys have it, and what it asks."""
+        self.days = [i for i, c in enumerate(columns) if c.type.kind is Kind.DATE and not c.options.get("format")]
         self.words = [
             _literal_words([x.text for x in literals], place)
             for place in range(0, max(len(x.text) for x in literals), 8)
@@ -154,6 +159,8 @@ class PlainForm:
                 fine[which] &= (words[starts.take(which, axis=0) + 8 * place] & mask) == want
         self._clear_odd(fine.ravel(), text, values, classes, first)
         self._clear_long(fine, words, values, sizes, classes, first)
+        for day in self.days:
+            fine[day] &= (sizes[day] != _DAY_SIZE) | _is_day(words[values[day] + _MONTH_AT])
         good: Flags = np.logical_and.reduce(fine, axis=0)
         good &= before[0] == begins
         good &= ENDS_A_VALUE.take(text.take(limits - 1))
@@ -184,6 +191,14 @@ class PlainForm:
                 kept &= odd == 0
             kept |= classes.take(numbers, axis=0) == _NULL
             fine[numbers] &= kept
+
+
+def _is_day(words: Words) -> Flags:
+    """Whether there is such a day in some year, of words that begin with `-MM-DD`. Of other texts: perhaps."""
+    month = ((words >> 8) & 15) * 10 + ((words >> 16) & 15)
+    day = ((words >> 32) & 15) * 10 + ((words >> 40) & 15)
+    found: Flags = (day > 0) & (day <= _DAYS.take(month.astype(np.intp), mode="clip"))
+    return found
 
 
 def _literal_words(texts: Sequence[bytes], place: int) -> tuple[Offsets | None, Words, Words]:

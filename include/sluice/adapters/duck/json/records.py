@@ -7,8 +7,8 @@ with a hint: how many keys it has at most. The hint spares most records a second
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +49,8 @@ Source: Arrow columnar format 1.4, variable-size binary view layout."""
 _INLINE = 12
 _TRIES = 100
 """Of so many records at the beginning, one is expected to be plain."""
+_FEW = 4
+"""So many records, or one in a hundred, of a block may be odd ones that are looked at one by one."""
 _NONE = np.zeros(0, np.int64)
 _LF, _CR, _SPACE, _QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE = 10, 13, 32, 34, 58, 92, 123, 125
 
@@ -133,20 +135,35 @@ def _line_spans(data: bytearray, whole: int) -> tuple[Offsets, Offsets]:
     return begins, ends
 
 
+Sift = Callable[[int, Cut, list[int]], list[int]]
+"""Of a file, by its number, and a block: which of these records are not to be handed on."""
+
+
 def batches(
-    cutters: Sequence[tuple[Path, Cutter]], *, brackets: int, longest: int, plain: Sequence[Column] = ()
+    cutters: Sequence[tuple[Path, Cutter]],
+    *,
+    brackets: int,
+    longest: int,
+    plain: Sequence[Column] = (),
+    sift: Sift = lambda number, cut, odd: [],
 ) -> Iterator[pa.RecordBatch]:
     """The records of every file, as SCHEMA says. Longer records, and those with more brackets, are for the exact reader;
-    with 0, brackets are not counted. With the columns in `plain`, plain records are told apart."""
+    with 0, brackets are not counted. With the columns in `plain`, plain records are told apart; where the others are
+    few, `sift` is asked about them."""
     want = _FIRST
     for number, (path, cutter) in enumerate(cutters):
         hints = _Hints(plain)
         blocks: list[_Block] = []
         size = 0
         for cut in cutter.cut(path):
-            blocks.append(_block(cut, hints, brackets, longest))
+            block = _block(cut, hints, brackets, longest)
+            odd = np.flatnonzero(block.hints != PLAIN) if hints.form is not None else _NONE
+            if 0 < len(odd) <= max(_FEW, len(block.hints) // 100):
+                block = block.without(sift(number, cut, odd.tolist()))
+            if len(block.hints):
+                blocks.append(block)
             size += len(cut.data)
-            if size >= want:
+            if size >= want and blocks:
                 yield _batch(number, blocks)
                 blocks, size, want = [], 0, min(2 * want, _MOST)
         if blocks:
@@ -160,6 +177,14 @@ class _Block:
     cut: Cut
     hints: npt.NDArray[np.int32]
     shown: Offsets
+
+    def without(self, records: list[int]) -> _Block:
+        """The block but for these records."""
+        if not records:
+            return self
+        begins, ends = np.delete(self.cut.begins, records), np.delete(self.cut.ends, records)
+        cut = replace(self.cut, begins=begins, ends=ends, exact=())
+        return _Block(cut, np.delete(self.hints, records), np.delete(self.shown, records))
 
 
 def _block(cut: Cut, hinted: _Hints, brackets: int, longest: int) -> _Block:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -21,12 +22,13 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, NATIVE, SPECIAL
 
+from sluice.adapters.duck.casting.misfits import is_misfit
 from sluice.adapters.duck.casting.values import duck_type, explain, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
 from sluice.adapters.duck.json.ahead import ahead
 from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
-from sluice.adapters.duck.json.records import SCHEMA, Cutter, batches
+from sluice.adapters.duck.json.records import SCHEMA, Cut, Cutter, batches
 from sluice.adapters.duck.places import STRUCTURE, Bad
 from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
@@ -37,6 +39,8 @@ _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
 _AHEAD = 3
 """Batches that are cut before DuckDB asks for them, of 4 MiB each."""
+_SIFTED = 64
+"""After so many odd records it is known whether most of them are bad: if not, looking at them one by one is too dear."""
 _CODES = ("", *STRUCTURE)
 
 
@@ -65,16 +69,18 @@ class _Places:
     """The bad records of a file, in 19 bytes each: all the records of a large file may be bad."""
 
     def __init__(self) -> None:
+        self.lock = Lock()
         self.begins = array("q")
         self.lengths = array("q")
         self.columns = array("h")
         self.codes = bytearray()
 
     def note(self, begin: int, end: int, column: int | None, code: str = "") -> None:
-        self.begins.append(begin)
-        self.lengths.append(end - begin)
-        self.columns.append(-1 if column is None else column)
-        self.codes.append(_CODES.index(code))
+        with self.lock:
+            self.begins.append(begin)
+            self.lengths.append(end - begin)
+            self.columns.append(-1 if column is None else column)
+            self.codes.append(_CODES.index(code))
 
     def in_order(self) -> Iterator[Bad]:
         """By their bytes; threads note them as they come."""
@@ -97,7 +103,7 @@ class JsonStaging:
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
         self.plain = self.provable and self.proof.plain
         self.rules = self.proof.rules()
-        self.records = 0
+        self.records = self.sifted = self.noted = 0
         self.found = [_Places() for _ in files]
         self.refusal: tuple[int, int, SourceError] | None = None
         self.uncut: SourceError | None = None
@@ -146,12 +152,40 @@ class JsonStaging:
         brackets = self.limits.json_nesting if self.proof.nested else 0
         try:
             plain = self.table.columns if self.plain else ()
-            for batch in batches(cutters, brackets=brackets, longest=self.limits.json_record_bytes, plain=plain):
+            longest = self.limits.json_record_bytes
+            for batch in batches(cutters, brackets=brackets, longest=longest, plain=plain, sift=self._sift):
                 self.records += batch.num_rows
                 yield batch
         except SourceError as e:
             # DuckDB would make an error of its own of it.
             self.uncut = e
+
+    def _sift(self, number: int, cut: Cut, odd: list[int]) -> list[int]:
+        """Of records that are not plain, those that are surely bad: noted here, they cost DuckDB nothing."""
+        if self.sifted > _SIFTED and 2 * self.noted < self.sifted:
+            return []
+        bad = []
+        for n in odd:
+            begin, record = cut.at + int(cut.begins[n]), bytes(cut.data[cut.begins[n] : cut.ends[n]])
+            fault = self._surely_bad(self.files[number], record)
+            if fault is not None:
+                self.found[number].note(begin, begin + len(record), *fault)
+                bad.append(n)
+        self.sifted += len(odd)
+        self.noted += len(bad)
+        self.records += len(bad)
+        return bad
+
+    def _surely_bad(self, file: JsonFile, record: bytes) -> tuple[int | None, str] | None:
+        try:
+            texts = file.exact.texts(record, file.text.display)
+        except BadRecordError as e:
+            return e.column, e.code
+        except SourceError:
+            # DuckDB's turn will come to it, and then the file is refused.
+            return None
+        found = zip(self.table.columns, texts, strict=True)
+        return next(((i, "") for i, (c, t) in enumerate(found) if t is not None and is_misfit(c, t)), None)
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int:
         values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
