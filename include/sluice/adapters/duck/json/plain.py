@@ -123,12 +123,11 @@ class PlainForm:
         self.after = np.array([[len(x.after)] for x in literals])
         forms = [form for c in columns if (form := _form(c)) is not None]
         self.allowed = np.array([[f.begins | _NULL] for f in forms], np.uint8)
-        self.numbers = [
-            (np.array([i for i, f in enumerate(forms) if f == form]), form.longest,
-             np.uint64(form.inverted), np.uint64(form.forbidden))
-            for form in dict.fromkeys(forms) if form.begins == _NUMBER
-        ]  # fmt: skip
-        """Of the numbers of every form: which keys have it, and what it asks."""
+        self.numbers = np.array([i for i, f in enumerate(forms) if f.begins == _NUMBER], int)
+        numbers = [forms[i] for i in self.numbers]
+        self.longest = np.array([[f.longest] for f in numbers])
+        self.inverted = np.array([[f.inverted] for f in numbers], np.uint64)
+        self.forbidden = np.array([[f.forbidden] for f in numbers], np.uint64)
         self.days = [i for i, c in enumerate(columns) if c.type.kind is Kind.DATE and not c.options.get("format")]
         self.words = [
             _literal_words([x.text for x in literals], place)
@@ -180,17 +179,22 @@ class PlainForm:
         self, fine: Flags, words: Words, values: Offsets, sizes: Offsets, classes: Bytes, first: Bytes
     ) -> None:
         """Of numbers, only those are fine that come through a double unchanged."""
-        for numbers, longest, inverted, forbidden in self.numbers:
-            minus = first.take(numbers, axis=0) == _MINUS
-            begins, size = values.take(numbers, axis=0) + minus, sizes.take(numbers, axis=0) - minus
-            kept = size <= longest
-            for place in range(0, min(longest, int(size.max())), 8):
-                odd = words[begins + place] ^ inverted
-                odd &= forbidden
-                odd &= _KEEP.take(size - place, mode="clip")
-                kept &= odd == 0
-            kept |= classes.take(numbers, axis=0) == _NULL
-            fine[numbers] &= kept
+        if not len(self.numbers):
+            return
+        minus = first.take(self.numbers, axis=0) == _MINUS
+        begins, left = values.take(self.numbers, axis=0) + minus, sizes.take(self.numbers, axis=0) - minus
+        kept: Flags = left <= self.longest
+        most = np.minimum(left.max(axis=1), self.longest[:, 0])
+        rows: slice | Offsets = slice(None)
+        for place in range(0, int(most.max()), 8):
+            if place:
+                rows = np.flatnonzero(most > place)
+            odd = words[begins[rows] + place] ^ self.inverted[rows]
+            odd &= self.forbidden[rows]
+            odd &= _KEEP.take(left[rows] - place, mode="clip")
+            kept[rows] &= odd == 0
+        kept |= classes.take(self.numbers, axis=0) == _NULL
+        fine[self.numbers] &= kept
 
 
 def _is_day(words: Words) -> Flags:

@@ -225,15 +225,18 @@ def _batch(number: int, blocks: Sequence[_Block]) -> pa.RecordBatch:
 
 def _view(views: npt.NDArray[np.void], buffer: int, block: _Block) -> None:
     """Fill `views` with the block's texts."""
-    text, begins, sizes = np.frombuffer(block.cut.data, np.uint8), block.cut.begins, block.shown
-    last = len(text) - 1
+    data, begins, sizes = block.cut.data, block.cut.begins, block.shown
     views["size"], views["buffer"], views["offset"] = sizes, buffer, begins
-    views["prefix"] = text[np.minimum(begins[:, None] + np.arange(4), last)].view("<u4")[:, 0]
     short = np.flatnonzero(sizes <= _INLINE)
-    if len(short):
-        inside = text[np.minimum(begins[short, None] + np.arange(_INLINE), last)]
-        inside[np.arange(_INLINE) >= sizes[short, None]] = 0
-        views.view(np.uint8).reshape(len(views), -1)[short, 4:] = inside
+    if not len(short):
+        views["prefix"] = np.ndarray(len(data) - 3, "<u4", data, strides=(1,))[begins]
+        return
+    text = np.frombuffer(data, np.uint8)
+    heads = text[np.minimum(begins[:, None] + np.arange(_INLINE), len(text) - 1)]
+    views["prefix"] = np.ascontiguousarray(heads[:, :4]).view("<u4")[:, 0]
+    inside = heads[short]
+    inside[np.arange(_INLINE) >= sizes[short, None]] = 0
+    views.view(np.uint8).reshape(len(views), -1)[short, 4:] = inside
 
 
 class _Hints:
