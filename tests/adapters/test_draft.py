@@ -104,6 +104,16 @@ def test_bad_rows_are_counted_and_said(settings: Settings, tmp_path: Path) -> No
     assert tried(drafted, settings, tmp_path / "out") == 1
 
 
+def test_what_a_killed_draft_left_is_swept_a_day_later(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,n\n1,2\n")
+    fresh, old = settings.scratch / "draft-fresh", settings.scratch / "draft-old"
+    for folder in (fresh, old):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    draft(tmp_path / "t.csv", settings)
+    assert [p.name for p in settings.scratch.iterdir()] == ["draft-fresh"]
+
+
 def test_a_broken_line_of_json_is_a_bad_row(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_text("".join(f'{{"id": {i}}}\n' for i in range(30)) + '{"id": broken\n')

@@ -24,6 +24,7 @@ from sluice.errors import InvalidContractError, SourceError, TerminalError
 from sluice.linting import usable_text
 from sluice.settings import Settings
 from sluice.stream.draft_work import Work, written_table
+from sluice.stream.outcome import sweep_abandoned
 from sluice.stream.places import Place, SourceFile
 
 SAMPLE_ABOVE = 1 << 30
@@ -51,6 +52,7 @@ def draft_contract(
     """
     settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="draft-", dir=settings.scratch) as name:
+        sweep_abandoned(settings.scratch, "draft-", keep=Path(name))
         drafting = _Drafting(settings, Path(name), identity, title, server, sample_above, say)
         return drafting.run(place)
 
@@ -87,7 +89,9 @@ class _Drafting:
         return Drafted(self.identity, text, [w.report for w in works], self.skipped)
 
     def _no_tables(self, place: Place) -> SourceError:
-        why = "; ".join(f"{name}: {reason}" for name, reason in self.skipped[:3]) or "there are no files"
+        why = "; ".join(f"{name}: {reason}" for name, reason in self.skipped[:3]) or (
+            "there are no files" if not place.files else "there are no rows"
+        )
         more = f" and {len(self.skipped) - 3} more" if len(self.skipped) > 3 else ""
         return SourceError(
             "NO_TABLES", f"there is no table to draft a contract for ({why}{more})", where=place.shown,

@@ -34,7 +34,7 @@ def replaced(folder: Path) -> Iterator[Path]:
             "OUT_NOT_WRITABLE", f"the results cannot be written: {error.strerror}", where=str(folder),
             mend="Give a folder that you may write to as --out.",
         ) from error  # fmt: skip
-    _sweep(folder, keep=work)
+    sweep_abandoned(folder, _WORK, keep=work)
     try:
         yield work
         _swap(work, folder)
@@ -70,9 +70,9 @@ def _refuse_foreign(folder: Path) -> None:
                 )  # fmt: skip
 
 
-def _sweep(folder: Path, *, keep: Path) -> None:
-    """Remove what killed trials have left."""
-    for path in folder.glob(f"{_WORK}*"):
+def sweep_abandoned(folder: Path, prefix: str, *, keep: Path) -> None:
+    """Remove the folders of that prefix which a killed process has left a day ago or longer."""
+    for path in folder.glob(f"{prefix}*"):
         with suppress(OSError):
             if path != keep and time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)

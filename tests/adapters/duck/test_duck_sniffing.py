@@ -124,6 +124,8 @@ def test_names_below_the_first_rows_cost_no_row(above: int, before: str) -> None
 def test_columns_between_blanks_when_words_are_quoted() -> None:
     found = told("day name city\n" + "".join(f'{i} "Ann {i}" "New Town"\n' for i in range(20)))
     assert (found.spelling.delimiter, found.names) == (b" ", ("day", "name", "city"))
+    found = told('"name" "city"\n' + "".join(f'"{i}" "Ann {i}" "New Town"\n' for i in range(20)))
+    assert (found.spelling.delimiter, found.names) == (b" ", ("row_name", "name", "city"))
 
 
 @pytest.mark.parametrize("text", ["day\n" + "2024-01-02\n" * 9, "what\n" + "a-b c/d\n" * 9, "a-b-c\nx\ny\nz\n"])

@@ -153,7 +153,10 @@ def _score(records: Sequence[Record], spelling: Spelling) -> float:
     if spelling.delimiter == b" ":
         # Columns set out with blanks are no fields, nor are the words of a text; unless blanks are in quotes.
         quoted = sum(any(r.quoted or ()) for r in rows) >= 0.9 * len(rows)
-        ragged = alike < 0.99 or (not quoted and any(not f for r in rows for f in r.fields))
+        below = rows[1:] or rows  # R leaves out the name of the row names
+        ragged = sum(len(r.fields) == usual for r in below) < 0.99 * len(below) or (
+            not quoted and any(not f for r in rows for f in r.fields)
+        )
         numbers = sum(bool(NUMBER.fullmatch(c)) for c in cells) / len(cells)
         usable = 0.2 if ragged or (numbers < 0.4 and not quoted) else 0.9
     unused = 1.0
