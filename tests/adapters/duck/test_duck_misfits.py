@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import table_of
-from sluice.adapters.duck.casting.misfits import is_misfit
+from sluice.adapters.duck.casting.misfits import misfit_of
 from sluice.adapters.duck.casting.values import rule
 
 KINDS = ("int32", "int64", "decimal(12,2)", "decimal(5,0)", "date")
@@ -62,7 +62,8 @@ def taken(texts: list[str]) -> list[tuple[bool, ...]]:
 def assert_agreed(texts: list[str]) -> None:
     for text, row in zip(texts, taken(texts), strict=True):
         for column, good in zip(TABLE.columns, row, strict=True):
-            assert not (good and is_misfit(column, text)), (text, column.type)
+            is_misfit = misfit_of(column)
+            assert is_misfit is not None and not (good and is_misfit(text)), (text, column.type)
 
 
 @given(st.lists(st.lists(st.sampled_from(PARTS), max_size=5).map("".join), min_size=50, max_size=200))
@@ -80,4 +81,5 @@ def test_days_and_ranges() -> None:
 )  # fmt: skip
 def test_what_is_sure(kind: str, text: str) -> None:
     (column,) = table_of(c=kind).columns
-    assert is_misfit(column, text)
+    is_misfit = misfit_of(column)
+    assert is_misfit is not None and is_misfit(text)

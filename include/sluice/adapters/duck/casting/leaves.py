@@ -41,9 +41,7 @@ class Number(str):
 
 def exactly(text: str) -> Any:
     """JSON as RFC 8259 has it, its numbers as they were written. Raises ValueError, RecursionError."""
-    return json.loads(
-        text, object_pairs_hook=unique_object, parse_float=Number, parse_int=Number, parse_constant=_refuse
-    )
+    return _DECODER.decode(text)
 
 
 def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -56,6 +54,11 @@ def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_object, parse_float=Number, parse_int=Number, parse_constant=_refuse
+)
 
 
 def text_fault(text: str) -> str:

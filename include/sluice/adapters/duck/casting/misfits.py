@@ -7,8 +7,9 @@ the rule (sluice.adapters.duck.casting.values) takes.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sluice.adapters.duck.casting.marks import INTEGER, decimal_pattern, marks_of, words_of
 from sluice.adapters.duck.casting.moments import DAY
@@ -17,20 +18,28 @@ from sluice.contract.types import INTEGERS, Kind
 
 _BITS = {Kind.INT32: 31, Kind.INT64: 63}
 
+Misfit = Callable[[str], bool]
 
-def is_misfit(column: Column, text: str) -> bool:
-    """Whether `text` is surely no value of `column`."""
+
+def misfit_of(column: Column) -> Misfit | None:
+    """What tells whether a text is surely no value of `column`; None where only its rule can."""
     kind = column.type.kind
     if words_of(column, "nullSequence") or marks_of(column) is not None:
-        return False
+        return None
     if kind in INTEGERS:
-        whole = _whole(INTEGER).fullmatch(text)
-        return whole is None or not -(2 ** _BITS[kind]) <= int(whole[1].split(".")[0]) < 2 ** _BITS[kind]
+        return partial(_is_no_integer, 2 ** _BITS[kind])
     if kind is Kind.DECIMAL:
-        return _whole(decimal_pattern(column.type.scale)).fullmatch(text) is None
-    if kind is Kind.DATE and not column.options.get("format"):
-        return _is_no_day(text)
-    return False
+        return partial(_is_not, decimal_pattern(column.type.scale))
+    return _is_no_day if kind is Kind.DATE and not column.options.get("format") else None
+
+
+def _is_not(pattern: str, text: str) -> bool:
+    return _whole(pattern).fullmatch(text) is None
+
+
+def _is_no_integer(limit: int, text: str) -> bool:
+    whole = _whole(INTEGER).fullmatch(text)
+    return whole is None or not -limit <= int(whole[1].split(".")[0]) < limit
 
 
 def _is_no_day(text: str) -> bool:

@@ -156,18 +156,25 @@ def batches(
         blocks: list[_Block] = []
         size = 0
         for cut in cutter.cut(path):
-            block = _block(cut, hints, brackets, longest)
-            odd = np.flatnonzero(block.hints != PLAIN) if hints.form is not None else _NONE
-            if 0 < len(odd) <= max(_FEW, len(block.hints) // 100):
-                block = block.without(sift(number, cut, odd.tolist()))
-            if len(block.hints):
-                blocks.append(block)
+            blocks.append(_block(cut, hints, brackets, longest))
             size += len(cut.data)
-            if size >= want and blocks:
-                yield _batch(number, blocks)
+            if size >= want:
+                yield from _sifted(number, blocks, hints, sift)
                 blocks, size, want = [], 0, min(2 * want, _MOST)
-        if blocks:
-            yield _batch(number, blocks)
+        yield from _sifted(number, blocks, hints, sift)
+
+
+def _sifted(number: int, blocks: list[_Block], hinted: _Hints, sift: Sift) -> Iterator[pa.RecordBatch]:
+    """The batch that blocks make, unless nothing is left of them. Odd records are all looked at in one go: so the code
+    that does it is in the processor's cache."""
+    if hinted.form is not None:
+        odd = [np.flatnonzero(b.hints != PLAIN) for b in blocks]
+        few = [0 < len(o) <= max(_FEW, len(b.hints) // 100) for o, b in zip(odd, blocks, strict=True)]
+        blocks = [
+            b.without(sift(number, b.cut, o.tolist())) if f else b for b, o, f in zip(blocks, odd, few, strict=True)
+        ]
+    if any(len(b.hints) for b in blocks):
+        yield _batch(number, blocks)
 
 
 @dataclass(frozen=True)
@@ -182,9 +189,10 @@ class _Block:
         """The block but for these records."""
         if not records:
             return self
-        begins, ends = np.delete(self.cut.begins, records), np.delete(self.cut.ends, records)
-        cut = replace(self.cut, begins=begins, ends=ends, exact=())
-        return _Block(cut, np.delete(self.hints, records), np.delete(self.shown, records))
+        kept = np.ones(len(self.hints), bool)
+        kept[records] = False
+        cut = replace(self.cut, begins=self.cut.begins[kept], ends=self.cut.ends[kept], exact=())
+        return _Block(cut, self.hints[kept], self.shown[kept])
 
 
 def _block(cut: Cut, hinted: _Hints, brackets: int, longest: int) -> _Block:

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, NATIVE, SPECIAL
 
-from sluice.adapters.duck.casting.misfits import is_misfit
+from sluice.adapters.duck.casting.misfits import misfit_of
 from sluice.adapters.duck.casting.values import duck_type, explain, register
 from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
 from sluice.adapters.duck.json.ahead import ahead
@@ -103,6 +103,7 @@ class JsonStaging:
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
         self.plain = self.provable and self.proof.plain
         self.rules = self.proof.rules()
+        self.misfits = [(i, told) for i, c in enumerate(table.columns) if (told := misfit_of(c)) is not None]
         self.records = self.sifted = self.noted = 0
         self.found = [_Places() for _ in files]
         self.refusal: tuple[int, int, SourceError] | None = None
@@ -184,8 +185,7 @@ class JsonStaging:
         except SourceError:
             # DuckDB's turn will come to it, and then the file is refused.
             return None
-        found = zip(self.table.columns, texts, strict=True)
-        return next(((i, "") for i, (c, t) in enumerate(found) if t is not None and is_misfit(c, t)), None)
+        return next(((i, "") for i, is_misfit in self.misfits if (t := texts[i]) is not None and is_misfit(t)), None)
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, out: Path) -> int:
         values = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
