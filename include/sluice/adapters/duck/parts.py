@@ -20,6 +20,8 @@ from sluice.contract.model import Column
 
 Offsets = npt.NDArray[np.int64]
 
+_TOLD, _SHORT = 1 << 12, 40
+"""So many reasons are remembered, of values of so many characters."""
 _PIECES = 1 << 20
 """So many pieces of a patched part are looked at together."""
 
@@ -101,6 +103,8 @@ class Part:
     records: int = 0
     marks: Path | None = None
     """Where the records begin: the bytes from one begin to the next as uint32, the first from `start`."""
+    _told: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
+    """Code and reason of values seen before: what is bad is often bad in the same way."""
 
     @property
     def shape(self) -> Shape:
@@ -111,5 +115,10 @@ class Part:
         """Reason code, reason and column name for the quarantine."""
         if bad.column is None:
             return bad.code, STRUCTURE[bad.code], None
-        column = columns[bad.column]
-        return (*explain(column, self.value_in(record, bad.column)), column.name)
+        column, value = columns[bad.column], self.value_in(record, bad.column)
+        told = self._told.get((bad.column, value))
+        if told is None:
+            told = explain(column, value)
+            if len(value) <= _SHORT and len(self._told) < _TOLD:
+                self._told[bad.column, value] = told
+        return (*told, column.name)

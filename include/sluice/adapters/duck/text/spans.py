@@ -50,7 +50,10 @@ def count_records(path: Path, spelling: Spelling, shape: Shape, start: int, mark
     with marks.open("wb") as file:
         for begins, _ in find_spans(path, spelling, shape, start):
             if len(begins):
-                file.write(np.diff(begins, prepend=at).astype(np.uint32).tobytes())
+                lengths = np.empty(len(begins), np.uint32)
+                lengths[0] = begins[0] - at
+                np.subtract(begins[1:], begins[:-1], out=lengths[1:], casting="unsafe")
+                file.write(lengths.data)
                 records, at = records + len(begins), int(begins[-1])
     return records
 
@@ -181,12 +184,12 @@ class _Scanner:
         if len(quotes):
             quoted = np.flatnonzero(last == self.spelling.quote[0])
             empty[quoted] = data[np.maximum(ends[quoted] - 3, 0)] == delimiter
-        empty &= ends > begins
         if len(begins) and begins[0] < 0:
             self.doubtful.append((int(begins[0]) + self.position, int(ends[0]) + self.position))
             empty[0] = False
         if not empty.any():
             return
+        empty &= ends > begins
         commas = np.flatnonzero(data == delimiter)
         if len(quotes):
             commas = commas[(np.searchsorted(quotes, commas) + inside) % 2 == 0]
