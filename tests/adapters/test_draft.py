@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -15,7 +16,10 @@ import pytest
 import yaml
 
 from command_line import sluice, strict
+from sluice.adapters.duck.looks.sampling import sample
+from sluice.contract.model import Dialect
 from sluice.draft.document import DraftServer
+from sluice.draft.look import Look
 from sluice.draft.report import Drafted
 from sluice.errors import SourceError
 from sluice.linting import usable_text
@@ -276,6 +280,20 @@ def test_a_large_file_is_sampled_and_claims_no_keys(settings: Settings, tmp_path
     assert "rest on a sample" in drafted.text
     assert not any("required" in c or "unique" in c for c in columns(drafted).values())
     assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_a_sample_cuts_no_record(tmp_path: Path) -> None:
+    """Line ends within quotes are everywhere, and behind most of them stands what looks like a value."""
+    row = '{},"one, two\n{},half a note\n,, and an end","x"\n'
+    file = tmp_path / "notes.csv"
+    file.write_text("id,note,x\n" + "".join(row.format(i, i) for i in range(40_000)))
+    dialect = Dialect(delimiter=",", quote_char='"')
+    files, taken = sample([("notes.csv", file)], Look("csv", ("id", "note", "x")), dialect, 1 << 18, tmp_path / "s")
+    assert (1 << 18) <= taken < file.stat().st_size
+    with files[0][1].open(newline="") as text:
+        rows = list(csv.reader(text))[1:]
+    assert len(rows) > 10_000
+    assert all(len(r) == 3 and r[1] == f"one, two\n{r[0]},half a note\n,, and an end" for r in rows)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ class _Drafting:
         if size <= self.sample_above or work.group.look.format == "json":
             return
         folder = self.scratch / f"sample-{work.report.name}"
-        work.files, taken = sample(work.files, work.group.look, self.sample_above // 4, folder)
+        work.files, taken = sample(work.files, work.group.look, self._dialect(work), self.sample_above // 4, folder)
         work.report.sampled = f"{taken / size:.1%} of {size:,} bytes"
 
     def _choose(self, work: Work) -> None:

@@ -149,6 +149,13 @@ def test_escapes_and_spaces_after_delimiters() -> None:
     assert (spaced.spelling.skip_initial_space, len(spaced.names)) == (True, 2)
 
 
+def test_rows_named_in_a_field_without_a_name() -> None:
+    """What R's write.table writes by itself."""
+    found = told('"starts" "rent"\n' + "".join(f'"Town_{i}" {i} {i / 7:.1f}\n' for i in range(30)))
+    assert (found.spelling.delimiter, found.names) == (b" ", ("row_name", "starts", "rent"))
+    assert found.certainty > 0.2
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_make_it_fail(raw: bytes) -> None:
     sniff(raw, raw, whole=True)

@@ -142,7 +142,9 @@ def _score(records: Sequence[Record], spelling: Spelling) -> float:
         return 0.0
     counts = Counter(len(r.fields) for r in rows)
     usual, share = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
-    alike = share / len(rows)
+    # R names the rows in a first field that has no name itself.
+    unnamed = spelling.delimiter == b" " and len(rows) > 2 and len(rows[0].fields) == usual - 1
+    alike = (share + unnamed) / len(rows)
     cells = [f for r in rows if len(r.fields) == usual for f in r.fields]
     if not cells:
         return 0.0
