@@ -99,6 +99,7 @@ def _takes_names(table: Table) -> bool:
 
 
 def _columns_at_most(sample: bytes, spelling: Spelling) -> int:
+    # Of a line longer than the sample these are only the first.
     first = sample.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
     return first.count(spelling.delimiter) + 1
 
@@ -106,7 +107,7 @@ def _columns_at_most(sample: bytes, spelling: Spelling) -> int:
 def _check_columns(columns: int, where: str, limits: Limits) -> None:
     if columns > limits.columns:
         raise SourceError(
-            "COLUMN_LIMIT", f"there are {columns:,} columns, and the limit is {limits.columns:,}", where=where,
+            "COLUMN_LIMIT", f"there are {columns:,} columns or more, and the limit is {limits.columns:,}", where=where,
             mend="Look for a wrong delimiter or missing line ends, or raise SLUICE_MAX_COLUMNS.",
         )  # fmt: skip
 
