@@ -121,6 +121,18 @@ def test_names_below_the_first_rows_cost_no_row(above: int, before: str) -> None
     assert (found.names, found.skipped) == (NAMES, before.count("\n"))
 
 
+def test_a_row_of_words_is_no_header_below_rows() -> None:
+    found = told("".join(f"{n},{v}\n" for n, v in zip("ABCDEFGH", ["1", "2", "unknown", *"34567"], strict=True)))
+    assert (found.comment_rows, found.header_rows) == ((), 0)
+
+
+@pytest.mark.parametrize("first", ["1,Name 1", "1,Name 1,2024-01-01", "1,2024-01-01,Name 1"])
+def test_a_first_row_that_lost_values_is_no_title(first: str) -> None:
+    lines = table().splitlines()[1:]
+    found = told("\n".join([first, *lines[1:]]))
+    assert (found.skipped, found.header_rows, len(found.names)) == (0, 0, 4)
+
+
 def test_columns_between_blanks_when_words_are_quoted() -> None:
     found = told("day name city\n" + "".join(f'{i} "Ann {i}" "New Town"\n' for i in range(20)))
     assert (found.spelling.delimiter, found.names) == (b" ", ("day", "name", "city"))

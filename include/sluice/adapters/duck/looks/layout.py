@@ -85,13 +85,21 @@ def _table_start(rows: Sequence[Record], width: int) -> int:
     """The first record of the table: before it stand titles and remarks, of fewer fields or with all but one empty."""
     if width == 1:
         return 0
+    usual = _usual_kind([r.fields for r in rows if len(r.fields) == width], 0)
     for i, row in enumerate(rows[:60]):
+        if usual in ("number", "moment") and kind(row.fields[0]) == usual and filled(row.fields) > 1:
+            return i  # what is left of a row
         near = rows[i : i + 4]
         alike = sum(abs(len(r.fields) - width) <= (1 if r is row else 0) for r in near)
         enough = filled(row.fields) >= (2 if width < 5 else max(2, width // 4))
         if alike >= max(1, (len(near) + 1) // 2) and enough and len(row.fields) >= width - 1:
             return i
     return 0
+
+
+def _usual_kind(rows: Sequence[Sequence[bytes]], column: int) -> str:
+    kinds = Counter(kind(r[column]) for r in rows)
+    return kinds.most_common(1)[0][0] if kinds else ""
 
 
 def _header_rows(body: Sequence[Record], width: int) -> int:
@@ -113,10 +121,13 @@ def _moved_header(body: Sequence[Record], width: int) -> int:
     """Which record, after the first, holds the names: those above it are rows like those below. 0: none."""
     for i in range(1, min(_FIRST_ROWS, len(body) - 2)):
         names = body[i].fields
-        if len(names) != width or any(kind(n) not in ("word", "") for n in names) or not all(names[:-1]):
+        named = {n.strip().lower() for n in names}
+        if len(named) < max(width, 2) or any(kind(n) not in ("word", "") for n in names) or not all(names[:-1]):
             continue
         others = [r.fields for r in (*body[:i], *body[i + 1 :]) if len(r.fields) == width][:200]
-        if len(others) >= 5 and _is_header(names, others, first=False):
+        # Where one column alone has numbers, a word in it is a value that is missing.
+        typed = sum(_usual_kind(others, c) in ("number", "moment") for c in range(width))
+        if len(others) >= 5 and typed > 1 and _is_header(names, others, first=False):
             return i
     return 0
 
@@ -133,6 +144,8 @@ def _is_group_row(body: Sequence[Record], width: int) -> bool:
 
 def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, first: bool) -> bool:
     offset = len(below[0]) - len(names)  # names may leave out the row number's
+    if offset and kind(names[0]) in ("number", "moment") and kind(names[0]) == _usual_kind(below, 0):
+        return False  # a row that lost values
     votes = typed = 0
     for i, name in enumerate(names):
         column = [r[i + offset] for r in below if 0 <= i + offset < len(r) and r[i + offset].strip()]
@@ -262,8 +275,7 @@ def _is_cut_row(record: Record, records: Sequence[Record], tail: bytes, width: i
     """
     if record.error:
         return True
-    kinds = Counter(kind(r.fields[0]) for r in records if len(r.fields) == width)
-    usual = kinds.most_common(1)[0][0] if kinds else ""
+    usual = _usual_kind([r.fields for r in records if len(r.fields) == width], 0)
     if usual in ("number", "moment") and kind(record.fields[0]) == usual:
         return True
     ends_within = record is records[-1] and not tail.endswith((b"\n", b"\r"))
