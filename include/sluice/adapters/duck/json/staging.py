@@ -39,6 +39,8 @@ _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
 _AHEAD = 3
 """Batches that are cut before DuckDB asks for them, of 4 MiB each."""
+_MOST_PLAIN = 500
+"""Columns that a table with plain records may have: beyond, DuckDB's planning of both ways takes longer than it saves."""
 _SIFTED = 64
 """After so many odd records it is known whether most of them are bad: if not, looking at them one by one is too dear."""
 _CODES = ("", *STRUCTURE)
@@ -101,7 +103,7 @@ class JsonStaging:
         self.limits = limits
         self.proof = Proof(table, others=others)
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
-        self.plain = self.provable and self.proof.plain
+        self.plain = self.provable and self.proof.plain and len(table.columns) <= _MOST_PLAIN
         self.rules = self.proof.rules()
         self.misfits = [(i, told) for i, c in enumerate(table.columns) if (told := misfit_of(c)) is not None]
         self.records = self.sifted = self.noted = 0
