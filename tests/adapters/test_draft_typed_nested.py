@@ -172,3 +172,12 @@ def test_a_text_that_is_no_json_among_many_is_a_bad_row(settings: Settings, tmp_
     (more,) = (c for c in usable_text(drafted.text, "the draft").tables[0].columns if c.name == "more")
     assert (str(more.type), drafted.tables[0].quarantined) == ("struct<a:int32>", 1)
     assert "go to quarantine" in drafted.text
+
+
+def test_a_file_without_rows_tells_its_types(settings: Settings, tmp_path: Path) -> None:
+    schema = pa.schema([("id", pa.int64()), ("more", pa.struct([("a", pa.int32())]))])
+    pq.write_table(pa.Table.from_pylist([], schema), tmp_path / "t.parquet")
+    types, rows, text = landed(tmp_path / "t.parquet", settings, tmp_path / "out")
+    assert (types, rows) == ({"id": "int64", "more": "struct<a:int32>"}, [])
+    assert "allowEmpty" in text
+    assert "the table has no rows" in text

@@ -31,6 +31,7 @@ class Work:
     key: tuple[Column, ...] = ()
     staged: list[Path] = field(default_factory=list)
     links: list[Relationship] = field(default_factory=list)
+    is_empty: bool = False
 
     @property
     def staged_rows(self) -> int:
@@ -61,6 +62,7 @@ def written_table(work: Work) -> DraftTable:
                 references=tuple(r for r in work.links if r.columns == (name,)),
             )
         )
+    is_empty = work.is_empty or (bool(work.texts) and not any(t.rows for t in work.texts))
     return DraftTable(
         name=report.name,
         locations=work.group.locations,
@@ -69,7 +71,7 @@ def written_table(work: Work) -> DraftTable:
         terms={**look.terms, **({"nullSequence": ["", *work.null_words]} if work.null_words else {})},
         relationships=tuple(r for r in work.links if len(r.columns) > 1),
         remarks=(*_remarks(work), *look.remarks, *work.remarks),
-        properties={} if any(t.rows for t in work.texts) or not work.texts else {"allowEmpty": True},
+        properties={"allowEmpty": True} if is_empty else {},
     )
 
 
@@ -98,7 +100,8 @@ def _remarks(work: Work) -> list[str]:
         why = ", ".join(f"{code} {n:,}" for code, n in report.reasons.items())
         said.append(f"TODO: {report.quarantined:,} of them are bad and go to quarantine: {why}.")
     if not report.rows:
-        said.append("TODO: the table has no rows: nothing is known of its types.")
+        known = "nothing is known of its types" if work.group.look.types is None else "its types are what the file says"
+        said.append(f"TODO: the table has no rows: {known}.")
     elif not work.key and not report.sampled:
         said.append("TODO: no key was found: neither a column nor a small combination is unique in every row.")
     return said

@@ -212,10 +212,7 @@ class _Drafting:
         contract = self._contract(works)
         for work in list(works):
             try:
-                if folded := self._convert(work, contract):
-                    work.choices = [as_json(c) if n in folded else c for n, c in zip(work.group.look.names, work.choices, strict=True)]  # fmt: skip
-                    contract = self._contract(works)
-                    self._convert(work, contract)
+                contract = self._landed(work, works, contract)
             except SourceError as error:
                 if any(f.named for f in place.files):
                     raise
@@ -223,6 +220,23 @@ class _Drafting:
                 self.skipped += [(name, error.message) for name in work.report.files]
         if not works:
             raise self._no_tables(place)
+        return contract
+
+    def _landed(self, work: Work, works: Sequence[Work], contract: Contract) -> Contract:
+        """The contract with which the table could be landed: `contract`, or what had to be changed in it."""
+        try:
+            folded = self._convert(work, contract)
+        except SourceError as error:
+            if error.code != "EMPTY_TABLE":
+                raise
+            work.is_empty = True  # a file that knows its types tells them without rows
+            contract = self._contract(works)
+            folded = self._convert(work, contract)
+        if folded:
+            named = zip(work.group.look.names, work.choices, strict=True)
+            work.choices = [as_json(c) if n in folded else c for n, c in named]
+            contract = self._contract(works)
+            self._convert(work, contract)
         return contract
 
     def _contract(self, works: Sequence[Work]) -> Contract:
