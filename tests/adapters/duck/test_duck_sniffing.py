@@ -101,6 +101,13 @@ def test_names_that_cannot_be_used_are_mended_and_the_header_skipped(heading: st
     assert (found.by_position, found.header_rows, found.skipped, found.names) == (True, 0, 1, names)
 
 
+def test_below_titles_names_may_be_phrases() -> None:
+    names = ("Name", "Date(s) of trip", "Officials, where travel is used: " + "how many of them came along " * 2 + "  ")
+    rows = "".join(f'"Minister of {i}",{"nil return" if i % 2 else "7 to 8 Feb"},n/a\n' for i in range(9))
+    found = told("Overseas travel,,\nQuarter 1,,\n" + f'{names[0]},{names[1]},"{names[2]}"\n' + rows)
+    assert (found.skipped, found.header_rows, found.names) == (2, 1, (*names[:2], names[2].strip()))
+
+
 def test_marked_lines_that_are_rows_are_kept() -> None:
     text = table().replace("\n7,", "\n#7,", 1)
     assert told(text).spelling.comment == b""

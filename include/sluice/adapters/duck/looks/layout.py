@@ -13,6 +13,8 @@ from sluice.adapters.duck.text.records import Record, RecordParser
 from sluice.adapters.duck.text.spelling import Spelling
 
 _MOST_FOOTER = 20
+_NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w .\x80-\xff()/%#-]{0,60}")
+_PHRASE = re.compile(rb"\s*[A-Za-z_\x80-\xff][\w .,:;&'?\x80-\xff()/%#-]{0,160}")
 _YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 _FIRST_ROWS = 20
 """So many rows may stand above the names, where somebody sorted a sheet together with its header."""
@@ -54,7 +56,7 @@ def layout(records: Sequence[Record], spelling: Spelling, head: bytes, tail: byt
     width = _width(rows)
     start = _table_start(rows, width)
     body = rows[start:]
-    header = _header_rows(body, width)
+    header = _header_rows(body, width, titled=start > 0)
     footer = _footer(tail, spelling, width)
     moved = _moved_header(body, width) if not header else 0
     names_of = [body[i].fields for i in range(header)]
@@ -102,7 +104,7 @@ def _usual_kind(rows: Sequence[Sequence[bytes]], column: int) -> str:
     return kinds.most_common(1)[0][0] if kinds else ""
 
 
-def _header_rows(body: Sequence[Record], width: int) -> int:
+def _header_rows(body: Sequence[Record], width: int, *, titled: bool) -> int:
     """How many records hold names: each is words where the column below holds numbers or dates."""
     if len(body) == 1:
         return 1 if all(kind(f) in ("word", "") for f in body[0].fields) else 0
@@ -111,7 +113,8 @@ def _header_rows(body: Sequence[Record], width: int) -> int:
         below = [r.fields for r in body[i + 1 :] if len(r.fields) == width][:200]
         if not below or (i and len(body[i].fields) != width):
             break
-        if not _is_header(body[i].fields, below, first=i == 0) and not (i == 0 and _is_group_row(body, width)):
+        named = _is_header(body[i].fields, below, first=i == 0, titled=titled)
+        if not named and not (i == 0 and _is_group_row(body, width)):
             break
         rows = i + 1
     return rows
@@ -142,7 +145,7 @@ def _is_group_row(body: Sequence[Record], width: int) -> bool:
     return bool(below) and gaps and len(names) == width and _is_header(names, below, first=False)
 
 
-def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, first: bool) -> bool:
+def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, first: bool, titled: bool = False) -> bool:
     offset = len(below[0]) - len(names)  # names may leave out the row number's
     if offset and kind(names[0]) in ("number", "moment") and kind(names[0]) == _usual_kind(below, 0):
         return False  # a row that lost values
@@ -163,7 +166,7 @@ def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, firs
     if typed and (votes or not first):
         # A further row of names must be words all along: 2013, 5, "m" is data with a missing number.
         return votes > 0 if first else votes >= 0.9 * typed
-    return first and _words_only(names, below)
+    return first and _words_only(names, below, titled=titled)
 
 
 def _consecutive(years: Sequence[int]) -> bool:
@@ -171,8 +174,11 @@ def _consecutive(years: Sequence[int]) -> bool:
     return len(steps) == 1 and 0 not in steps
 
 
-def _words_only(names: Sequence[bytes], below: Sequence[Sequence[bytes]]) -> bool:
-    """Whether the first of several rows of words holds names: short, different, and not among the values."""
+def _words_only(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, titled: bool) -> bool:
+    """Whether the first of several rows of words holds names: short, different, and not among the values.
+
+    Below titles, names may be phrases.
+    """
     cleaned = [n.strip().lower() for n in names]
     if not all(kind(n) in ("word", "") for n in names) or len({n for n in cleaned if n}) < len(
         [n for n in cleaned if n]
@@ -181,7 +187,8 @@ def _words_only(names: Sequence[bytes], below: Sequence[Sequence[bytes]]) -> boo
     values = {(i, v.strip().lower()) for row in below for i, v in enumerate(row)}
     if any((i, n) in values for i, n in enumerate(cleaned) if n):
         return False
-    identifiers = sum(bool(re.fullmatch(rb"[A-Za-z_\x80-\xff][\w .\x80-\xff()/%#-]{0,60}", n)) for n in names)
+    form = _PHRASE if titled else _NAME
+    identifiers = sum(bool(form.fullmatch(n)) for n in names)
     return identifiers >= 0.8 * max(1, filled(names))
 
 
