@@ -218,8 +218,9 @@ def test_no_header(run: Convert, declared: bool) -> None:
 
 
 def test_no_header_is_not_guessed_where_a_name_could_be_a_value(run: Convert) -> None:
-    with pytest.raises(SourceError, match="MISSING_COLUMN"):
+    with pytest.raises(SourceError, match="MISSING_COLUMN") as caught:
         run(b"x,y\n1,2\n", table_of(a="string", b="string"))
+    assert "`header: false`" in caught.value.mend
     with pytest.raises(SourceError, match="MISSING_COLUMN"):
         run(b"1,b\n1,2\n", table_of(a="int32", b="string"))
 

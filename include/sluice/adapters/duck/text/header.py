@@ -12,6 +12,11 @@ from sluice.errors import SourceError
 _GUESSES = 10
 """For how many missing columns a similar name is looked for: every one is compared with all that were found."""
 
+_NO_NAMES = (
+    "Where the first row is data, declare `header: false`; where names stand further down, `headerRows` or `skipRows`;"
+    " where this is not how the file reads, its `delimiter`, `quoteChar` or `encoding`. Else correct the names."
+)
+
 
 def find_names(found: Sequence[str], table: Table, *, case_blind: bool = False) -> list[int] | None:
     """For every name found, the position of its column in the contract; None unless it is exactly those names.
@@ -72,7 +77,9 @@ def match_names(found: Sequence[str], table: Table, where: str, *, case_blind: b
             "MISSING_COLUMN",
             f"columns of {table.name!r} are missing: {_listed(missing)} ({difference})",
             where=where,
-            mend=" ".join([*guesses, "Correct the file's header, or the contract's names."]),
+            mend=_NO_NAMES
+            if len(missing) == len(expected) and not guesses
+            else " ".join([*guesses, "Correct the file's header, or the contract's names."]),
         )
     if unknown:
         raise unknown_columns(unknown, table, where, difference)
