@@ -10,9 +10,9 @@ EDITABLE := $(UV) pip install --quiet --no-deps --python $(BIN)/python --editabl
 COMPILE_GROUP := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-# The fast tests first. Behaviour, adapters and pages have services of their own and share the cores; a stack gets them
-# alone: side by side all took longer, since Airflow is busy also while a test only waits for it.
-ALONE := tests/stack tests/dags tests/e2e
+# The fast tests first. Behaviour, adapters and pages have services of their own and share the cores. Then two stacks
+# side by side, also where there are more cores: a third of the time one alone only waits.
+STACKS := tests/stack tests/dags tests/e2e
 
 # Rows of the measured data: 1M (five minutes), 10M, 50M.
 ROWS ?= 1M

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sluice.contract.model import Contract
-from sluice.contract.reading import read_contract
+from sluice.contract.reading import read_frozen
 from sluice.errors import BadInputError, ConflictError, NotApprovedError, SentBackError, TerminalError
 from sluice.ledger import Artifact, Request, RequestState, Transaction
 from sluice.policy import Policy, facts_of
@@ -169,13 +169,10 @@ def _weighed(tx: Transaction, policy: Policy, ask: Ask, now: datetime) -> str:
 
 def contract_of(request: Request) -> Contract:
     """The contract as it was frozen when the request was made."""
-    return _read(request.contract_text, request.contract_file)
+    return _frozen(request.contract_text, request.contract_file, request.contract_digest)
 
 
-@lru_cache(maxsize=64)
-def _read(text: str, file: str) -> Contract:
-    # Every stage asks for it several times, and to validate one against the standard's schema takes a tenth of a second.
-    return read_contract(text, file)
+_frozen = lru_cache(maxsize=64)(read_frozen)  # every stage asks for it several times
 
 
 def live_request(tx: Transaction, request_id: str) -> Request:

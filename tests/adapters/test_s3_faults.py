@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sluice.adapters import aws
 from sluice.adapters.stores import s3
 from sluice.adapters.stores.s3 import PART, S3Store
 from sluice.errors import ConflictError, LakeUnavailableError, SourceError, TerminalError
@@ -34,10 +35,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two tries a call, and clients of their own."""
     config = s3.client_config(total_max_attempts=2)
     monkeypatch.setattr(s3, "client_config", lambda: config)
-    for cached in (s3._client, s3._writing_once):
+    for cached in (aws.session, s3._client, s3._writing_once):
         cached.cache_clear()
     yield
-    for cached in (s3._client, s3._writing_once):
+    for cached in (aws.session, s3._client, s3._writing_once):
         cached.cache_clear()
 
 

@@ -10,8 +10,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = PROJECT / "include" / "sluice"
 
 HOMES = {
-    "boto3": {"adapters/stores/s3.py", "adapters/access"},
-    "botocore": {"adapters/stores/s3.py", "adapters/catalogs", "adapters/access"},
+    "boto3": {"adapters/aws.py", "adapters/stores/s3.py"},
+    "botocore": {"adapters/aws.py", "adapters/stores/s3.py", "adapters/catalogs", "adapters/access"},
     "pyiceberg": {"adapters/catalogs"},
     "duckdb": {"adapters/duck"},
     "great_expectations": {"adapters/gx"},

@@ -16,7 +16,7 @@ from typing import Any
 
 from sluice.contract import document as yaml_document
 from sluice.contract.document import Document
-from sluice.contract.model import OPERATORS, Contract
+from sluice.contract.model import OPERATORS, Contract, digest_of
 from sluice.contract.secrets import find_secrets
 from sluice.contract.semantics import build
 from sluice.contract.terms import did_you_mean
@@ -57,6 +57,15 @@ def read_contract(text: str, file: str = PASTED) -> Contract:
     if findings:
         raise InvalidContractError(sorted(findings, key=lambda f: f.line))
     return build(document, text)
+
+
+def read_frozen(text: str, file: str, digest: str) -> Contract:
+    """Read again what was a valid contract when it was asked for, and whose `digest` shows that it is the same.
+
+    Raises what read_contract raises, which reads any other text.
+    """
+    document = yaml_document.parse(text, file)
+    return build(document, text) if digest_of(document.data) == digest else read_contract(text, file)
 
 
 def _version_findings(document: Document) -> Iterator[Finding]:

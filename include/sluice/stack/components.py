@@ -24,8 +24,9 @@ API = "airflow-api"
 _SCHEDULER = "airflow-scheduler"
 _TRIGGERER = "airflow-triggerer"
 _DAG_PROCESSOR = "airflow-dag-processor"
+WORKING = (_SCHEDULER, _TRIGGERER, _DAG_PROCESSOR)
+"""Those that need the API, and not each other, to end in order."""
 COMMANDS = {
-    # In the order in which they are stopped: who makes work first, who keeps its record last.
     _SCHEDULER: ["scheduler", "--skip-serve-logs"],
     _TRIGGERER: ["triggerer", "--skip-serve-logs"],
     _DAG_PROCESSOR: ["dag-processor"],
@@ -144,10 +145,11 @@ class _Waiting:
 
 def _run(settings: Settings, users: Mapping[str, str], part: str, arguments: list[str]) -> processes.Record:
     (settings.home / "airflow").mkdir(mode=0o700, exist_ok=True)
+    program = "sluice_airflow.preloaded" if part == _SCHEDULER else "airflow"  # the tasks are forks of the scheduler
     return processes.start(
         settings.home,
         part,
-        [sys.executable, "-m", "airflow", *arguments],
+        [sys.executable, "-m", program, *arguments],
         {**inherited(settings), **airflow.airflow_environment(settings, users)},
         port=settings.airflow_port if part == API else None,
     )

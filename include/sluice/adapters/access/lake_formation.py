@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from sluice.access import Grant
+from sluice.adapters import aws
 from sluice.contract.model import CLASSIFICATIONS
 from sluice.errors import ConflictError, LakeUnavailableError, TerminalError
 
@@ -49,12 +50,11 @@ class LakeFormation:
         return self._open("lakeformation")
 
     def _open(self, service: str) -> Any:
-        import boto3
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
         with _translated(service):
-            return boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+            return aws.client(service, config)
 
     @cached_property
     def _account(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from sluice.adapters import aws
+
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
@@ -18,6 +20,8 @@ def load_glue() -> Catalog:
     from pyiceberg.catalog import load_catalog
 
     properties: dict[str, Any] = {"type": "glue", "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+    # pyiceberg would make a session of its own, and read again what the SDK knows of Glue.
+    properties["botocore_session"] = aws.session()._session
     # A number, which pyiceberg hands to botocore as it is. Ten tries, its default, take minutes.
     properties["glue.max-retries"] = TRIES
     # boto3 reads these variables itself; pyarrow's S3 client has to be told.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
+from sluice.adapters import aws
 from sluice.errors import ConflictError, LakeUnavailableError, SourceError, TerminalError
 from sluice.lake import ObjectInfo, Upload
 
@@ -73,17 +74,14 @@ def client_config(total_max_attempts: int = 5) -> Any:
 
 @cache
 def _client() -> S3Client:
-    import boto3
-
-    return boto3.session.Session().client("s3", config=client_config())
+    client: S3Client = aws.client("s3", client_config())
+    return client
 
 
 @cache
 def _writing_once() -> S3Client:
     """A client whose every new object must be new: boto3's transfers do not let the condition through."""
-    import boto3
-
-    client = boto3.session.Session().client("s3", config=client_config())
+    client: S3Client = aws.client("s3", client_config())
     for operation in ("PutObject", "CompleteMultipartUpload", "CopyObject"):
         client.meta.events.register(f"provide-client-params.s3.{operation}", _only_if_absent)  # type: ignore[arg-type]
     return client
