@@ -17,8 +17,21 @@ def person(user: Any) -> Person:
     """
     names = {user.role} if isinstance(getattr(user, "role", None), str) else set()
     for attribute in ("roles", "groups", "teams"):
-        names |= set(_names(getattr(user, attribute, None)))
+        names |= set(_names(_of(user, attribute)))
     return Person(str(user.get_name()), frozenset(names | set(_claims(getattr(user, "access_token", None)))))
+
+
+def _of(user: Any, attribute: str) -> Any:
+    """What the user has there. FAB's user comes out of a database session that has ended, without its groups."""
+    from sqlalchemy.orm.exc import DetachedInstanceError
+
+    try:
+        return getattr(user, attribute, None)
+    except DetachedInstanceError:
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            return [item.name for item in getattr(session.merge(user, load=False), attribute)]
 
 
 def _names(found: Any) -> Iterable[str]:
