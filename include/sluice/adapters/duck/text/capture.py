@@ -20,7 +20,8 @@ LIMIT = 200_000
 """More bad rows than this are not caught: a second scan is then cheaper, and memory has a bound."""
 
 _MESSAGES = "FROM duckdb_logs WHERE type = '' AND starts_with(message, '[[')"
-_SOME = 1 << 11
+_SOME = 1 << 4
+"""Messages at a time: so few that Python's collector is not called, which looks through all that was ever imported."""
 
 
 class Caught(NamedTuple):

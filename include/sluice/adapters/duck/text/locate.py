@@ -22,7 +22,7 @@ Words = npt.NDArray[np.uint64]
 
 _SPELLINGS = 64
 """So many ways to write one side of a record are tried: all, unless short fields may be null in many ways."""
-_BLOCK = 1 << 20
+_BLOCK = 1 << 21
 _BATCH = 1 << 16
 _SLOT_BITS = 22
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
