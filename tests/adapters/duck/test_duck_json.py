@@ -529,3 +529,28 @@ class TestLimits:
         monkeypatch.setattr(jsonfiles, "BLOCK", 64)
         for content in (b'{"s":"' + b"x" * 10_000, b'[{"s":"' + b"x" * 10_000 + b'"}]'):
             assert refused(read, content).code == "RECORD_TOO_LONG"
+
+
+def test_more_columns_than_one_statement_takes(read: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is staged and what is quarantined does not depend on the way it goes."""
+    kinds = ("int64", "decimal(12,2)", "string", "date", "float64", "json", "boolean")
+    table = table_of(**{f"c{i}": kinds[i % 7] for i in range(14)})
+    line = b'{"c0":%d,"c1":1.25,"c2":"a","c3":"2024-02-29","c4":-0,"c5":{"x":[1.10]},"c6":true,"c13":null}'
+    odd = {
+        7: b'{"c0":1.5}',
+        9: b'{"c8":12.345}',
+        10: b'{"c3":"2024-02-30","c0":"x"}',
+        11: b"{",
+        4_999: b'{"c4":1e-400}',
+    }
+    content = b"\n".join(odd.get(n, line % n) for n in range(5_000))
+    once = read(content, table, "jsonl")
+    monkeypatch.setattr("sluice.adapters.duck.json.staging._MOST_AT_ONCE", 13)
+    monkeypatch.setattr("sluice.adapters.duck.json.wide._COLUMNS", 5)
+    monkeypatch.setattr("sluice.adapters.duck.json.wide._CELLS", 10_000)
+    found = read(content, table, "jsonl")
+    assert found.rows == once.rows and len(found.rows) == 5_000 - len(odd)
+    assert found.quarantine == once.quarantine and len(found.quarantine) == len(odd)
+    error = refused(read, content + b'\n{"c0":1}\n{"other":1}', table, "jsonl")
+    assert error.code == "UNKNOWN_COLUMN" and error.where.endswith("line 5002")
+    assert read(b'{"c0":"x"}', table, "jsonl").rows == []

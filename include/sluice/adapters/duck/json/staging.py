@@ -29,6 +29,7 @@ from sluice.adapters.duck.json.ahead import ahead
 from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
 from sluice.adapters.duck.json.records import SCHEMA, Cut, Cutter, batches
+from sluice.adapters.duck.json.wide import Record, Slabs
 from sluice.adapters.duck.places import STRUCTURE, Bad
 from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
@@ -39,8 +40,9 @@ _REREAD = "sluice_reread"
 _REFUSE = "sluice_refuse"
 _AHEAD = 3
 """Batches that are cut before DuckDB asks for them, of 4 MiB each."""
-_MOST_PLAIN = 500
-"""Columns that a table with plain records may have: beyond, DuckDB's planning of both ways takes longer than it saves."""
+_MOST_PLAIN, _MOST_AT_ONCE = 500, 1_000
+"""Columns for which plain records have a way of their own, and for which one statement is made: what that takes in
+planning grows faster than they do."""
 _SIFTED = 64
 """After so many odd records it is known whether most of them are bad: if not, looking at them one by one is too dear."""
 _CODES = ("", *STRUCTURE)
@@ -103,6 +105,7 @@ class JsonStaging:
         self.limits = limits
         self.proof = Proof(table, others=others)
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
+        self.wide = len(table.columns) > _MOST_AT_ONCE
         self.plain = self.provable and self.proof.plain and len(table.columns) <= _MOST_PLAIN
         self.rules = self.proof.rules()
         self.misfits = [(i, told) for i, c in enumerate(table.columns) if (told := misfit_of(c)) is not None]
@@ -120,9 +123,12 @@ class JsonStaging:
                 ahead(self._batches(), _AHEAD) as cut,
                 connect(memory_limit, max(threads, MIN_THREADS), self.scratch, folders=[out.parent]) as connection,
             ):
-                self._callbacks(connection, descriptors)
-                connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, cut))
-                staged = self._copy(connection, out)
+                if self.wide:
+                    staged = self._write_wide(connection, cut, descriptors, out)
+                else:
+                    self._callbacks(connection, descriptors)
+                    connection.register("records", pa.RecordBatchReader.from_batches(SCHEMA, cut))
+                    staged = self._copy(connection, out)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -207,6 +213,40 @@ class JsonStaging:
         finally:
             connection.unregister("records")
         return int(row[0])
+
+    def _write_wide(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        cut: Iterator[pa.RecordBatch],
+        descriptors: Sequence[int],
+        out: Path,
+    ) -> int:
+        register(connection, self.table.columns)
+        slabs = Slabs(self.table, self.rules, self.scratch)
+        slabs.keep(self._read_exactly(cut, descriptors))
+        faults = slabs.cast(connection)
+        for n in np.flatnonzero(faults >= 0).tolist():
+            number, begin, end = slabs.records[n]
+            self.found[number].note(begin, end, int(faults[n]))
+        names = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
+
+        def write(values: pa.RecordBatchReader) -> int:
+            connection.register("records", values)
+            statement = f"COPY (SELECT {names} FROM records) TO {text_sql(str(out))} ({COPY_OPTIONS})"
+            (row,) = connection.execute(statement).fetchall()
+            connection.unregister("records")
+            return int(row[0])
+
+        return slabs.copy(faults < 0, write)
+
+    def _read_exactly(
+        self, cut: Iterator[pa.RecordBatch], descriptors: Sequence[int]
+    ) -> Iterator[tuple[Record, list[str | None]]]:
+        for batch in cut:
+            for number, begin, end in _rows(*batch.columns[:3]):
+                texts = self._reread(number, begin, os.pread(descriptors[number], end - begin, begin))
+                if texts is not None:
+                    yield (number, begin, end), texts
 
     def _value(self, position: int) -> str:
         rule, kind = self.rules[position], duck_type(self.table.columns[position].type)
