@@ -148,3 +148,9 @@ def test_any_text_comes_back_from_any_declared_encoding(words, encoding) -> None
     with tempfile.TemporaryDirectory() as folder:
         found = convert_bytes(Path(folder), text(quoted).encode(encoding), TABLE, dialect=Dialect(encoding=encoding))
     assert [s for _, s in found.rows] == words
+
+
+def test_half_a_character_is_no_sign_of_another_encoding(run: Convert) -> None:
+    found = run(b"n,s\n1,pole\n2,t\xc3o\n", table_of(n="int32", s="string"))
+    assert found.rows == [(1, "pole")] and found.codes == ["INVALID_ENCODING"]
+    assert run("n,s\n1,Ão\n2,não\n".encode("cp1252"), table_of(n="int32", s="string")).rows == [(1, "Ão"), (2, "não")]

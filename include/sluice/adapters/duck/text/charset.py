@@ -51,10 +51,11 @@ _PORTUGUESE = frozenset("\u00e7\u00e3\u00f5")
 _OUT_OF_PLACE = re.compile(
     r"\u0153(?![iu])|\u00f1(?![aeiou\u00e1\u00e9\u00ed\u00f3\u00fa])|\u00f5(?!e)|\u00e3(?![eos]|\b)"
     r"|[\u00a3\u00a5\u00b9\u00b3](?=[^\W\d_])|[\u00a1\u00aa\u00ba\u00bf](?=(?-i:[a-z]))|(?<=[^\W\d_])[\u00a1\u00a3\u00a5\u00b9\u00bf]"
-    r"|(?<=[^\W\d_m])\u00b3",
+    r"|(?<=[^\W\d_m])\u00b3|(?-i:(?<=[a-z])[\u00c0-\u00d6\u00d8-\u00de])",
     re.IGNORECASE,
 )
-"""Where no Western text has these: other alphabets' letters look like them in cp1252."""
+"""Where no Western text has these: other alphabets' letters look like them in cp1252. So does what is left of a
+character of UTF-8 that lost a byte: a capital within a word."""
 
 
 def byte_order_mark(path: Path) -> tuple[bytes, str]:
