@@ -108,3 +108,31 @@ def test_facts_of_wide_tables_are_those_of_narrow_ones(tmp_path: Path) -> None:
     assert (wide[0].distinct, wide[0].personal, wide[1].words, wide[2].distinct) == (
         60, ("email",), ("w0", "w1", "w2", "w3"), 60,
     )  # fmt: skip
+
+
+def test_tables_staged_in_lists_have_the_same_facts_and_links(tmp_path: Path) -> None:
+    rows, width = 40, 310
+    columns = tuple(
+        Column(f"texts_{i}", f"texts_{i}", ColumnType(Kind.INT64 if i % 3 == 2 else Kind.STRING)) for i in range(width)
+    )
+    cells = [
+        [f"u{r}" if i % 3 == 0 else f"w{r % 4}" if i % 3 == 1 else str(r) for i in range(width)] for r in range(rows)
+    ]
+    file = tmp_path / "wide.csv"
+    file.write_text("\n".join(map(",".join, [[c.name for c in columns], *cells])) + "\n")
+    table = Table("t", "t", "", columns)
+    found = []
+    for in_passing in (True, False):
+        converted = convert(
+            [("wide.csv", file)], table, "csv", Dialect(), out=tmp_path / f"out-{in_passing}", quarantine=tmp_path / "bad",
+            memory_limit="1GB", threads=2, scratch=tmp_path / "convert", in_passing=in_passing,
+        )  # fmt: skip
+        with asked([p.path for p in converted.staged], tmp_path / "s") as measure:
+            two = [columns[300], columns[302]]
+            found.append((
+                measure.facts(table), measure.distinct(table, two), measure.some(table, columns[1], 4),
+                measure.strays(table, [columns[301]], table, [columns[300]]),
+            ))  # fmt: skip
+    assert found[0] == found[1]
+    assert found[0][1:] == (40, found[0][2], (40, 40))
+    assert sorted(found[0][2]) == ["w0", "w1", "w2", "w3"]

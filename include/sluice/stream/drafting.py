@@ -260,6 +260,7 @@ class _Drafting:
         converted = convert(
             work.files, table, contract.format_of(table), dialect, out=folder, quarantine=folder / "bad.parquet",
             memory_limit=self.settings.memory_limit, threads=self.settings.threads, scratch=self.scratch / "convert",
+            in_passing=True,
         )  # fmt: skip
         work.staged = [p.path for p in converted.staged]
         work.report.rows, work.report.quarantined = converted.rows_read, converted.rows_quarantined

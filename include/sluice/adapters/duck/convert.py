@@ -56,8 +56,8 @@ def convert(
     """Convert `files` (display name, local plain file) to Parquet files in the folder `out`, which is made anew.
 
     Rows that are no rows of the contract go to the file `quarantine`, which is written only for such rows.
-    Nothing is left behind at either path when this raises. `in_passing`: the columns are all texts, to be looked at and
-    thrown away; of delimited files very many of them are then staged in lists (sluice.adapters.duck.text.lists).
+    Nothing is left behind at either path when this raises. `in_passing`: what is staged is looked at and thrown
+    away; of delimited files very many columns of text are then staged in lists (sluice.adapters.duck.text.lists).
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
     MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY, JSON_PROPERTY,

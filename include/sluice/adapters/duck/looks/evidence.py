@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow.parquet as pq
 
 from sluice.adapters.duck.casting.values import register
 from sluice.adapters.duck.connection import connect, list_sql, name_sql
 from sluice.adapters.duck.looks.questions import Question
 from sluice.adapters.duck.looks.texts import Texts
-from sluice.adapters.duck.text.lists import TOGETHER
+from sluice.adapters.duck.text.lists import TOGETHER, in_lists, item_sql, place
 from sluice.contract.model import Column, Table
 from sluice.contract.types import MOMENTS, NESTED, ColumnType, Kind
 from sluice.draft.evidence import ColumnFacts, TextColumn
@@ -47,6 +48,8 @@ class Measure:
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[Path]]) -> None:
         self.connection = connection
         self.files = files
+        self._listed: dict[str, list[str]] = {}
+        """By table, the names of its columns that are staged in lists."""
 
     def texts(self, name: str, names: Sequence[str], *, is_json: bool = False) -> list[TextColumn]:
         """What the texts in the columns c0, c1 ... of table `name` could be; `names` are the columns' own.
@@ -99,15 +102,14 @@ class Measure:
 
     def facts(self, table: Table) -> list[ColumnFacts]:
         """Exact facts about the staged columns of a table."""
-        whole, found = _scan(self.files[table.name]), list[ColumnFacts]()
+        found: list[ColumnFacts] = []
         if len(table.columns) <= _WIDE:
             for batch in _batches(table.columns, _BATCH):
-                found += self._facts(whole, batch)
+                found += self._facts(_scan(self.files[table.name]), batch)
             return found
         # Every query on a file is planned with all of its columns: of thousands that costs more than narrow copies.
         for batch in _batches(table.columns, TOGETHER):
-            names = ", ".join(name_sql(c.field_name) for c in batch)
-            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE narrow AS SELECT {names} FROM {whole}")
+            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE narrow AS FROM {self._with(table, batch)}")
             found += self._facts("narrow", batch)
         self.connection.execute("DROP TABLE narrow")
         return found
@@ -175,7 +177,7 @@ class Measure:
         fields = ", ".join(name_sql(c.field_name) for c in columns)
         present = " AND ".join(f"{name_sql(c.field_name)} IS NOT NULL" for c in columns)
         (row,) = self.connection.execute(
-            f"SELECT count(*) FROM (SELECT DISTINCT {fields} FROM {_scan(self.files[table.name])} WHERE {present})"
+            f"SELECT count(*) FROM (SELECT DISTINCT {fields} FROM {self._with(table, columns)} WHERE {present})"
         ).fetchall()
         return int(row[0])
 
@@ -185,8 +187,8 @@ class Measure:
         present = " AND ".join(f"c.{name_sql(a.field_name)} IS NOT NULL" for a, _ in pairs)
         same = " AND ".join(f"p.{name_sql(b.field_name)} = c.{name_sql(a.field_name)}" for a, b in pairs)
         (row,) = self.connection.execute(
-            f"SELECT count(*), count(*) FILTER (NOT EXISTS (SELECT 1 FROM {_scan(self.files[parent.name])} AS p"
-            f" WHERE {same})) FROM {_scan(self.files[child.name])} AS c WHERE {present}"
+            f"SELECT count(*), count(*) FILTER (NOT EXISTS (SELECT 1 FROM {self._with(parent, key)} AS p"
+            f" WHERE {same})) FROM {self._with(child, columns)} AS c WHERE {present}"
         ).fetchall()
         return int(row[0]), int(row[1])
 
@@ -195,7 +197,22 @@ class Measure:
 
         `about` says how many different ones there are, more or less.
         """
-        return self._some(_scan(self.files[table.name]), column, about)
+        return self._some(self._with(table, [column]), column, about)
+
+    def _with(self, table: Table, columns: Sequence[Column]) -> str:
+        """SQL for the rows of a table, with these columns at least."""
+        files = self.files[table.name]
+        if table.name not in self._listed:
+            names = pq.read_schema(files[0]).names if files else []
+            in_columns = place(0)[0] not in names
+            self._listed[table.name] = [] if in_columns else [table.columns[i].name for i in in_lists(table.columns)]
+        if not (listed := self._listed[table.name]):
+            return _scan(files)
+        numbers = {name: n for n, name in enumerate(listed)}
+        found = []
+        for name, field in ((c.name, name_sql(c.field_name)) for c in columns):
+            found.append(f"{item_sql(numbers[name])} AS {field}" if name in numbers else field)
+        return f"(SELECT {', '.join(found)} FROM {_scan(files)})"
 
     def _some(self, source: str, column: Column, about: int) -> list[str]:
         value, condition = _few(column, about)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice.adapters.duck.connection import list_sql
-from sluice.adapters.duck.text.lists import TOGETHER, place
+from sluice.adapters.duck.text.lists import TOGETHER, item_sql, place
 
 _CELLS = 400_000
 _ROWS = 2_000
@@ -23,13 +23,12 @@ class Texts:
     def __init__(self, files: Sequence[Path], columns: int) -> None:
         self.files = files
         self.columns = columns
-        self.listed = bool(files) and pq.read_schema(files[0]).names[:1] == ["l0"]
+        self.listed = bool(files) and pq.read_schema(files[0]).names[:1] == [place(0)[0]]
         self.scan = f"read_parquet({list_sql(map(str, files))})"
 
     def sql(self, i: int) -> str:
         """SQL for the text of a column."""
-        name, at = place(i)
-        return f"{name}[{at + 1}]" if self.listed else f"c{i}"
+        return item_sql(i) if self.listed else f"c{i}"
 
     def batches(self, i: int, size: int) -> Iterator[pa.Array]:
         """The texts of a column, in batches of up to `size`."""

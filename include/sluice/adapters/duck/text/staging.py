@@ -20,7 +20,7 @@ from sluice.adapters.duck.parts import Part, Patched
 from sluice.adapters.duck.places import Bad, Places
 from sluice.adapters.duck.text.capture import catching, prepare
 from sluice.adapters.duck.text.faults import WITH_REJECTS, Faults, forget_rejects
-from sluice.adapters.duck.text.lists import is_listed, lists_sql
+from sluice.adapters.duck.text.lists import in_lists, is_listed, lists_sql
 from sluice.adapters.duck.text.reading import Reading
 from sluice.adapters.duck.text.spans import IrregularError, count_records
 from sluice.contract.model import Table
@@ -163,9 +163,10 @@ class Staging:
 
     def _values(self) -> str:
         columns = self.table.columns
-        if self.in_passing and is_listed(len(columns)):
-            return lists_sql([f"v{i}" for i in range(len(columns))])
-        return ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(columns))
+        listed = in_lists(columns) if self.in_passing and is_listed(len(columns)) else []
+        lists = [lists_sql([f"v{i}" for i in listed])] if listed else []
+        alone = set(range(len(columns))) - set(listed)
+        return ", ".join([*lists, *(f"v{i} AS {name_sql(columns[i].field_name)}" for i in sorted(alone))])
 
     def _count(self, connection: duckdb.DuckDBPyConnection, copied: Event) -> list[int]:
         """Count every part's records; the numbers of those that turned out irregular, for which copying is stopped."""
