@@ -554,3 +554,9 @@ def test_more_columns_than_one_statement_takes(read: Convert, monkeypatch: pytes
     error = refused(read, content + b'\n{"c0":1}\n{"other":1}', table, "jsonl")
     assert error.code == "UNKNOWN_COLUMN" and error.where.endswith("line 5002")
     assert read(b'{"c0":"x"}', table, "jsonl").rows == []
+
+
+def test_more_columns_than_the_limit(read: Convert) -> None:
+    error = refused(read, b'{"n":1}', TWO, "jsonl", limits=Limits(columns=1))
+    assert error.code == "COLUMN_LIMIT" and "2 columns" in error.message
+    assert read(b'{"n":1}', TWO, "jsonl", limits=Limits(columns=2)).rows == [(1, None)]

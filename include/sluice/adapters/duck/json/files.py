@@ -33,8 +33,13 @@ def json_file(
     arrays must be declared (`item_type`): then `item_keys` names their values, or else the first row does, unless
     `header` is false, which means the contract's order.
 
-    Raises SourceError JSON_ARRAY, JSON_PROPERTY, BAD_HEADER, and those of `match_names`; BadInputError.
+    Raises SourceError COLUMN_LIMIT, JSON_ARRAY, JSON_PROPERTY, BAD_HEADER, and those of `match_names`; BadInputError.
     """
+    if len(table.columns) > limits.columns:
+        raise SourceError(
+            "COLUMN_LIMIT", f"there are {len(table.columns):,} columns, and the limit is {limits.columns:,}", where=display,
+            mend="Declare one column of type json in place of many, or raise SLUICE_MAX_COLUMNS.",
+        )  # fmt: skip
     text = open_text(display, path, dialect.encoding, utf8)
     cutter, layout = _cutter(text, server_format, dialect)
     used: dict[str, Any] = {"encoding": text.encoding, "layout": layout}
