@@ -17,17 +17,17 @@ TRIES = 4
 
 def load_glue() -> Catalog:
     """The Glue catalog; nothing is asked of it yet."""
-    from pyiceberg.catalog import load_catalog
+    from botocore.config import Config
+    from pyiceberg.catalog.glue import GlueCatalog
 
-    properties: dict[str, Any] = {"type": "glue", "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
-    # pyiceberg would make a session of its own, and read again what the SDK knows of Glue.
-    properties["botocore_session"] = aws.session()._session
-    # A number, which pyiceberg hands to botocore as it is. Ten tries, its default, take minutes.
-    properties["glue.max-retries"] = TRIES
+    # Ten tries, pyiceberg's default, take minutes.
+    retries: Any = {"mode": "standard", "max_attempts": TRIES}
+    region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+    client = aws.client("glue", Config(retries=retries, region_name=region))
+    properties = {"type": "glue", "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
     # boto3 reads these variables itself; pyarrow's S3 client has to be told.
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         properties["s3.endpoint"] = endpoint
-    if region := os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION"):
-        properties |= {"s3.region": region, "glue.region": region}
-    return load_catalog("sluice", **properties)
+    if region:
+        properties["s3.region"] = region
+    return GlueCatalog("sluice", client=client, **properties)

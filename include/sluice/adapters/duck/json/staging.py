@@ -9,7 +9,6 @@ scan; and records cut = staged + noted, or it is a defect.
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
 from sluice.adapters.duck.json.records import SCHEMA, Cut, Cutter, batches
 from sluice.adapters.duck.json.wide import Record, Slabs
-from sluice.adapters.duck.places import STRUCTURE, Bad
+from sluice.adapters.duck.places import STRUCTURE, Bad, Places
 from sluice.adapters.duck.text.encoding import Locator, TextFile
 from sluice.contract.model import Column, Table
 from sluice.errors import SourceError, TerminalError
@@ -45,7 +44,6 @@ _MOST_PLAIN, _MOST_AT_ONCE = 500, 1_000
 planning grows faster than they do."""
 _SIFTED = 64
 """After so many odd records it is known whether most of them are bad: if not, looking at them one by one is too dear."""
-_CODES = ("", *STRUCTURE)
 
 
 @dataclass(frozen=True)
@@ -69,31 +67,6 @@ class JsonFile:
         return (*explain(column, value), column.name)
 
 
-class _Places:
-    """The bad records of a file, in 19 bytes each: all the records of a large file may be bad."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.begins = array("q")
-        self.lengths = array("q")
-        self.columns = array("h")
-        self.codes = bytearray()
-
-    def note(self, begin: int, end: int, column: int | None, code: str = "") -> None:
-        with self.lock:
-            self.begins.append(begin)
-            self.lengths.append(end - begin)
-            self.columns.append(-1 if column is None else column)
-            self.codes.append(_CODES.index(code))
-
-    def in_order(self) -> Iterator[Bad]:
-        """By their bytes; threads note them as they come."""
-        for n in np.argsort(np.frombuffer(self.begins, np.int64), kind="stable"):
-            column = self.columns[n]
-            begin = self.begins[n]
-            yield Bad(begin, begin + self.lengths[n], None if column < 0 else column, _CODES[self.codes[n]])
-
-
 class JsonStaging:
     """One conversion of JSON files: `write` makes the staged file, `bad_records` then tells what is not in it."""
 
@@ -110,7 +83,8 @@ class JsonStaging:
         self.rules = self.proof.rules()
         self.misfits = [(i, told) for i, c in enumerate(table.columns) if (told := misfit_of(c)) is not None]
         self.records = self.sifted = self.noted = 0
-        self.found = [_Places() for _ in files]
+        self.found = [Places() for _ in files]
+        self.noting = Lock()
         self.refusal: tuple[int, int, SourceError] | None = None
         self.uncut: SourceError | None = None
 
@@ -136,7 +110,7 @@ class JsonStaging:
             raise self._refused(*self.refusal)
         if self.uncut is not None:
             raise self.uncut
-        noted = sum(len(found.begins) for found in self.found)
+        noted = sum(map(len, self.found))
         if self.records != staged + noted:
             raise TerminalError(
                 "ROW_COUNT", f"rows are unaccounted for: {self.records} rows were read, {staged} staged and {noted} "
@@ -155,6 +129,10 @@ class JsonStaging:
         for file, found in zip(self.files, self.found, strict=True):
             for bad in found.in_order():
                 yield file, bad
+
+    def _note(self, number: int, begin: int, end: int, column: int | None, code: str = "") -> None:
+        with self.noting:  # DuckDB's threads and the one that cuts note them as they come
+            self.found[number].note(begin, end, column, code)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         cutters = [(f.text.utf8, f.cutter) for f in self.files]
@@ -178,7 +156,7 @@ class JsonStaging:
             begin, record = cut.at + int(cut.begins[n]), bytes(cut.data[cut.begins[n] : cut.ends[n]])
             fault = self._surely_bad(self.files[number], record)
             if fault is not None:
-                self.found[number].note(begin, begin + len(record), *fault)
+                self._note(number, begin, begin + len(record), *fault)
                 bad.append(n)
         self.sifted += len(odd)
         self.noted += len(bad)
@@ -227,7 +205,7 @@ class JsonStaging:
         faults = slabs.cast(connection)
         for n in np.flatnonzero(faults >= 0).tolist():
             number, begin, end = slabs.records[n]
-            self.found[number].note(begin, end, int(faults[n]))
+            self._note(number, begin, end, int(faults[n]))
         names = ", ".join(f"v{i} AS {name_sql(c.field_name)}" for i, c in enumerate(self.table.columns))
 
         def write(values: pa.RecordBatchReader) -> int:
@@ -313,7 +291,7 @@ class JsonStaging:
             return pa.StructArray.from_arrays([known, *(pa.array(c, pa.string()) for c in columns)], fields=fields)
 
         def refuse(file: int, begin: int, end: int, column: int) -> bool:
-            self.found[file].note(begin, end, column)
+            self._note(file, begin, end, column)
             return False
 
         struct = duckdb.struct_type({f.name: "BOOLEAN" if f.name == "known" else "VARCHAR" for f in fields})
@@ -335,7 +313,7 @@ class JsonStaging:
         try:
             return file.exact.texts(record, file.text.display)
         except BadRecordError as e:
-            self.found[number].note(begin, begin + len(record), e.column, e.code)
+            self._note(number, begin, begin + len(record), e.column, e.code)
         except SourceError as e:
             if self.refusal is None or (number, begin) < self.refusal[:2]:
                 self.refusal = (number, begin, e)

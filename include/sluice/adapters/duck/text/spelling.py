@@ -148,14 +148,17 @@ def _delimiter(sample: bytes, quote: bytes, names: list[str], *, header: bool) -
         right = sum(line.count(delimiter) + 1 == len(names) for line in lines)
         return known, right, sum(line.count(delimiter) for line in lines)
 
+    def is_of_header_alone(delimiter: bytes) -> bool:
+        return of_rows and fit(delimiter)[1] == 1
+
     best = max(_DELIMITERS, key=fit)
     usual = max(_DELIMITERS, key=lambda d: fit(d)[1])
     of_rows = 2 * fit(usual)[1] > len(lines) > 2
-    if of_rows and fit(best)[1] <= 1:
-        return usual  # the header alone is written with another
+    if is_of_header_alone(best):
+        return usual
     for line in firsts:
         gap = gap_between(line, quote, names)
-        if gap and not (of_rows and fit(gap)[1] <= 1) and (fit(best)[0] < len(expected) or fit(gap) >= fit(best)):
+        if gap and not is_of_header_alone(gap) and (fit(best)[0] < len(expected) or fit(gap) >= fit(best)):
             return gap
     return best if fit(best)[0] or fit(best)[1] else max((best, *_UNUSUAL), key=fit)
 
