@@ -2,13 +2,11 @@
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
-LIBRARY = PROJECT / "include" / "sluice"
+LIBRARY = Path(__file__).parents[2] / "include" / "sluice"
 WORK = (
     "stream",
     "adapters/duck",
@@ -23,7 +21,7 @@ RARE = {"alembic", "sluice.trial_report"}
 """For migrations, and for the command line."""
 PRELOAD = """
 import json, sys, threading
-from sluice_airflow.preloaded import preload
+from sluice.stack.preloaded import preload
 preload()
 print(json.dumps([threading.active_count(), sorted(sys.modules)]))
 """
@@ -44,8 +42,7 @@ def imported_late() -> set[str]:
 
 
 def test_a_task_finds_imported_what_it_needs() -> None:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(PROJECT / part) for part in ("include", "plugins"))}
-    done = subprocess.run([sys.executable, "-c", PRELOAD], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PRELOAD], capture_output=True, text=True, check=True)
     threads, modules = json.loads(done.stdout.splitlines()[-1])
     assert threads == 1, "of several threads only the one that forks lives on in a task"
     missing = {m for m in imported_late() - set(modules) if not {m, m.partition(".")[0]} & RARE}

@@ -145,7 +145,7 @@ class _Waiting:
 
 def _run(settings: Settings, users: Mapping[str, str], part: str, arguments: list[str]) -> processes.Record:
     (settings.home / "airflow").mkdir(mode=0o700, exist_ok=True)
-    program = "sluice_airflow.preloaded" if part == _SCHEDULER else "airflow"  # the tasks are forks of the scheduler
+    program = "sluice.stack.preloaded" if part == _SCHEDULER else "airflow"  # the tasks are forks of the scheduler
     return processes.start(
         settings.home,
         part,

@@ -1,5 +1,5 @@
 """Runs a component of Airflow whose tasks, being forks of it, find imported what they need: `python -m
-sluice_airflow.preloaded scheduler` is `airflow scheduler`.
+sluice.stack.preloaded scheduler` is `airflow scheduler`.
 
 Without it every task spends its first second or two on Python's imports, one that checks with Great Expectations
 three more. Where tasks are not forks (LocalExecutor on macOS) it is only `airflow`.
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import multiprocessing
 import pkgutil
+import runpy
 import sys
 from importlib import import_module
 
 _OURS = ("sluice.stream", "sluice.adapters")
 _OTHERS = (
-    "boto3.s3.inject", "boto3.s3.transfer", "boto3.exceptions", "great_expectations", "holidays.countries", "jinja2.ext",
-    "open_data_contract_standard.model", "pandas", "psycopg", "pyarrow.dataset", "pyiceberg.catalog.glue",
-    "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow", "sluice_airflow.stream",
+    "airflow.sdk.execution_time.task_runner", "boto3.exceptions", "boto3.s3.inject", "boto3.s3.transfer",
+    "great_expectations", "holidays.countries", "jinja2.ext", "open_data_contract_standard.model", "pandas", "psycopg",
+    "pyarrow.dataset", "pyiceberg.catalog.glue", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow",
 )  # fmt: skip
 
 
@@ -36,10 +37,8 @@ def main() -> None:
     """Run the `airflow` command of this process' arguments."""
     if multiprocessing.get_all_start_methods()[0] == "fork":  # the first is the default
         preload()
-    from airflow.__main__ import main as airflow
-
     sys.argv[0] = "airflow"
-    airflow()
+    runpy.run_module("airflow", run_name="__main__")
 
 
 if __name__ == "__main__":
