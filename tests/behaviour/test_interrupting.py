@@ -57,3 +57,28 @@ def test_it_stops_once_and_cleanly(work: str, said: list[str], tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:-1] == [*said, "0.0 True"]
+
+
+LATE = """
+import signal, time
+from sluice.cli import interrupting
+interrupting.UNHEARD = 0.05
+set_timer = signal.setitimer
+def set_timer_late(which, seconds):
+    set_timer(which, seconds)
+    if not seconds:
+        signal.raise_signal(signal.SIGALRM)  # came before the timer was stopped, and Python deals with it only now
+signal.setitimer = set_timer_late
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with interrupting.interruptible():
+        signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    time.sleep(0.15)
+    print("alive", signal.getsignal(signal.SIGALRM) is signal.SIG_DFL)
+"""
+
+
+def test_an_alarm_dealt_with_late_does_not_end_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=8)
+    assert (done.returncode, done.stdout) == (0, "alive True\n"), done.stderr

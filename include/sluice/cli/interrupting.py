@@ -30,9 +30,12 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # An alarm that has come, and was not dealt with yet, would set the timer again: and the next one would end
+        # the process.
+        signal.signal(signal.SIGALRM, _nothing)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, later)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -43,6 +46,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     # A second Ctrl-C stops the cleaning up after the first; the timer does not.
     if number == signal.SIGINT or not _heard():
         raise KeyboardInterrupt
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _importing(frame: FrameType | None) -> bool:
