@@ -40,7 +40,7 @@ doctor: setup ## Check the local stack
 test: $(VENV)/.ready-dev ## Set up and pass all tests, the fast ones first
 	@$(BIN)/python -m pytest -q tests/unit
 	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/behaviour tests/adapters tests/pages
-	@$(BIN)/python -m pytest -q $(ALONE)
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(STACKS)
 
 test-fast: $(VENV)/.ready-dev ## Unit tests only: no Airflow, no services
 	@$(BIN)/python -m pytest -q tests/unit

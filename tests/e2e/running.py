@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from sluice.adapters.airflow_api import AirflowApi
+from sluice.adapters.catalogs import open_catalog
+from sluice.adapters.catalogs.iceberg import IcebergCatalog
+from sluice.settings import load
 from sluice.stack.processes import PART_VARIABLE, STACK_VARIABLE
 
 PROJECT = Path(__file__).parents[2]
@@ -48,6 +52,16 @@ schema:
 """
 ORDERS = "id,Placed on,amount\n1,2026-01-31,10.50\n2,2026-02-30,9.99\n3,2026-02-01,0.10\n"
 LINES = "order_id,sku\n1,apple\n3,pear\n3,\n"
+
+
+@contextmanager
+def catalog_of(stack: Stack) -> Iterator[IcebergCatalog]:
+    """The stack's catalog as a reader opens it. Other tests of this process have an AWS of their own."""
+    settings = load(stack.environment)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.aws_environment().items():
+            patch.setenv(name, value)
+        yield open_catalog(settings, settings.lake)
 
 
 class Stack:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from running import ROLES, Stack
+from running import ROLES, Stack, catalog_of
 
 from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.chain import broken_link
@@ -23,22 +23,13 @@ Source = Callable[..., Path]
 
 def published(stack: Stack, identifier: str) -> list[dict[str, Any]]:
     """The rows that a reader of the catalog sees."""
-    return list(catalog_of(stack).scan(identifier).to_pylist())
+    with catalog_of(stack) as catalog:
+        return list(catalog.scan(identifier).to_pylist())
 
 
 def exists(stack: Stack, identifier: str) -> bool:
-    catalog = catalog_of(stack)
-    return catalog.entry(identifier) is not None and any(s.current for s in catalog.snapshots(identifier))
-
-
-def catalog_of(stack: Stack) -> Any:
-    import os
-
-    from sluice.adapters.catalogs import open_catalog
-
-    settings = load(stack.environment)
-    os.environ.update(settings.aws_environment())
-    return open_catalog(settings, settings.lake)
+    with catalog_of(stack) as catalog:
+        return catalog.entry(identifier) is not None and any(s.current for s in catalog.snapshots(identifier))
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import pytest
-from running import PROJECT, ROLES, Stack, kill
+from running import PROJECT, ROLES, Stack, catalog_of, kill
 
 from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.cli.demo import deliver
@@ -58,12 +57,10 @@ def test_a_stack_killed_in_land_and_in_a_gate_finishes_without_a_duplicate_row(s
     assert done["state"] == "published", done["reason"]
     assert stack.wait_run(request) == "success"
 
-    os.environ.update(settings.aws_environment())
-    from sluice.adapters.catalogs import open_catalog
-
-    flights = open_catalog(settings, settings.lake).load("nyc_again.flights")
-    assert len(flights.snapshots()) == 1
-    assert flights.scan(selected_fields=("carrier",)).to_arrow().num_rows == 336_776
+    with catalog_of(stack) as catalog:
+        flights = catalog.load("nyc_again.flights")
+        assert len(flights.snapshots()) == 1
+        assert flights.scan(selected_fields=("carrier",)).to_arrow().num_rows == 336_776
     assert [r["state"] for r in stack.json("status") if r["source"] == "nyc_flights"] in ([], ["lost"]), (
         "the lake forgot it, and it shows"
     )

@@ -70,7 +70,7 @@ def down(settings: Settings, say: Say) -> None:
             return count
 
         with ThreadPoolExecutor() as together:
-            for parts in _STOPPED_TOGETHER:
+            for parts in [(components.MIGRATION,), *_STOPPED_TOGETHER]:
                 stopped += sum(together.map(stop, parts))
         stopped += processes.stop(settings.home)
         (settings.home / "run" / "stack.id").unlink(missing_ok=True)
@@ -83,8 +83,8 @@ def is_up(settings: Settings) -> bool:
 
 
 # In the order in which they are stopped: nobody loses what it still needs.
-_STOPPED_TOGETHER = [(components.MIGRATION, *components.WORKING), (components.API,), (aws.PART, postgres.PART)]
-_EVERY_PART = [*components.COMMANDS, aws.PART, postgres.PART]
+_STOPPED_TOGETHER = [components.WORKING, (components.API,), (aws.PART, postgres.PART)]
+_EVERY_PART = [part for parts in _STOPPED_TOGETHER for part in parts]
 
 
 def _parts(settings: Settings) -> list[str]:

@@ -24,7 +24,7 @@ def load_glue() -> Catalog:
     retries: Any = {"mode": "standard", "max_attempts": TRIES}
     region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
     client = aws.client("glue", Config(retries=retries, region_name=region))
-    properties = {"type": "glue", "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+    properties = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
     # boto3 reads these variables itself; pyarrow's S3 client has to be told.
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         properties["s3.endpoint"] = endpoint

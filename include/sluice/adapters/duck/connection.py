@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
 from sluice.checks.rules import identifier
 from sluice.errors import BadInputError, SluiceError, TerminalError
 
+T = TypeVar("T")
 name_sql = identifier
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -63,6 +65,16 @@ def text_sql(text: str) -> str:
 def list_sql(texts: Iterable[str]) -> str:
     """The texts as a SQL list of string literals."""
     return "[" + ", ".join(text_sql(t) for t in texts) + "]"
+
+
+def parquet_sql(files: Iterable[Path]) -> str:
+    """SQL for the rows of Parquet files, one file after the other."""
+    return f"read_parquet({list_sql(map(str, files))})"
+
+
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """So many of them at a time: a query about all the columns of a wide table takes longer to plan than to answer."""
+    return (items[at : at + size] for at in range(0, len(items), size))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from sluice.adapters.duck.casting.values import duck_type
-from sluice.adapters.duck.connection import COPY_OPTIONS, connect, list_sql, name_sql, text_sql
+from sluice.adapters.duck.connection import COPY_OPTIONS, connect, list_sql, name_sql, parquet_sql, text_sql
 from sluice.contract.model import Table
 from sluice.errors import SourceError, TerminalError
 
@@ -53,7 +53,7 @@ def merge(
     files = [f for unit in changes for f in unit]
     with connect(memory_limit, threads, scratch, paths=[*current, *files], folders=[out]) as db:
         units = " UNION ALL ".join(
-            f"SELECT {', '.join(columns)}, {i} AS unit_ FROM read_parquet({list_sql(map(str, unit))})"
+            f"SELECT {', '.join(columns)}, {i} AS unit_ FROM {parquet_sql(unit)}"
             for i, unit in enumerate(changes) if unit
         )  # fmt: skip
         db.execute(f"CREATE TEMP TABLE all_changes AS SELECT DISTINCT * FROM ({units})")
@@ -71,7 +71,7 @@ def merge(
         parts = [f"SELECT {', '.join(columns)} FROM d WHERE NOT removed_"]
         if touched:
             kept = ", ".join(f"c.{c}" for c in columns)
-            parts.append(f"SELECT {kept} FROM read_parquet({list_sql(map(str, touched))}) c ANTI JOIN d ON {same_key}")
+            parts.append(f"SELECT {kept} FROM {parquet_sql(touched)} c ANTI JOIN d ON {same_key}")
         target = out / "merged.parquet"
         db.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {text_sql(str(target))} ({COPY_OPTIONS})")
         kept_changes = _count(db, "SELECT count(*) FROM d WHERE NOT removed_")

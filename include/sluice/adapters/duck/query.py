@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sluice.adapters.duck.admission import Probe, admit, refusal
-from sluice.adapters.duck.connection import connect, list_sql, name_sql, text_sql
+from sluice.adapters.duck.connection import connect, list_sql, name_sql, parquet_sql, text_sql
 from sluice.errors import BadInputError, SluiceError, TerminalError
 
 DEFAULT_SECONDS = 60.0
@@ -126,7 +126,7 @@ class Staged:
     def source(self, table: str) -> str:
         """The table's files in SQL of Sluice's own: of thousands of columns, the view's star is bound anew each time."""
         self._name(table)
-        return f"read_parquet({list_sql(map(str, self._tables[table]))})"
+        return parquet_sql(self._tables[table])
 
     def counts(self, table: str, conditions: Sequence[str]) -> list[int]:
         """How many of the table's rows meet each condition of Sluice's own, in one scan for 200 of them."""

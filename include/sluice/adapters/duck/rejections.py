@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.adapters.duck.connection import connect, list_sql
+from sluice.adapters.duck.connection import connect, parquet_sql
 
 _EXAMPLES = 3
 
@@ -40,7 +40,7 @@ def rejections(files: Sequence[Path], *, memory_limit: str, threads: int, scratc
             f"""
             SELECT reason_code, "column", count(*) AS n,
                    min_by(struct_pack(f := file, l := line, r := reason, b := raw), (file, byte_offset), {_EXAMPLES})
-            FROM read_parquet({list_sql(map(str, files))})
+            FROM {parquet_sql(files)}
             GROUP BY reason_code, "column" ORDER BY n DESC, reason_code, "column"
             """
         ).fetchall()

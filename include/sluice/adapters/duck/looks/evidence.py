@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
 from sluice.adapters.duck.casting.values import register
-from sluice.adapters.duck.connection import connect, list_sql, name_sql
+from sluice.adapters.duck.connection import connect, in_batches, name_sql, parquet_sql
 from sluice.adapters.duck.looks.questions import Question
 from sluice.adapters.duck.looks.texts import Texts
-from sluice.adapters.duck.text.lists import TOGETHER, in_lists, item_sql, place
+from sluice.adapters.duck.text.lists import TOGETHER, has_lists, in_lists, item_sql
 from sluice.contract.model import Column, Table
 from sluice.contract.types import MOMENTS, NESTED, ColumnType, Kind
 from sluice.draft.evidence import ColumnFacts, TextColumn
@@ -38,8 +38,6 @@ _FEW_ROWS = 100_000
 _GUESSED_JSON = Column("json", "json", ColumnType(Kind.JSON))
 MOST_WORDS = 25
 """A string column with more distinct values is no list of words."""
-
-_T = TypeVar("_T")
 
 
 class Measure:
@@ -71,7 +69,7 @@ class Measure:
         asked = [
             Question(i, name, texts[i], samples[i], guessed[i], is_json) for i, name in enumerate(names)
         ]  # fmt: skip
-        for batch in _batches(asked, TOGETHER // 2 if staged.listed else _BATCH):
+        for batch in in_batches(asked, TOGETHER // 2 if staged.listed else _BATCH):
             self._ask(batch, source)
         return [q.answer() for q in asked]
 
@@ -104,11 +102,11 @@ class Measure:
         """Exact facts about the staged columns of a table."""
         found: list[ColumnFacts] = []
         if len(table.columns) <= _WIDE:
-            for batch in _batches(table.columns, _BATCH):
-                found += self._facts(_scan(self.files[table.name]), batch)
+            for batch in in_batches(table.columns, _BATCH):
+                found += self._facts(parquet_sql(self.files[table.name]), batch)
             return found
         # Every query on a file is planned with all of its columns: of thousands that costs more than narrow copies.
-        for batch in _batches(table.columns, TOGETHER):
+        for batch in in_batches(table.columns, TOGETHER):
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE narrow AS FROM {self._with(table, batch)}")
             found += self._facts("narrow", batch)
         self.connection.execute("DROP TABLE narrow")
@@ -142,7 +140,7 @@ class Measure:
             if rows > 1 and could_be_unique(c, f) and f.about >= _MANY * rows
         ]  # fmt: skip
         found: dict[int, int] = {}
-        for some in _batches(asked, TOGETHER if rows <= _FEW_ROWS else 1):
+        for some in in_batches(asked, TOGETHER if rows <= _FEW_ROWS else 1):
             row = self._row([f"count(DISTINCT {name_sql(columns[i].field_name)})" for i in some], source)
             found |= dict(zip(some, row, strict=True))
         return found
@@ -204,15 +202,16 @@ class Measure:
         files = self.files[table.name]
         if table.name not in self._listed:
             names = pq.read_schema(files[0]).names if files else []
-            in_columns = place(0)[0] not in names
-            self._listed[table.name] = [] if in_columns else [table.columns[i].name for i in in_lists(table.columns)]
+            self._listed[table.name] = (
+                [table.columns[i].name for i in in_lists(table.columns)] if has_lists(names) else []
+            )
         if not (listed := self._listed[table.name]):
-            return _scan(files)
+            return parquet_sql(files)
         numbers = {name: n for n, name in enumerate(listed)}
         found = []
         for name, field in ((c.name, name_sql(c.field_name)) for c in columns):
             found.append(f"{item_sql(numbers[name])} AS {field}" if name in numbers else field)
-        return f"(SELECT {', '.join(found)} FROM {_scan(files)})"
+        return f"(SELECT {', '.join(found)} FROM {parquet_sql(files)})"
 
     def _some(self, source: str, column: Column, about: int) -> list[str]:
         value, condition = _few(column, about)
@@ -252,10 +251,6 @@ def measuring(
         yield Measure(connection, files)
 
 
-def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    return (items[at : at + size] for at in range(0, len(items), size))
-
-
 def _all(expressions: Iterable[Iterable[str]]) -> str:
     return ", ".join(e for some in expressions for e in some)
 
@@ -263,10 +258,6 @@ def _all(expressions: Iterable[Iterable[str]]) -> str:
 def _more(expressions: Iterable[Iterable[str]]) -> str:
     found = _all(expressions)
     return f", {found}" if found else ""
-
-
-def _scan(files: Sequence[Path]) -> str:
-    return f"read_parquet({list_sql(map(str, files))})"
 
 
 _JSON_NUMBERS = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"}

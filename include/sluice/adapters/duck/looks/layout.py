@@ -67,11 +67,10 @@ def layout(records: Sequence[Record], spelling: Spelling, head: bytes, tail: byt
     if moved:
         names, by_position = _names([body[moved].fields], width, trailing=False)[0], True
     if start or by_position:
-        first = body[0].offset if not by_position or not header else None
-        if first is None:
-            first = body[header].offset if header < len(body) else len(head)
+        passed = header if by_position else 0
+        first = body[passed].offset if passed < len(body) else len(head)
         skipped = len(re.findall(rb"\r\n|\n|\r", head[:first]))
-    rows_before = sum(r.offset < body[moved].offset for r in records) - sum(r.offset < body[0].offset for r in records)
+    rows_before = sum(body[0].offset <= r.offset < body[moved].offset for r in records)
     return Layout(
         names, skipped, 0 if by_position else header, footer, by_position and header + moved > 0, trailing,
         (rows_before + 1,) if moved else (),

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.connection import list_sql
-from sluice.adapters.duck.text.lists import TOGETHER, item_sql, place
+from sluice.adapters.duck.connection import in_batches, parquet_sql
+from sluice.adapters.duck.text.lists import TOGETHER, has_lists, item_sql, place
 
 _CELLS = 400_000
 _ROWS = 2_000
@@ -23,8 +23,8 @@ class Texts:
     def __init__(self, files: Sequence[Path], columns: int) -> None:
         self.files = files
         self.columns = columns
-        self.listed = bool(files) and pq.read_schema(files[0]).names[:1] == [place(0)[0]]
-        self.scan = f"read_parquet({list_sql(map(str, files))})"
+        self.listed = bool(files) and has_lists(pq.read_schema(files[0]).names)
+        self.scan = parquet_sql(files)
 
     def sql(self, i: int) -> str:
         """SQL for the text of a column."""
@@ -46,8 +46,7 @@ class Texts:
         for file, group in chosen:
             wanted = max(1, rows // len(chosen))
             # Some columns at a time: a row group of thousands is larger than what a budget is for.
-            for start in range(0, self.columns, TOGETHER):
-                some = range(start, min(start + TOGETHER, self.columns))
+            for some in in_batches(range(self.columns), TOGETHER):
                 batch = file.read_row_group(group, columns=list(dict.fromkeys(map(self._holder, some))))
                 if not batch.num_rows:
                     continue

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.connection import connect, list_sql, name_sql
+from sluice.adapters.duck.connection import connect, name_sql, parquet_sql
 from sluice.adapters.duck.profiling.distribution import EXACT_ROWS, Distribution, distributions, number_sql
 from sluice.adapters.duck.profiling.source import Source
 from sluice.contract.model import Column, Table
@@ -62,7 +62,7 @@ def profile(files: Sequence[Path], table: Table, *, memory_limit: str, threads: 
     """
     with connect(memory_limit, threads, scratch, paths=files) as connection:
         # Not as a view: its star is bound anew by every query, which of thousands of columns costs more than the rest.
-        staged = f"read_parquet({list_sql(map(str, files))})"
+        staged = parquet_sql(files)
         connection.execute("SET parquet_metadata_cache = true")
         source = Source(connection, staged, table.columns)
         source.narrow(sum(pq.ParquetFile(f).metadata.num_rows for f in files), sum(f.stat().st_size for f in files))

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import duckdb
 
-from sluice.adapters.duck.connection import name_sql
+from sluice.adapters.duck.connection import in_batches, name_sql
 from sluice.contract.model import Column
 
 T = TypeVar("T")
@@ -53,4 +53,4 @@ class Source:
 
 def together(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """TOGETHER of them at a time."""
-    return (items[at : at + TOGETHER] for at in range(0, len(items), TOGETHER))
+    return in_batches(items, TOGETHER)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sluice.adapters.duck.connection import name_sql
+from sluice.adapters.duck.connection import in_batches, name_sql
 from sluice.contract.model import Column
 from sluice.contract.types import Kind
 
@@ -28,8 +28,13 @@ def in_lists(columns: Sequence[Column]) -> list[int]:
 
 def lists_sql(values: Sequence[str]) -> str:
     """SQL for the lists of these values."""
-    lists = (values[at : at + TOGETHER] for at in range(0, len(values), TOGETHER))
-    return ", ".join(f"[{', '.join(some)}] AS {name_sql(_name(number))}" for number, some in enumerate(lists))
+    lists = enumerate(in_batches(values, TOGETHER))
+    return ", ".join(f"[{', '.join(some)}] AS {name_sql(_name(number))}" for number, some in lists)
+
+
+def has_lists(names: Sequence[str]) -> bool:
+    """Whether a staged file with columns of these names holds texts in lists."""
+    return _name(0) in names
 
 
 def place(i: int) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -142,18 +143,20 @@ def _delimiter(sample: bytes, quote: bytes, names: list[str], *, header: bool) -
     firsts = [line for line in _LINE.split(sample)[:_LOOK] if line] if header else []
     expected = {n.encode() for n in names}
 
+    @cache
     def fit(delimiter: bytes) -> tuple[int, int, int]:
         known = max((len(expected & {f.strip().strip(quote or None) for f in line.split(delimiter)}) for line in firsts),
                     default=0)  # fmt: skip
         right = sum(line.count(delimiter) + 1 == len(names) for line in lines)
         return known, right, sum(line.count(delimiter) for line in lines)
 
-    def is_of_header_alone(delimiter: bytes) -> bool:
-        return of_rows and fit(delimiter)[1] == 1
-
     best = max(_DELIMITERS, key=fit)
     usual = max(_DELIMITERS, key=lambda d: fit(d)[1])
     of_rows = 2 * fit(usual)[1] > len(lines) > 2
+
+    def is_of_header_alone(delimiter: bytes) -> bool:
+        return of_rows and fit(delimiter)[1] == 1
+
     if is_of_header_alone(best):
         return usual
     for line in firsts:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from sluice.adapters.duck.casting.values import Rule, duck_type, register
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, list_sql, name_sql, text_sql
+from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, parquet_sql, text_sql
 from sluice.adapters.duck.packed.partitions import constant_sql
 from sluice.adapters.duck.quarantine import Row
 from sluice.adapters.duck.readable import Field, Readable, corrupt
@@ -142,7 +142,7 @@ class TypedStaging:
         values = [
             f"CAST({r.value} AS {duck_type(self.table.columns[i].type)}) AS v{i}" for i, r in self._rules(file).items()
         ]
-        scan = f"read_parquet({list_sql(str(f.path) for f in files)})"
+        scan = parquet_sql(f.path for f in files)
         return f"(SELECT *, {', '.join(values)} FROM (SELECT {', '.join(sources)}{extra} FROM {scan}))"
 
     def _rules(self, file: Readable) -> dict[int, Rule]:
