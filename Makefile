@@ -18,6 +18,9 @@ STACKS := tests/stack tests/dags tests/e2e
 ROWS ?= 1M
 BENCH := .venv-bench
 
+# Compiled modules are kept, whatever the shell says: hundreds of processes import them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo up down doctor test test-fast lint bench lock clean
 
 help: ## Show this help

@@ -21,7 +21,7 @@ class LazyApp:
     async def __call__(
         self, scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]
     ) -> None:
-        from sluice_airflow.web import app
+        from sluice_airflow.web.app import app
 
         await app(scope, receive, send)
 

@@ -129,7 +129,8 @@ def server(tools: Any) -> Iterator[str]:
     from fastapi import FastAPI
 
     from free_ports import free_ports
-    from sluice_airflow.web import access, app
+    from sluice_airflow.web import access
+    from sluice_airflow.web.app import app
 
     access.connect = lambda: tools  # type: ignore[assignment]
     app.dependency_overrides |= {

@@ -225,7 +225,7 @@ def test_every_route_asks_who_is_there(stack: Stack) -> None:
     """Every route of the app itself, described or not: a program without a log-in gets 401, a person is led to the log-in."""
     import re
 
-    from sluice_airflow.web import app
+    from sluice_airflow.web.app import app
 
     routes = [(r.path, method) for r in app.routes for method in sorted(getattr(r, "methods", ()))]  # type: ignore[attr-defined]
     assert len(routes) > 30

@@ -51,7 +51,8 @@ def site(
     """Sluice's routes and pages on a fresh ledger."""
     import uvicorn
 
-    from sluice_airflow.web import access, app, incidents, offboardings
+    from sluice_airflow.web import access, incidents, offboardings
+    from sluice_airflow.web.app import app
 
     tools = connect(dataclasses.replace(services, ledger_url=ledger_url, lake=lake, policy=policy_file))
     access.tools.cache_clear()
@@ -64,7 +65,10 @@ def site(
     outer.mount("/sluice", app)
     outer.add_api_route("/frame", framed, response_class=HTMLResponse)
     (port,) = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=port, log_level="warning", ws="none"))
+    config = uvicorn.Config(
+        outer, host="127.0.0.1", port=port, log_level="warning", ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -8,7 +8,7 @@ from starlette.routing import Match
 
 from sluice.navigation import PAGES
 from sluice.notifications import links
-from sluice_airflow.web import app  # noqa: F401 - enters every page
+from sluice_airflow.web.app import app  # noqa: F401 - enters every page
 from sluice_airflow.web.pages import pages
 
 REQUEST = "onb-shop-0123456789ab"

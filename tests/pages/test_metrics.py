@@ -112,7 +112,7 @@ def test_simulated_history_counts_nowhere(site: Site) -> None:
 def test_a_scrape_needs_the_token_or_a_log_in(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     from fastapi import HTTPException
 
-    from sluice_airflow.web import app
+    from sluice_airflow.web.app import app
 
     def nobody() -> None:
         raise HTTPException(401, "Not authenticated")

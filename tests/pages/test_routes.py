@@ -17,7 +17,7 @@ RECORD = ("request", "stage_event", "decision", "artifact", "delegation", "polic
 
 
 def routes(method: str) -> list[str]:
-    from sluice_airflow.web import app
+    from sluice_airflow.web.app import app
 
     found = {r.path for r in app.routes if method in getattr(r, "methods", ())}  # type: ignore[attr-defined]
     return sorted(found - {"/openapi.json"})

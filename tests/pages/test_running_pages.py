@@ -13,7 +13,7 @@ from pages_site import Site
 from shop import Shop
 from sluice.stream.restore import restore
 from sluice.stream.watch import watch
-from sluice_airflow.web import app
+from sluice_airflow.web.app import app
 from sluice_airflow.web.incidents import restorers
 
 pytestmark = pytest.mark.browser

@@ -100,7 +100,7 @@ def poisoned(stream: Stream) -> list[str]:
 
 def addresses(request: str) -> list[str]:
     """Every page there is, found in the app itself, for this request; and the Data Docs."""
-    from sluice_airflow.web import app
+    from sluice_airflow.web.app import app
 
     values = {"request_id": quote(request), "source": request.split("-")[1], "table": "customers", "name": "sluice.css"}
     paths = {r.path for r in app.routes if "GET" in getattr(r, "methods", ())}  # type: ignore[attr-defined]

@@ -119,6 +119,8 @@ def _quote(dialect: Dialect, sample: bytes) -> bytes:
         closed = len(re.findall(quote + rb"(?=[" + edges + rb"\r\n]|$)", sample))
         return min(opened, closed)
 
+    if b"'" not in sample:
+        return b'"'
     sample = sample.replace(b"''", b"")
     single = pairs(b"'")
     unmatched = sample.count(b"'") != 2 * single and b'"' not in sample
@@ -128,6 +130,8 @@ def _quote(dialect: Dialect, sample: bytes) -> bytes:
 def escapes_with_backslash(sample: bytes, quote: bytes) -> bool:
     """A backslash before a quote which does not end its field, or before the one before the last, can only be that;
     unless more quotes within fields are doubled: then it is a slip of a row or two."""
+    if b"\\" not in sample:
+        return False
     q = re.escape(quote)
     inside, last = rb"[^,;\t|\r\n" + q + rb"]", q + rb"(?:[,;\t|\r\n]|$)"
     escaped = len(re.findall(rb"[^\\]\\" + q + rb"(?=" + inside + rb"|" + last + rb")", sample))
