@@ -19,8 +19,8 @@ _HEAD = """# Benchmarks
 Made by `make bench` (`ROWS=10M`, `ROWS=50M` for the larger sets); nothing here is written by hand. The data is
 generated: twelve columns with quoted commas, embedded newlines, nulls, decimals, dates and timestamps, the same for
 everybody by a seed. Every figure is the median over rounds; every measurement is a process of its own, limited to two
-threads (and DuckDB to 2 GB), with imports and set-up not counted. Rounds alternate between the contestants, and a
-ratio is taken within a round. **Ratios compare; seconds do not travel**: they depend on the machine and on what else
+threads (and DuckDB to 2 GB), with imports and set-up not counted and the source in the page cache: it is read once
+just before. Rounds alternate between the contestants, and a ratio is taken within a round. **Ratios compare; seconds do not travel**: they depend on the machine and on what else
 it does, which the load average and the distance between wall and CPU time betray. So a target counts as met only
 when wall time and CPU time both keep it.
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.duck.conversions import Convert, Outcome, convert_bytes, table_of
-from sluice.adapters.duck.text import faults, locate, rewriting
+from sluice.adapters.duck.text import faults, locate, rewriting, spans
 from sluice.adapters.duck.text.records import RecordParser
 from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Dialect
@@ -39,13 +39,15 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[list[str]], bytes]:
         writers = writers[:1]  # an empty value alone on its line needs its quotes
     writers[0].writerow(names)
     for row in rows:
-        draw(st.sampled_from(writers)).writerow(row)
+        # Python 3.11 leaves a CR out of quotes, where it ends a line.
+        draw(st.sampled_from(writers[:1] if "\r" in "".join(row) else writers)).writerow(row)
     return names, rows, written.getvalue().removesuffix(draw(st.sampled_from(["", end]))).encode()
 
 
-def convert_without_second_scan(few: int, content: bytes, *args, **options) -> Outcome:
+def convert_without_second_scan(every: int, content: bytes, *args, **options) -> Outcome:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(locate, "_FEW", few)
+        patch.setattr(locate, "LINES_EVERY", every)
+        patch.setattr(spans, "LINES_EVERY", every)
         patch.setattr(faults.Faults, "_scan_again", _no_second_scan)
         return convert_bytes(Path(folder), content, *args, **options)
 
@@ -55,13 +57,13 @@ def _no_second_scan(*_: object) -> None:
 
 
 @RULES
-@given(file=files(), nulls=st.sampled_from([("",), ("", "NA"), ("NA",)]), few=st.sampled_from([0, 64]))
-def test_bad_rows_are_found_where_they_stand(file, nulls, few) -> None:
+@given(file=files(), nulls=st.sampled_from([("",), ("", "NA"), ("NA",)]), every=st.sampled_from([3, 1 << 12]))
+def test_bad_rows_are_found_where_they_stand(file, nulls, every) -> None:
     names, rows, content = file
     kinds = {"n": "int64", "s": "string", "d": "date", "m": "decimal(3,1)", "t": "string"}
     table = table_of(**{n: kinds[n] for n in names})
     dialect = Dialect(delimiter=",", quote_char='"', null_sequence=nulls)
-    found = convert_without_second_scan(few, content, table, dialect=dialect)
+    found = convert_without_second_scan(every, content, table, dialect=dialect)
     # The exact reader is the reference: another order of the columns in the contract keeps DuckDB from guessing.
     with tempfile.TemporaryDirectory() as folder:
         exact = convert_bytes(
@@ -89,6 +91,8 @@ def test_in_files_of_many_blocks(run: Convert, monkeypatch: pytest.MonkeyPatch, 
     content = end.join(lines) + (end if last else b"")
     found = run(content, table)
     assert [q["raw"] for q in found.quarantine] == [line for _, line in bad]
+    before = [content.count(b"\n", 0, q["byte_offset"]) for q in found.quarantine]
+    assert [q["line"] for q in found.quarantine] == [n + 1 for n in before]
     assert len(found.rows) == 150_000 - len(bad)
 
 

@@ -103,6 +103,8 @@ class Part:
     records: int = 0
     marks: Path | None = None
     """Where the records begin: the bytes from one begin to the next as uint32, the first from `start`."""
+    lines: Offsets | None = None
+    """How many lines end before every LINES_EVERY'th byte from `start` on (sluice.adapters.duck.text.spans)."""
     _told: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
     """Code and reason of values seen before: what is bad is often bad in the same way."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice, pairwise, product
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.text.capture import REACH, Caught
+from sluice.adapters.duck.text.spans import LINES_EVERY
 
 Offsets = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
 _SPELLINGS = 64
@@ -27,13 +29,11 @@ _BATCH = 1 << 16
 _SLOT_BITS = 22
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _NONE = np.empty(0, np.int64)
-_FEW = 64
-"""For fewer places than this in a block lines are counted from one to the next."""
 _LF, _CR = 10, 13
 
 
 class Found(NamedTuple):
-    """Records in the file's order: where they begin, and on which lines; their bytes, line ends excluded."""
+    """Records in the file's order: where they begin, and on which lines (0: unknown); their bytes, line ends excluded."""
 
     begins: Offsets
     lines: Offsets
@@ -101,9 +101,12 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
     with part.text.utf8.open("rb", buffering=0) as file:
         file.seek(part.text.start)
         above = file.read(part.start - part.text.start)
-        line = part.text.line + int(_line_ends(above, len(above), np.empty(0, np.int64))[-1])
+        line = part.text.line + _line_ends(np.frombuffer(above, np.uint8))
         for edges in _edges(part):
-            first, size = int(edges[0]), int(edges[-1] - edges[0])
+            # From a byte on before which lines were counted.
+            counted = int(edges[0] - part.start) // LINES_EVERY
+            first = part.start + counted * LINES_EVERY
+            size = int(edges[-1]) - first
             file.seek(first)
             # Room behind, so that a word can be read from every place.
             if len(buffer) < size + REACH:
@@ -115,29 +118,34 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
                 ends[-1] = size
             chosen = np.zeros(len(begins), bool)
             for at in (offsets, offsets + 1):
-                near = at[(at >= first) & (at < first + size)]
+                near = at[(at >= edges[0]) & (at < edges[-1])]
                 chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
-            chosen[keys.among(np.frombuffer(buffer, np.uint8, size + REACH), begins, ends)] = True
+            data = np.frombuffer(buffer, np.uint8, size + REACH)
+            chosen[keys.among(data, begins, ends)] = True
             places = np.flatnonzero(chosen)
-            lines = line + _line_ends(buffer, size, begins[places])
-            line = int(lines[-1])
-            if len(places):
-                spans = zip(begins[places].tolist(), (edges[places + 1] - first).tolist(), strict=True)
-                yield Found(edges[places], lines[:-1], [bytes(buffer[a:b]).rstrip(b"\r\n") for a, b in spans])
+            if not len(places):
+                continue
+            spans = zip(begins[places].tolist(), (edges[places + 1] - first).tolist(), strict=True)
+            lines = np.zeros(len(places), np.int64)
+            if part.lines is not None:
+                lines = line + _lines_before(data, begins[places], part.lines[counted:])
+            yield Found(edges[places], lines, [bytes(buffer[a:b]).rstrip(b"\r\n") for a, b in spans])
 
 
-def _line_ends(block: bytes | bytearray, size: int, places: Offsets) -> Offsets:
-    """How many lines end (in LF, CR or CRLF) before each of `places`, and last, in all the `size` bytes of a block."""
-    data = np.frombuffer(block, np.uint8, size)
-    is_end = data == _LF
-    if block.find(b"\r", 0, size) >= 0:
-        returns = np.flatnonzero(data == _CR)
-        is_end[returns] = data[np.minimum(returns + 1, size - 1)] != _LF
-    if len(places) > _FEW:
-        ends = np.flatnonzero(is_end)
-        return np.searchsorted(ends, np.append(places, size)).astype(np.int64)
-    between = [np.count_nonzero(is_end[a:b]) for a, b in pairwise((0, *places.tolist(), size))]
-    return np.cumsum(between, dtype=np.int64)
+def _lines_before(data: Bytes, places: Offsets, counted: Offsets) -> Offsets:
+    """How many lines end before each of `places`; `counted` are those before every LINES_EVERY'th byte of `data`."""
+    near = places // LINES_EVERY
+    more = [_line_ends(data[a * LINES_EVERY : b]) for a, b in zip(near.tolist(), places.tolist(), strict=True)]
+    return counted[near] + np.array(more, np.int64)
+
+
+def _line_ends(data: Bytes) -> int:
+    """How many lines end here: in LF, CRLF or CR."""
+    ends = np.count_nonzero(data == _LF)
+    if (is_return := data == _CR).any():
+        returns = np.flatnonzero(is_return)
+        ends += np.count_nonzero(data[np.minimum(returns + 1, len(data) - 1)] != _LF)
+    return int(ends)
 
 
 def _among(values: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -205,9 +213,11 @@ class _Speller:
         partial = {b""}
         for n, field in enumerate(islice(forms, REACH)):
             delimiter = self.delimiter if n + 1 < columns else b""
-            grown = {(text + form + delimiter)[:REACH] for text, form in product(partial, field)}
-            whole |= {text for text in grown if len(text) == REACH}
-            partial = set(sorted(text for text in grown if len(text) < REACH)[:_SPELLINGS])
+            grown = {(text + form + delimiter)[:REACH] for text in partial for form in field}
+            partial = {text for text in grown if len(text) < REACH}
+            whole |= grown - partial
+            if len(partial) > _SPELLINGS:
+                partial = set(sorted(partial)[:_SPELLINGS])
             if not partial:
                 break
         return whole | partial

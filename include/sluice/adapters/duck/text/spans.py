@@ -6,10 +6,11 @@ not perfectly ordinary raises IrregularError: then sluice.adapters.duck.text.rec
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,9 @@ _NONE: Offsets = np.empty(0, np.int64)
 _LF, _CR = 10, 13
 _BLOCK = 1 << 18
 """Small enough for what is made of it to stay in the processor's cache, and for the allocator to keep its pages."""
+
+LINES_EVERY = 1 << 12
+"""Before so many bytes each, the lines are counted that have ended."""
 
 
 class IrregularError(Exception):
@@ -44,27 +48,38 @@ class Shape:
     """Bytes that it may have."""
 
 
-def count_records(path: Path, spelling: Spelling, shape: Shape, start: int, marks: Path) -> int:
-    """How many records follow byte `start`; where they begin goes to `marks` (see Part.marks). Raises IrregularError."""
+class Counted(NamedTuple):
+    """How many records there are; and how many lines end before every LINES_EVERY'th byte, from the first on."""
+
+    records: int
+    lines: Offsets
+
+
+def count_records(path: Path, spelling: Spelling, shape: Shape, start: int, marks: Path) -> Counted:
+    """What follows byte `start`; where the records begin goes to `marks` (see Part.marks). Raises IrregularError."""
     records, at = 0, start
+    lines = array("q")
     with marks.open("wb") as file:
-        for begins, _ in find_spans(path, spelling, shape, start):
+        for begins, _ in find_spans(path, spelling, shape, start, lines):
             if len(begins):
                 lengths = np.empty(len(begins), np.uint32)
                 lengths[0] = begins[0] - at
                 np.subtract(begins[1:], begins[:-1], out=lengths[1:], casting="unsafe")
                 file.write(lengths.data)
                 records, at = records + len(begins), int(begins[-1])
-    return records
+    return Counted(records, np.array(lines, np.int64))
 
 
-def find_spans(path: Path, spelling: Spelling, shape: Shape, start: int) -> Iterator[tuple[Offsets, Offsets]]:
+def find_spans(
+    path: Path, spelling: Spelling, shape: Shape, start: int, lines: array[int] | None = None
+) -> Iterator[tuple[Offsets, Offsets]]:
     """Begin and end (line end excluded) of every record from byte `start` on, block by block.
 
+    To `lines` is appended what Counted tells of lines.
     Raises IrregularError at stray or open quotes, mixed or bare CR line ends, NUL bytes, over-long records,
     and empty values after the last column, which DuckDB would drop without a word.
     """
-    scanner = _Scanner(spelling, shape, start)
+    scanner = _Scanner(spelling, shape, start, lines)
     with path.open("rb") as file:
         file.seek(start)
         while chunk := _whole_chunk(file, spelling.quote):
@@ -89,9 +104,13 @@ def _whole_chunk(file: BinaryIO, quote: bytes) -> bytes:
 
 
 class _Scanner:
-    def __init__(self, spelling: Spelling, shape: Shape, start: int) -> None:
+    def __init__(self, spelling: Spelling, shape: Shape, start: int, lines: array[int] | None) -> None:
         self.spelling = spelling
         self.shape = shape
+        self.lines = lines
+        self.ended = 0
+        self.until_counted = 0
+        """Bytes up to the next before which lines are counted."""
         # By the byte: whether it may stand before a quote that opens, and after one that closes.
         self.before, self.after = np.zeros(256, bool), np.zeros(256, bool)
         self.before[[*spelling.delimiter, _LF, *spelling.quote]] = True
@@ -112,14 +131,16 @@ class _Scanner:
         inside, quotes = self.inside, _NONE
         returns = np.flatnonzero(data == _CR) if b"\r" in chunk else _NONE
         if self.spelling.quote and self.spelling.quote in chunk:
-            quotes, breaks = self._quotes_and_breaks(data)
+            quotes, feeds, breaks = self._quotes_and_breaks(data)
+            self._count_lines(data, feeds, returns)
             self._check_quotes(data, quotes)
             returns = returns[(np.searchsorted(quotes, returns) + inside) % 2 == 0]
             self.inside = (inside + len(quotes)) % 2
-        elif inside:
-            breaks = returns = _NONE
         else:
-            breaks = np.flatnonzero(data == _LF)
+            feeds = breaks = np.flatnonzero(data == _LF)
+            self._count_lines(data, feeds, returns)
+            if inside:
+                breaks = returns = _NONE
         self._check_returns(data, breaks, returns)
         ends = breaks + self.position
         begins = np.empty_like(ends)
@@ -141,8 +162,20 @@ class _Scanner:
         self.doubtful += [(begin, self.position) for begin in rest]
         return np.array(rest, np.int64), np.array([self.position] * len(rest), np.int64)
 
-    def _quotes_and_breaks(self, data: Bytes) -> tuple[Offsets, Offsets]:
-        """Where the quotes are, and the line feeds out of quotes: before them stands an even number of quotes."""
+    def _count_lines(self, data: Bytes, feeds: Offsets, returns: Offsets) -> None:
+        """Lines end in LF, CRLF, or, within quotes, CR."""
+        if self.lines is None:
+            return
+        if len(returns):
+            alone = returns[data[np.minimum(returns + 1, len(data) - 1)] != _LF]
+            feeds = np.sort(np.concatenate((feeds, alone)))
+        places = np.arange(self.until_counted, len(data), LINES_EVERY)
+        self.lines.frombytes((np.searchsorted(feeds, places) + self.ended).tobytes())
+        self.until_counted += len(places) * LINES_EVERY - len(data)
+        self.ended += len(feeds)
+
+    def _quotes_and_breaks(self, data: Bytes) -> tuple[Offsets, Offsets, Offsets]:
+        """Where the quotes are, the line feeds, and those out of quotes: before them are quotes of an even number."""
         quote = self.spelling.quote[0]
         flags = data == quote
         flags |= data == _LF
@@ -152,7 +185,7 @@ class _Scanner:
         breaks = both[at]
         # Before the n-th break, as many of both are quotes as it stands further on than n.
         odd = (at - np.arange(-self.inside, len(at) - self.inside)) & 1
-        return both[~is_break], breaks[odd == 0] if odd.any() else breaks
+        return both[~is_break], breaks, breaks[odd == 0] if odd.any() else breaks
 
     def _check_quotes(self, data: Bytes, quotes: Offsets) -> None:
         """Every quote opens a field, closes one, or is one of a doubled pair."""

@@ -175,8 +175,8 @@ class Staging:
             if part.rewritten is None and part.marks is None:
                 marks = self.scratch / f"marks-{number}"
                 try:
-                    part.records = count_records(part.text.utf8, part.spelling, part.shape, part.start, marks)
-                    part.marks = marks
+                    counted = count_records(part.text.utf8, part.spelling, part.shape, part.start, marks)
+                    part.records, part.lines, part.marks = counted.records, counted.lines, marks
                 except IrregularError:
                     irregular.append(number)
         while irregular and not copied.wait(_PATIENCE):
