@@ -45,13 +45,14 @@ class Airflow:
         self.stack = stack
 
     def call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        return httpx.request(
-            method,
-            f"{self.stack.url}/api/v2/dags/{DAG}/{path}",
-            headers=self.stack.token(ATTACKER),
-            timeout=60,
-            **request,
-        )
+        """Airflow's answer, of some tries: it is 500 while the scheduler moves the same rows, and nothing was done."""
+        url, headers = f"{self.stack.url}/api/v2/dags/{DAG}/{path}", self.stack.token(ATTACKER)
+        for _ in range(5):
+            answer = httpx.request(method, url, headers=headers, timeout=60, **request)
+            if answer.status_code < 500:
+                break
+            time.sleep(1)
+        return answer
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         return list(self.call("GET", f"dagRuns/{run}/taskInstances", params={"limit": 200}).json()["task_instances"])
