@@ -113,8 +113,12 @@ def _growth(parts: Mapping[int, str]) -> str:
     """Peak memory by size, for what was measured at several."""
     peaks: dict[str, dict[int, str]] = {}
     for size, part in sorted(parts.items()):
-        for label, peak in re.findall(r"^\| (Sluice, .*?) \| [\d.]+ \| .* \| ([\d,]+) \|$", part, re.MULTILINE):
-            peaks.setdefault(label, {})[size] = peak
+        _, *groups = re.split(r"^### (.+)$", part, flags=re.MULTILINE)
+        for group, table in zip(groups[::2], groups[1::2], strict=True):
+            for label, peak in re.findall(
+                r"^\| (Sluice(?:, .*?)?) \| [\d.]+ \| .* \| ([\d,]+) \|$", table, re.MULTILINE
+            ):
+                peaks.setdefault(f"{group}: {label}", {})[size] = peak
     several = {label: of for label, of in peaks.items() if len(of) > 1}
     if not several:
         return ""

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from running import CONTRACT, ORDERS, ROLES, Stack, kill
+from running import CONTRACT, ORDERS, ROLES, Stack, airflows_answer, kill
 from test_onboarding import exists
 
 from sluice.adapters.ledger import PostgresLedger, forget_connections
@@ -45,14 +45,8 @@ class Airflow:
         self.stack = stack
 
     def call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """Airflow's answer, of some tries: it is 500 while the scheduler moves the same rows, and nothing was done."""
         url, headers = f"{self.stack.url}/api/v2/dags/{DAG}/{path}", self.stack.token(ATTACKER)
-        for _ in range(5):
-            answer = httpx.request(method, url, headers=headers, timeout=60, **request)
-            if answer.status_code < 500:
-                break
-            time.sleep(1)
-        return answer
+        return airflows_answer(method, url, headers=headers, **request)
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         return list(self.call("GET", f"dagRuns/{run}/taskInstances", params={"limit": 200}).json()["task_instances"])

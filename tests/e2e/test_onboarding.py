@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from running import ROLES, Stack, catalog_of
+from running import ROLES, Stack, airflows_answer, catalog_of
 
 from sluice.adapters.ledger import PostgresLedger, forget_connections
 from sluice.chain import broken_link
@@ -177,11 +177,10 @@ def test_marking_tasks_in_airflow_publishes_nothing_and_costs_nothing(stack: Sta
         time.sleep(1)
     assert sorted(t["rendered_map_index"] for t in waiting()) == sorted(ROLES), "the grid names who is waited for"
     for index in range(5):
-        answer = httpx.patch(
-            f"{stack.url}{base}/admission.signature/{index}",
-            json={"new_state": "success"},
-            headers=stack.token("admin"),
-        )
+        answer = airflows_answer(
+            "PATCH", f"{stack.url}{base}/admission.signature/{index}",
+            json={"new_state": "success"}, headers=stack.token("admin"),
+        )  # fmt: skip
         assert answer.status_code == 200, answer.text
     still = stack.json("status", request)
     assert (still["state"], sorted(still["waiting_for"])) == ("open", sorted(ROLES)), "the request waits as before"
@@ -306,9 +305,10 @@ def test_an_open_request_gets_its_run_back_when_it_is_asked_for_again(
     done = stack.run("decide", request, "--gate", "admission", "--role", "security", "--approve")
     assert done.returncode == 0, done.stderr
     run = f"{stack.url}/api/v2/dags/onboard_source/dagRuns/{request}"
-    assert httpx.patch(run, json={"state": "failed"}, headers=stack.token("admin")).status_code == 200
+    failed = airflows_answer("PATCH", run, json={"state": "failed"}, headers=stack.token("admin"))
+    assert failed.status_code == 200
     if deleted:
-        assert httpx.delete(run, headers=stack.token("admin")).status_code == 204
+        assert airflows_answer("DELETE", run, headers=stack.token("admin")).status_code == 204
     assert ask(stack, contract) == request
     for role, user in ROLES.items():
         if role != "security":
