@@ -129,7 +129,7 @@ class Place:
     utf8: bytes
 
 
-def _line_ends(block: bytes, begin: int, end: int) -> int:
+def line_ends(block: bytes | bytearray, begin: int, end: int) -> int:
     """How many lines end in bytes `begin` to `end` of a block: in LF, CR or CRLF."""
     if end - begin < _FEW:
         ends = block.count(b"\n", begin, end)
@@ -194,7 +194,7 @@ class Locator:
             if not self.window:
                 raise ValueError(f"{self.text.display} ends at byte {self.at}")  # it was cut while it was read
         a, b = self.at - self.begin, min(stop, self.end) - self.begin
-        self.line += _line_ends(self.window, a, b)
+        self.line += line_ends(self.window, a, b)
         if self.after_cr and self.window[a] == _LF:
             self.line -= 1
         self.after_cr = self.window[b - 1] == _CR

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.text.capture import REACH, Caught
+from sluice.adapters.duck.text.encoding import line_ends
 from sluice.adapters.duck.text.spans import LINES_EVERY
 
 Offsets = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
 _SPELLINGS = 64
@@ -29,7 +29,7 @@ _BATCH = 1 << 16
 _SLOT_BITS = 22
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _NONE = np.empty(0, np.int64)
-_LF, _CR = 10, 13
+_LF = 10
 
 
 class Found(NamedTuple):
@@ -101,7 +101,7 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
     with part.text.utf8.open("rb", buffering=0) as file:
         file.seek(part.text.start)
         above = file.read(part.start - part.text.start)
-        line = part.text.line + _line_ends(np.frombuffer(above, np.uint8))
+        line = part.text.line + line_ends(above, 0, len(above))
         for edges in _edges(part):
             # From a byte on before which lines were counted.
             counted = int(edges[0] - part.start) // LINES_EVERY
@@ -120,32 +120,22 @@ def candidates(part: Part, keys: Keys, offsets: Offsets) -> Iterator[Found]:
             for at in (offsets, offsets + 1):
                 near = at[(at >= edges[0]) & (at < edges[-1])]
                 chosen[np.searchsorted(edges, near[_among(near, edges[:-1])])] = True
-            data = np.frombuffer(buffer, np.uint8, size + REACH)
-            chosen[keys.among(data, begins, ends)] = True
+            chosen[keys.among(np.frombuffer(buffer, np.uint8, size + REACH), begins, ends)] = True
             places = np.flatnonzero(chosen)
             if not len(places):
                 continue
             spans = zip(begins[places].tolist(), (edges[places + 1] - first).tolist(), strict=True)
             lines = np.zeros(len(places), np.int64)
             if part.lines is not None:
-                lines = line + _lines_before(data, begins[places], part.lines[counted:])
+                lines = line + _lines_before(buffer, begins[places], part.lines[counted:])
             yield Found(edges[places], lines, [bytes(buffer[a:b]).rstrip(b"\r\n") for a, b in spans])
 
 
-def _lines_before(data: Bytes, places: Offsets, counted: Offsets) -> Offsets:
-    """How many lines end before each of `places`; `counted` are those before every LINES_EVERY'th byte of `data`."""
+def _lines_before(block: bytearray, places: Offsets, counted: Offsets) -> Offsets:
+    """How many lines end before each of `places`; `counted` are those before every LINES_EVERY'th byte of `block`."""
     near = places // LINES_EVERY
-    more = [_line_ends(data[a * LINES_EVERY : b]) for a, b in zip(near.tolist(), places.tolist(), strict=True)]
+    more = [line_ends(block, a * LINES_EVERY, b) for a, b in zip(near.tolist(), places.tolist(), strict=True)]
     return counted[near] + np.array(more, np.int64)
-
-
-def _line_ends(data: Bytes) -> int:
-    """How many lines end here: in LF, CRLF or CR."""
-    ends = np.count_nonzero(data == _LF)
-    if (is_return := data == _CR).any():
-        returns = np.flatnonzero(is_return)
-        ends += np.count_nonzero(data[np.minimum(returns + 1, len(data) - 1)] != _LF)
-    return int(ends)
 
 
 def _among(values: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -109,8 +109,7 @@ class _Scanner:
         self.shape = shape
         self.lines = lines
         self.ended = 0
-        self.until_counted = 0
-        """Bytes up to the next before which lines are counted."""
+        self.start = start
         # By the byte: whether it may stand before a quote that opens, and after one that closes.
         self.before, self.after = np.zeros(256, bool), np.zeros(256, bool)
         self.before[[*spelling.delimiter, _LF, *spelling.quote]] = True
@@ -132,15 +131,14 @@ class _Scanner:
         returns = np.flatnonzero(data == _CR) if b"\r" in chunk else _NONE
         if self.spelling.quote and self.spelling.quote in chunk:
             quotes, feeds, breaks = self._quotes_and_breaks(data)
-            self._count_lines(data, feeds, returns)
             self._check_quotes(data, quotes)
-            returns = returns[(np.searchsorted(quotes, returns) + inside) % 2 == 0]
-            self.inside = (inside + len(quotes)) % 2
         else:
-            feeds = breaks = np.flatnonzero(data == _LF)
-            self._count_lines(data, feeds, returns)
-            if inside:
-                breaks = returns = _NONE
+            feeds = np.flatnonzero(data == _LF)
+            breaks = _NONE if inside else feeds
+        self._count_lines(data, feeds, returns)
+        # Before what is out of quotes stands an even number of them.
+        returns = returns[(np.searchsorted(quotes, returns) + inside) % 2 == 0]
+        self.inside = (inside + len(quotes)) % 2
         self._check_returns(data, breaks, returns)
         ends = breaks + self.position
         begins = np.empty_like(ends)
@@ -168,10 +166,10 @@ class _Scanner:
             return
         if len(returns):
             alone = returns[data[np.minimum(returns + 1, len(data) - 1)] != _LF]
-            feeds = np.sort(np.concatenate((feeds, alone)))
-        places = np.arange(self.until_counted, len(data), LINES_EVERY)
+            if len(alone):
+                feeds = np.sort(np.concatenate((feeds, alone)))
+        places = np.arange((self.start - self.position) % LINES_EVERY, len(data), LINES_EVERY)
         self.lines.frombytes((np.searchsorted(feeds, places) + self.ended).tobytes())
-        self.until_counted += len(places) * LINES_EVERY - len(data)
         self.ended += len(feeds)
 
     def _quotes_and_breaks(self, data: Bytes) -> tuple[Offsets, Offsets, Offsets]:
