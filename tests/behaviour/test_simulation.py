@@ -110,10 +110,22 @@ def test_a_simulated_history_follows_the_rules_of_a_real_one() -> None:
 def test_a_past_has_open_requests_and_no_future() -> None:
     now = datetime(2026, 6, 1, 12, tzinfo=UTC)
     past = simulated_past(SLUICE, requests=150, now=now, seed=4)
+    assert len(past) == 150
     assert max(e.at for h in past for e in h.events) <= now
     flows = [request_flow(h.events, now) for h in past]
     assert 1 <= in_progress(flows, now) <= 30
     assert sum(f.outcome == "published" for f in flows) > 120
+
+
+@pytest.mark.parametrize("hours", range(0, 168, 5))
+def test_a_past_has_as_many_requests_as_asked_for_whenever_it_is_made(hours: int) -> None:
+    now = MONDAY + timedelta(hours=hours)
+    past = simulated_past(SLUICE, requests=40, now=now, seed=4)
+    assert len(past) == 40
+    asked = [h.case.requested_at for h in past]
+    assert asked == sorted(asked)
+    assert now - timedelta(weeks=40 / SLUICE.per_week) <= asked[0] < asked[-1] <= now
+    assert all(SLUICE.requesters.is_open(at) for at in asked)
 
 
 def test_what_is_fitted_to_a_history_gives_that_history_back() -> None:

@@ -260,6 +260,12 @@ def test_a_baseline_of_our_own_export_has_our_own_metrics() -> None:
     assert case is not None
     assert (case.lead, case.work, case.spent["queue"], case.outcome) == (200, 90, 110, "published")
     assert past_request(history("onb-one", lines[:3], closed_at=None, state="open")) is None
+    sent_back = [*lines[:4], (Stage.ADMISSION, 1, Event.READY, 100, None, None, None, None, None),
+                 (Stage.ADMISSION, 1, Event.RETURNED, 150, None, None, None, "more words", None)]  # fmt: skip
+    assert past_request(history("onb-one", sent_back, closed_at=None, state="open")) is None  # it will be asked again
+    ended = past_request(history("onb-one", sent_back, state="returned"))
+    assert ended is not None
+    assert ended.outcome == "returned"
 
 
 # --- files that are not what they say ----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sluice.flow.log import Columns, History, Ticket, TicketEvent
 from sluice.flow.request import RequestFlow, request_flow
 from sluice.flow.timeline import CalendarOf, always, merged
 from sluice.histories import Baseline, Obtained, PastCase
+from sluice.ledger import RequestState
 
 _SLACK = timedelta(days=1)
 """How far a history may be ahead of our clock: its own clock, or a zone that was taken for another."""
@@ -38,8 +39,10 @@ def claimed_duration(text: str) -> float:
 
 
 def past_request(history: History, calendar_of: CalendarOf = always) -> PastCase | None:
-    """A request of our own as a finished case; None while it is open."""
+    """A request of our own as a finished case; None while it is open, also when it was sent back for now."""
     case = history.case
+    if case.state == RequestState.OPEN.value:
+        return None
     now = case.closed_at or (history.events[-1].at if history.events else case.requested_at)
     return past_flow(case.id, request_flow(history.events, now, calendar_of=calendar_of), case.tier, case.use_case)
 

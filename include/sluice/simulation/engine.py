@@ -6,9 +6,10 @@ seed. Time is UTC seconds since 1970; people work in their role's calendar, mach
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -22,6 +23,7 @@ from sluice.simulation.model import Role, Scenario
 from sluice.stages import PER_TABLE, Event, Stage, StageEvent
 
 MAX_RETURNS = 3
+WEEK = timedelta(weeks=1)
 Flow = Generator[Any, Any, None]
 
 
@@ -42,11 +44,13 @@ def simulate(
 ) -> list[History]:
     """Requests asked for from `begin` on, each with its events in order; sequence numbers count over all of them.
 
-    Arrivals are a Poisson process in the requesters' hours, `per_week` a week. With `until` nothing is written after
-    it, and what has not ended by then is open.
+    Arrivals are a Poisson process in the requesters' hours, `per_week` a week. With `until` all are asked for by then
+    (a Poisson process of which the count is known: uniform order statistics, Ross, Introduction to Probability Models,
+    5.3), nothing is written after it, and what has not ended by then is open.
     """
     world = _World(scenario, begin, seed)
-    world.env.process(world.arrivals(requests, name))
+    waits = world.waits(requests) if until is None else world.waits_within(requests, until)
+    world.env.process(world.arrivals(waits, name))
     world.env.run(until=None if until is None else until.timestamp())
     return list(world.histories())
 
@@ -62,13 +66,22 @@ class _World:
         self.tickets: list[_Ticket] = []
         self._order = 0
 
-    def arrivals(self, requests: int, name: str) -> Flow:
-        calendar = self.scenario.requesters
-        open_week = sum((e - b).total_seconds() for b, e in calendar.openings(*_week(self.begin)))
-        gap = (open_week or 604800.0) / self.scenario.per_week
+    def waits(self, requests: int) -> Iterator[float]:
+        """Seconds of the requesters' hours before each request, `per_week` of them a week."""
+        open_week = self.scenario.requesters.seconds_between(self.begin, self.begin + WEEK)
+        gap = (open_week or WEEK.total_seconds()) / self.scenario.per_week
+        return (self.random.expovariate(1.0) * gap for _ in range(requests))
+
+    def waits_within(self, requests: int, until: datetime) -> Iterator[float]:
+        """The same for as many requests between begin and `until`."""
+        open_time = self.scenario.requesters.seconds_between(self.begin, until)
+        moments = sorted(self.random.random() * open_time for _ in range(requests))
+        return (after - before for before, after in pairwise([0.0, *moments]))
+
+    def arrivals(self, waits: Iterable[float], name: str) -> Flow:
         tiers, weights = list(self.scenario.tiers), list(self.scenario.tiers.values())
-        for number in range(1, requests + 1):
-            yield self._until(calendar, self.random.expovariate(1.0) * gap)
+        for number, wait in enumerate(waits, start=1):
+            yield self._until(self.scenario.requesters, wait)
             tier = self.random.choices(tiers, weights)[0]
             ticket = _Ticket(f"{name}-{number:06}", tier, self.env.now, [], {})
             self.tickets.append(ticket)
@@ -201,10 +214,6 @@ class _World:
         end = next(i for i, (_, _, e) in enumerate(ticket.lines) if e.event is Event.FAILED and e.table is None)
         ticket.ended = ticket.lines[end][0]
         del ticket.lines[end + 1 :]
-
-
-def _week(begin: datetime) -> tuple[datetime, datetime]:
-    return begin, datetime.fromtimestamp(begin.timestamp() + 604800.0, UTC)
 
 
 def numbered(histories: list[History]) -> Iterator[StageEvent]:
