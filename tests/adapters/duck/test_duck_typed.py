@@ -117,6 +117,31 @@ def of(value: Any, kind: pa.DataType | None = None) -> pa.Array:
     return pa.array([value], kind)
 
 
+@pytest.mark.parametrize(
+    ("kind", "arrays", "expected"),
+    [
+        ("int64", [of(1, pa.int32()), of(2**40)], [1, 2**40]), ("float64", [of(0.5, pa.float32()), of(0.1)], [0.5, 0.1]),
+        ("decimal(20,6)", [of(Decimal("1.25"), pa.decimal128(9, 2)), of(Decimal("1.2345"), pa.decimal128(9, 4))],
+         [Decimal("1.25"), Decimal("1.2345")]),
+        ("decimal(38,0)", [of(1, pa.int32()), of(2**63, pa.uint64())], [1, 2**63]),
+    ],
+    ids=["integers", "floats", "decimals", "unsigned"],
+)  # fmt: skip
+@each_format
+def test_every_file_is_read_as_its_own_types_say(
+    run: Convert,
+    kind: str,
+    arrays: list[pa.Array],
+    expected: list[Any],
+    server_format: str,
+    write: Callable[[pa.Table], bytes],
+) -> None:
+    if server_format == "orc" and pa.types.is_unsigned_integer(arrays[-1].type):
+        return  # ORC has none
+    contents = [write(pa.table({"v": array})) for array in arrays]
+    assert run(contents, table_of(v=kind), server_format).values == expected
+
+
 NS = pa.timestamp("ns")
 OVER, LOSS, CAST = "OVERFLOW", "PRECISION_LOSS", "CAST"
 

@@ -6,7 +6,7 @@ How many rows there are, the file says itself (its footer, its blocks): that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -65,7 +65,7 @@ class TypedStaging:
 
         Raises SourceError CORRUPT_PARQUET, CORRUPT_ORC ..., and PARTITION where a file contradicts its path.
         """
-        groups = [list(g) for _, g in groupby(self.files, key=self._select)]
+        groups = [list(g) for _, g in groupby(self.files, key=self._alike)]
         staged = []
         with self._connect(memory_limit, threads, out) as connection:
             for file in self.files:
@@ -125,9 +125,9 @@ class TypedStaging:
                 return e
         return error if isinstance(error, duckdb.IOException) else corrupt(files[0].display, "parquet", error)
 
-    def _select(self, file: Readable) -> str:
-        """What files of one group have in common."""
-        return self._typed([replace(file, path=Path("x"))])
+    def _alike(self, file: Readable) -> tuple[str, Mapping[int, tuple[Field, ...]]]:
+        """What files of one group have in common: their select, and the very types, for DuckDB reads all as the first."""
+        return self._typed([replace(file, path=Path("x"))]), file.fields
 
     def _typed(self, files: Sequence[Readable], extra: str = "") -> str:
         """The files with, beside the values they hold (s0_0, s0_1 ...), the contract's values v0, v1 ..."""
