@@ -67,6 +67,13 @@ def test_decimals_and_times_are_text(tmp_path: Path) -> None:
     assert (found.min, found.top[0].value) == ("false", "true")
 
 
+def test_the_same_day_in_every_row_and_no_other_numbers(tmp_path: Path) -> None:
+    found = profile_of(tmp_path, pa.array([15_081] * 3, pa.date32()), Kind.DATE)
+    assert (found.min, found.max, found.distinct) == ("2011-04-17", "2011-04-17", 1)
+    assert found.histogram is not None
+    assert found.histogram.counts[-1] == 3
+
+
 def test_the_ends_of_what_types_hold(tmp_path: Path) -> None:
     ends = [-62_135_596_800_000_000, 253_402_300_799_999_999]
     found = profile_of(tmp_path, pa.array(ends, pa.timestamp("us")), Kind.TIMESTAMP)

@@ -31,6 +31,8 @@ _TELLING = 3
 _REPEATED = 10
 """The best of them has a tenth as many distinct values as there are rows, or there is no sample."""
 _SIGMAS = 6
+_NONE = "any_value(NULL)"
+"""Null as an aggregate: of a table with nothing else to ask, a bare NULL would come once for every row."""
 
 _TEMPORAL = {
     Kind.DATE: "CAST(epoch_us(CAST({} AS TIMESTAMP)) AS DOUBLE)",
@@ -161,7 +163,7 @@ class _Spread:
 
     def shape(self) -> tuple[str, str]:
         """SQL for the histogram, as bin (from 1) → count, and for the variance."""
-        bins = variance = "NULL"
+        bins = variance = _NONE
         if 0 < self.width < math.inf:
             # By arithmetic on the value: comparing with every edge takes three times as long.
             bins = f"histogram(TRY_CAST(ceil(({self.number} - {self.low!r}) / {self.width!r}) AS TINYINT)){self.finite}"
