@@ -170,6 +170,14 @@ def test_an_object_with_a_list_in_it_is_one_row(settings: Settings, tmp_path: Pa
     assert list(columns(drafted)) == ["id", "customer", "lines"]
 
 
+def test_a_name_ending_in_tsv_does_not_make_tabs(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "spans.tsv"
+    file.write_text("id code start stop\n" + "".join(f"{i} M {i * 10} {i * 10 + 9}\n" for i in range(20)))
+    drafted = draft(file, settings)
+    assert list(columns(drafted)) == ["id", "code", "start", "stop"]
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
 def test_null_words_are_told_from_values(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "nulls.csv"
     rows = [f"{i},{['AA', 'NA', 'UA'][i % 3]},{'NA' if i % 4 == 0 else i}" for i in range(100)]

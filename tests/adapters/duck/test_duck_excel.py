@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import struct
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -245,6 +246,58 @@ def test_an_old_workbook_and_its_errors(run: Convert) -> None:
     damaged[at], damaged[at + 10], damaged[at + 11] = 5, 0x2A, 1
     found = run(bytes(damaged), table, "xls")
     assert "CELL_ERROR" in found.codes and len(found.rows) == len(whole.rows) - 1
+
+
+def small_xls(*rows: list[str | float | None]) -> bytes:
+    """A workbook of BIFF8 with one sheet; None is #N/A. So small, it lies in the mini stream ([MS-CFB] 2.6.3)."""
+
+    def record(kind: int, *parts: bytes) -> bytes:
+        return struct.pack("<HH", kind, sum(map(len, parts))) + b"".join(parts)
+
+    def cell(row: int, column: int, value: str | float | None) -> bytes:
+        place = struct.pack("<3H", row, column, 0)
+        if isinstance(value, str):
+            return record(0x0204, place, struct.pack("<HB", len(value), 0), value.encode())
+        return record(0x0205, place, b"\x2a\x01") if value is None else record(0x0203, place, struct.pack("<d", value))
+
+    def begin(kind: int) -> bytes:
+        return record(0x0809, struct.pack("<HH", 0x0600, kind), bytes(12))
+
+    end = record(0x000A)
+    sheet = begin(0x10) + b"".join(cell(r, c, v) for r, row in enumerate(rows) for c, v in enumerate(row)) + end
+    offset = len(begin(5) + record(0x85, bytes(10)) + end)
+    book = begin(5) + record(0x85, struct.pack("<IHBB", offset, 0, 2, 0), b"S1") + end + sheet
+    small, large = -(-len(book) // 64), -(-len(book) // 512)
+
+    def chain(length: int) -> list[int]:
+        return [*range(1, length), 0xFFFFFFFE]
+
+    def sector(numbers: list[int]) -> bytes:
+        return struct.pack(f"<{len(numbers)}I", *numbers).ljust(512, b"\xff")
+
+    def entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+        text = (name + "\0").encode("utf-16-le")
+        links = struct.pack("<HBB3I", len(text), kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, child)
+        return text.ljust(64, b"\0") + links + bytes(36) + struct.pack("<IQ", start, size)
+
+    fat = sector([0xFFFFFFFD, 0xFFFFFFFE, 0xFFFFFFFE, *(n if n >= 0xFFFFFFFA else n + 3 for n in chain(large))])
+    folder = entry("Root Entry", 5, 1, 3, small * 64) + entry("Workbook", 2, 0xFFFFFFFF, 0, len(book))
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    head += struct.pack("<9I", 0, 1, 1, 0, 4096, 2, 1, 0xFFFFFFFE, 0) + struct.pack("<I", 0)
+    return (
+        head.ljust(512, b"\xff")
+        + fat
+        + folder.ljust(512, b"\0")
+        + sector(chain(small))
+        + book.ljust(large * 512, b"\0")
+    )
+
+
+def test_a_small_old_workbook_and_its_errors(run: Convert) -> None:
+    rows = [["x", float(n)] for n in range(20)]
+    found = run(small_xls(["a", "b"], *rows, ["y", None]), AB, "xls")
+    assert found.rows == [("x", n) for n in range(20)]
+    assert [(q["line"], q["column"], q["reason_code"]) for q in found.quarantine] == [(22, "b", "CELL_ERROR")]
 
 
 def test_no_workbook(run: Convert) -> None:

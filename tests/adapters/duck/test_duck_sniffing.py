@@ -101,6 +101,15 @@ def test_names_that_cannot_be_used_are_mended_and_the_header_skipped(heading: st
     assert (found.by_position, found.header_rows, found.skipped, found.names) == (True, 0, 1, names)
 
 
+def test_a_third_row_of_names_may_leave_out_all_columns_of_numbers() -> None:
+    rows = [f"{i}\t{i}.5\t{'red' if i % 2 else 'blue'}\n" for i in range(9)]
+    found = told("length\tmass\tkind\nc\tc\td\n\t\tclass\n" + "".join(rows))
+    assert (found.header_rows, found.names) == (3, ("length c", "mass c", "kind d class"))
+    # A value that the column has besides, and a row among others that lack numbers too, are rows.
+    assert told("length\tmass\tkind\nc\tc\td\n\t\tred\n" + "".join(rows)).header_rows == 2
+    assert told("length\tmass\tkind\nc\tc\td\n\t\tclass\n9\t\tred\n" + "".join(rows)).header_rows == 2
+
+
 def test_below_titles_names_may_be_phrases() -> None:
     names = ("Name", "Date(s) of trip", "Officials, where travel is used: " + "how many of them came along " * 2 + "  ")
     rows = "".join(f'"Minister of {i}",{"nil return" if i % 2 else "7 to 8 Feb"},n/a\n' for i in range(9))

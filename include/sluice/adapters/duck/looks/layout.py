@@ -113,7 +113,7 @@ def _header_rows(body: Sequence[Record], width: int, *, titled: bool) -> int:
         if not below or (i and len(body[i].fields) != width):
             break
         named = _is_header(body[i].fields, below, first=i == 0, titled=titled)
-        if not named and not (i == 0 and _is_group_row(body, width)):
+        if not (named or (i == 0 and _is_group_row(body, width)) or (i > 1 and _says_more(body[i].fields, below))):
             break
         rows = i + 1
     return rows
@@ -142,6 +142,16 @@ def _is_group_row(body: Sequence[Record], width: int) -> bool:
         return False  # a row, and the names stand below it
     gaps = any(not f.strip() for f in body[0].fields[1:])
     return bool(below) and gaps and len(names) == width and _is_header(names, below, first=False)
+
+
+def _says_more(cells: Sequence[bytes], below: Sequence[Sequence[bytes]]) -> bool:
+    """Whether a record below two of names belongs to them: it is blank in all the columns of numbers and days, which
+    have a value in every row, and what it holds is a value in none."""
+    typed = [i for i in range(len(cells)) if _usual_kind(below, i) in ("number", "moment")]
+    full = all(r[i].strip() for r in below for i in typed)
+    others = [i for i, cell in enumerate(cells) if cell.strip()]
+    new = all(kind(cells[i]) == "word" and all(r[i].strip() != cells[i].strip() for r in below) for i in others)
+    return bool(typed and others) and full and new and not set(typed) & set(others)
 
 
 def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, first: bool, titled: bool = False) -> bool:

@@ -74,7 +74,8 @@ def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
     control = sum(head.count(bytes([c])) for c in (0, *range(3, 9), *range(14, 28)))
     if b"\0" in head[: 1 << 12] or control > 0.02 * len(head) + 8:
         raise no_table(display, "it is binary data of an unknown kind")
-    found = sniff(head, tail, delimiter=_DELIMITED.get(suffix, b""), whole=size - text.start <= len(head))
+    usual = _DELIMITED.get(suffix, b"")  # a name says little where the file has no such mark at all
+    found = sniff(head, tail, delimiter=usual if usual in head else b"", whole=size - text.start <= len(head))
     if found is None:
         raise no_table(display, "it has no lines with anything in them")
     _check(display, found, head, suffix)

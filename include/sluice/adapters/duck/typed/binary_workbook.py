@@ -6,7 +6,7 @@ Sources: [MS-CFB] (the file is a small file system), [MS-XLS] 2.4.24 BoolErr, 2.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -48,44 +48,56 @@ def _records(book: bytes, offset: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _workbook(data: bytes) -> bytes:
-    """The stream of the workbook."""
+    """The stream of the workbook. One below the cutoff lies in the mini stream, which is the root entry's own."""
     if data[:8] != MAGIC:
         raise ValueError("it is no compound file")
-    size = 1 << struct.unpack_from("<H", data, 0x1E)[0]
-    numbers = f"<{size // 4}I"
+    size, small = (1 << shift for shift in struct.unpack_from("<HH", data, 0x1E))
+    first, cutoff, first_small = (struct.unpack_from("<I", data, at)[0] for at in (0x30, 0x38, 0x3C))
+    sectors = data[size:]
+    following = _following(data, sectors, size)
+    folder = _chain(first, following, sectors, size)
+    entries = [folder[at : at + 128] for at in range(0, len(folder) - 127, 128)]
+    for entry in entries:
+        length = struct.unpack_from("<H", entry, 0x40)[0]
+        if entry[: max(length - 2, 0)].decode("utf-16-le", "replace") not in ("Workbook", "Book"):
+            continue
+        start, bytes_in_it = struct.unpack_from("<II", entry, 0x74)
+        if bytes_in_it >= cutoff:
+            return _chain(start, following, sectors, size)[:bytes_in_it]
+        root = struct.unpack_from("<I", entries[0], 0x74)[0]
+        mini = _chain(root, following, sectors, size)
+        following_small = _numbers(_chain(first_small, following, sectors, size))
+        return _chain(start, following_small, mini, small)[:bytes_in_it]
+    raise ValueError("it holds no workbook")
 
-    def sector(number: int) -> bytes:
-        return data[(number + 1) * size : (number + 2) * size]
+
+def _following(data: bytes, sectors: bytes, size: int) -> list[int]:
+    """The sector after each: the file allocation table, whose own sectors the header names, and a list of others."""
+
+    def numbers_in(number: int) -> list[int]:
+        return _numbers(sectors[number * size : (number + 1) * size].ljust(size, b"\xff"))
 
     tables = list(struct.unpack_from("<109I", data, 0x4C))
     more = struct.unpack_from("<I", data, 0x44)[0]
     seen: set[int] = set()
     while more < _END and more not in seen:
         seen.add(more)
-        found = struct.unpack(numbers, sector(more).ljust(size, b"\xff"))
-        tables += found[:-1]
-        more = found[-1]
-    following: list[int] = []
-    for table in tables:
-        if table < _END:
-            following += struct.unpack(numbers, sector(table).ljust(size, b"\xff"))
+        *found, more = numbers_in(more)
+        tables += found
+    return [number for table in tables if table < _END for number in numbers_in(table)]
 
-    def chain(number: int) -> bytes:
-        parts, visited = [], set()
-        while number < _END:
-            if number in visited or number >= len(following):
-                raise ValueError("its sectors lead nowhere")
-            visited.add(number)
-            parts.append(sector(number))
-            number = following[number]
-        return b"".join(parts)
 
-    folder = chain(struct.unpack_from("<I", data, 0x30)[0])
-    smallest = struct.unpack_from("<I", data, 0x38)[0]
-    for at in range(0, len(folder) - 127, 128):
-        length = struct.unpack_from("<H", folder, at + 0x40)[0]
-        name = folder[at : at + max(length - 2, 0)].decode("utf-16-le", "replace")
-        start, bytes_in_it = struct.unpack_from("<II", folder, at + 0x74)
-        if name in ("Workbook", "Book") and bytes_in_it >= smallest:
-            return chain(start)[:bytes_in_it]
-    raise ValueError("it holds no workbook")
+def _chain(number: int, following: Sequence[int], sectors: bytes, size: int) -> bytes:
+    """The sectors from `number` on, one after the other."""
+    parts, visited = [], set()
+    while number < _END:
+        if number in visited or number >= len(following):
+            raise ValueError("its sectors lead nowhere")
+        visited.add(number)
+        parts.append(sectors[number * size : (number + 1) * size])
+        number = following[number]
+    return b"".join(parts)
+
+
+def _numbers(table: bytes) -> list[int]:
+    return list(struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4]))
