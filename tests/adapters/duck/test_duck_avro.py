@@ -155,6 +155,25 @@ def test_unions(run: Convert) -> None:
     assert refused(run, avro(odd, [{"a": 5}]), table_of(a="int64")).code == "TYPE_MISMATCH"
 
 
+def test_a_union_with_numbers_that_json_lacks(run: Convert) -> None:
+    content = avro(record(a=["null", "double", "string"]), [{"a": float("-inf")}, {"a": "0.5"}])
+    assert run(content, table_of(a="float64"), "avro").values == [float("-inf"), 0.5]
+
+
+def test_moments_that_cannot_be_held_cost_no_more_than_their_row(run: Convert) -> None:
+    inner = {"type": "record", "name": "inner", "fields": [{"name": "at", "type": logical("long", "timestamp-nanos")},
+             {"name": "day", "type": logical("int", "date")}]}  # fmt: skip
+    rows = [{"r": {"at": 1, "day": 2932897}, "ms": 0}, {"r": {"at": 0, "day": 0}, "ms": 2**62}]
+    found = run(
+        avro(record(r=inner, ms=logical("long", "timestamp-millis")), rows),
+        table_of(r="json", ms="timestamptz"),
+        "avro",
+    )
+    ((text, at),) = found.rows
+    assert json.loads(text) == {"at": "1970-01-01T00:00:00.000000001+00:00", "day": "10000-01-01"} and at.year == 1970
+    assert [(q["line"], q["reason_code"]) for q in found.quarantine] == [(2, "OVERFLOW")]
+
+
 def test_a_file_that_is_cut_off_or_changed_is_refused(run: Convert) -> None:
     schema = record(a="long", s="string")
     content = avro(schema, [{"a": n, "s": "x" * 20} for n in range(2000)], sync_interval=2000)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ import pytest
 from adapters.duck.conversions import Convert, table_of
 from sluice.adapters.duck.convert import convert
 from sluice.contract.model import Column, Dialect, Table
-from sluice.contract.types import resolve
+from sluice.contract.types import ColumnType, Kind, resolve
 from sluice.errors import SourceError
 from sluice.limits import Limits
 from typed_files import arrow_file, arrow_stream, feather, orc_file, parquet
@@ -151,7 +152,7 @@ OVER, LOSS, CAST = "OVERFLOW", "PRECISION_LOSS", "CAST"
     [
         (of(5, pa.uint64()), "int64", 5), (of(2**63, pa.uint64()), "int64", OVER), (of(2**31), "int32", OVER),
         (of(3.0), "int64", 3), (of(3.5), "int64", LOSS), (of(1e30), "int64", OVER), (of(float("nan")), "int64", CAST),
-        (of(9.223372036854775e18), "int64", 9223372036854774784), (of(2.0**63), "int64", OVER), (of(-(2.0**63)), "int64", -(2**63)),
+        (of(9.223372036854775e18), "int64", 9223372036854774784), (of(2.0**63), "int64", OVER), (of(1.6e38), "decimal(38,0)", OVER), (of(-(2.0**63)), "int64", -(2**63)),
         (of(Decimal("3.00")), "int32", 3), (of(Decimal("3.10")), "int32", LOSS), (of(Decimal(2**40)), "int32", OVER),
         (of("12"), "int64", 12), (of("x"), "int64", CAST), (of("1.5"), "int64", CAST), (of(b"12"), "int64", 12),
         (of(2**53 + 1), "float64", LOSS), (of(2**53), "float64", 2.0**53), (of(2**24 + 1), "float32", LOSS),
@@ -168,6 +169,7 @@ OVER, LOSS, CAST = "OVERFLOW", "PRECISION_LOSS", "CAST"
         (of(1), "boolean", True), (of(2), "boolean", CAST), (of("yes"), "boolean", True),
         (of(b"ab"), "string", "ab"), (of(b"\xff"), "string", "INVALID_ENCODING"), (of("a\0"), "string", "NUL_BYTE"),
         (of("a"), "binary", b"a"), (of(b"ab", pa.binary(2)), "binary", b"ab"),
+        (of(2**62, pa.timestamp("ms")), "timestamp", OVER), (of(-(2**63), pa.timestamp("us")), "timestamp", OVER), (of(-(2**63), pa.timestamp("us", "UTC")), "timestamptz", OVER),
         (of(1, NS), "timestamp", LOSS), (of(1000, NS), "timestamp", datetime(1970, 1, 1, 0, 0, 0, 1)),
         (of(1, pa.timestamp("ns", "UTC")), "timestamptz", LOSS), (of(0, pa.timestamp("s", "Europe/Paris")), "timestamptz", datetime(1970, 1, 1, tzinfo=UTC)),
         (of(1, pa.time64("ns")), "time", LOSS), (of(datetime(2024, 1, 2)), "date", date(2024, 1, 2)), (of(datetime(2024, 1, 2, 3)), "date", LOSS),
@@ -179,7 +181,10 @@ OVER, LOSS, CAST = "OVERFLOW", "PRECISION_LOSS", "CAST"
         (of({"f": float("nan")}), "json", '{"f":"NaN"}'), (of([("k", 1)], pa.map_(pa.string(), pa.int8())), "json", '{"k":1}'),
         (of([{"a": "é"}]), "string", '[{"a":"é"}]'), (of(None), "int64", None), (of("a").dictionary_encode(), "string", "a"),
         (of(7).dictionary_encode(), "int32", 7), (of("v", pa.string_view()), "string", "v"), (of("v", pa.large_string()), "string", "v"),
-        (pa.array([b"1" * 16], pa.uuid()), "string", "31313131-3131-3131-3131-313131313131"), (of(1.5, pa.float16()), "float64", 1.5),
+        (pa.array([b"1" * 16], pa.uuid()), "string", "31313131-3131-3131-3131-313131313131"),
+        (pa.array([b"1" * 16], pa.uuid()), "binary", b"1" * 16),
+        (of([1, 1000], pa.list_(pa.time64("ns"))), "json", '["00:00:00.000000001","00:00:00.000001000"]'),
+        (of([253402300800000000], pa.list_(pa.timestamp("us", "UTC"))), "json", '["10000-01-01 00:00:00.000000Z"]'), (of(1.5, pa.float16()), "float64", 1.5),
     ],
     ids=str,
 )  # fmt: skip
@@ -212,6 +217,36 @@ def test_what_loses_nothing_fits(run: Convert, array: pa.Array, kind: str, expec
 def test_a_type_that_cannot_be_is_refused(run: Convert, array: pa.Array, kind: str, server_format: str) -> None:
     error = refused(run, WRITERS[server_format][1](pa.table({"v": array})), table_of(v=kind), server_format)
     assert error.code == "TYPE_MISMATCH" and "'v'" in error.message and kind in error.message
+
+
+@each_format
+def test_no_number_among_floats_costs_its_row_only(
+    run: Convert, server_format: str, write: Callable[[pa.Table], bytes]
+) -> None:
+    for kind in (pa.float32(), pa.float64()):
+        found = run(
+            write(pa.table({"v": pa.array([float("nan"), 2.0, 2.5], kind)})), table_of(v="decimal(5,2)"), server_format
+        )
+        assert found.values == [Decimal("2.00"), Decimal("2.50")] and found.codes == ["CAST"]
+
+
+def test_a_moment_inside_that_is_none_costs_its_row_only(run: Convert) -> None:
+    times, days = pa.list_(pa.time64("ns")), pa.list_(pa.date32())
+    columns = {"t": pa.array([[1000], [1], [0]], times), "d": pa.array([[0], [0], [2932897]], days)}
+    table = Table("t", "t", "", tuple(
+        Column(n, n, ColumnType(Kind.LIST, fields=(Column("element", "element", ColumnType(kind)),)))
+        for n, kind in (("t", Kind.TIME), ("d", Kind.DATE))
+    ))  # fmt: skip
+    for write, server_format in ((parquet, "parquet"), (arrow_file, "arrow")):
+        found = run(write(pa.table(columns)), table, server_format)
+        assert found.rows == [([time(0, 0, 0, 1)], [date(1970, 1, 1)])]
+        assert [(q["line"], q["column"]) for q in found.quarantine] == [(2, "t"), (3, "d")]
+
+
+def test_bytes_that_duckdb_takes_for_something_else(run: Convert, tmp_path: Path) -> None:
+    path = tmp_path / "interval.parquet"
+    duckdb.sql("SELECT INTERVAL 3 DAY AS v").write_parquet(str(path))
+    assert run(path.read_bytes(), table_of(v="binary"), "parquet").values == [b"\0\0\0\0\3" + b"\0" * 7]
 
 
 def test_declared_widths_hold_for_typed_columns_too(run: Convert) -> None:

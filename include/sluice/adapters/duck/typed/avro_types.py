@@ -15,6 +15,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from sluice.adapters.duck.typed.forms import Form, Shape, form_of
+from sluice.adapters.duck.typed.inner_moments import python_values
+from sluice.adapters.duck.typed.plain import micros
 from sluice.adapters.duck.typed.rows import Entries, spelt, to_json
 from sluice.contract.types import ColumnType
 
@@ -157,6 +159,9 @@ def _column(name: str, schema: Any, named: _Named) -> AvroColumn:
         found = _MOMENTS[kind, logical]
         if pa.types.is_time(found):
             return AvroColumn(name, pa.int64(), Form(Shape.TIME, said, tick=_UNITS[found.unit]), _same)
+        if pa.types.is_timestamp(found) and found.unit != "ns":
+            finer, factor = pa.timestamp("us", found.tz), _UNITS[found.unit] // 1000
+            return AvroColumn(name, finer, form_of(found), lambda v: None if v is None else micros(v, factor))
         return AvroColumn(name, found, form_of(found), _same)
     if kind in _SIMPLE:
         return AvroColumn(name, _SIMPLE[kind], form_of(_SIMPLE[kind]), _same)
@@ -191,7 +196,8 @@ def _mixed(name: str, branches: list[Any]) -> AvroColumn:
 def _written(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return str(value, "utf-8") if isinstance(value, bytes) else to_json(value)
+    # NaN and the infinities are in quotes where they stand in JSON.
+    return str(value, "utf-8") if isinstance(value, bytes) else to_json(value).strip('"')
 
 
 def _same(value: Any) -> Any:
@@ -240,6 +246,20 @@ _UNITS: Mapping[str, int] = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 def _moment(key: tuple[str, str]) -> Convert:
     found = _MOMENTS[key]
+    number = pa.int32() if found.bit_width == 32 else pa.int64()
+    usual = _usual_moment(found)
+
+    def convert(value: int) -> Any:
+        try:
+            return usual(value)
+        except (ValueError, OverflowError):
+            return python_values(pa.array([value], number).view(found))[0]
+
+    return convert
+
+
+def _usual_moment(found: pa.DataType) -> Convert:
+    """For the moments that Python's types can hold; raises ValueError or OverflowError for others."""
     if pa.types.is_date(found):
         return lambda v: date(1970, 1, 1) + timedelta(v)
     step = _UNITS[found.unit]
@@ -251,7 +271,7 @@ def _moment(key: tuple[str, str]) -> Convert:
 
 def _time_of_day(micros: int) -> time:
     if not 0 <= micros < 86_400_000_000:
-        raise ValueError("a nested time is no time of a day")
+        raise ValueError("it is no time of a day")
     seconds, micros = divmod(micros, 1_000_000)
     return time(seconds // 3600, seconds // 60 % 60, seconds % 60, micros)
 
@@ -259,5 +279,5 @@ def _time_of_day(micros: int) -> time:
 def _micros(value: int, step: int) -> int:
     micros, rest = divmod(value * step, 1000)
     if rest:
-        raise ValueError("a nested moment has nanoseconds, which JSON text would cut off")
+        raise ValueError("it has nanoseconds")
     return micros

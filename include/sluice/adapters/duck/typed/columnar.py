@@ -76,10 +76,12 @@ def stage_typed(
         staging = TypedStaging(readables, table, dialect.null_sequence, scratch)
         try:
             staged = staging.write(out, memory_limit=memory_limit, threads=threads)
-        except OddValueError:
+            reasons = write_rows(staging.bad_rows(memory_limit=memory_limit, threads=threads), quarantine)
+        except OddValueError as e:
+            if plainly:
+                raise corrupt(files[0][0], family, e.__cause__) from e
             continue  # DuckDB gives up on the whole file; written plainly, only the rows are lost that it meant
         break
-    reasons = write_rows(staging.bad_rows(memory_limit=memory_limit, threads=threads), quarantine)
     staging.check(sum(rows for _, rows in staged), sum(reasons.values()))
     return Staged(sum(r.rows for r in readables), staged, reasons, dialects)
 
@@ -148,11 +150,12 @@ def _columnar(
 
 
 def _is_direct(path: Path, schema: pa.Schema) -> bool:
-    """Whether DuckDB reads every column as what it is."""
+    """Whether DuckDB reads every column as what it is: bytes, say, where an INTERVAL is bytes to us."""
     if any(form_of(f.type).shape is Shape.OTHER for f in schema) or "file_row_number" in schema.names:
         return False
     with pq.ParquetFile(path) as file:
-        return not has_int96(file)
+        intervals = any(file.schema.column(i).converted_type == "INTERVAL" for i in range(len(file.schema)))
+        return not intervals and not has_int96(file)
 
 
 def check_columns(count: int, display: str, limits: Limits) -> None:

@@ -17,12 +17,17 @@ import pyarrow.parquet as pq
 
 from sluice.adapters.duck.readable import Field
 from sluice.adapters.duck.typed.forms import Form, Shape, form_of
+from sluice.adapters.duck.typed.inner_moments import python_values
 from sluice.adapters.duck.typed.rows import Entries, spelt, to_json
-from sluice.contract.types import ColumnType
+from sluice.contract.types import ColumnType, Kind
 
 BATCH = 1 << 16
 _COMPRESSION = "lz4"
 
+_INFINITE = 2**63 - 1
+"""Microseconds that DuckDB takes for no moment at all; with a minus too."""
+_FAR = 6 * 10**18
+"""Microseconds (190,000 years): about 100,000 years further DuckDB gives up on a file for one moment."""
 _TICKS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
 
 Change = Callable[[pa.Array], pa.Array]
@@ -76,6 +81,8 @@ def plain_form(found: pa.DataType, expected: ColumnType) -> tuple[Change, Form]:
         change, form = plain_form(found.value_type, expected)
         return lambda a: change(pc.run_end_decode(a)), form
     if isinstance(found, pa.UuidType):
+        if expected.kind is Kind.BINARY:
+            return lambda a: a.storage, Form(Shape.BYTES, name)
         return _uuids, Form(Shape.TEXT, name, canonical=True)
     if isinstance(found, pa.BaseExtensionType):
         change, form = plain_form(found.storage_type, expected)
@@ -89,6 +96,8 @@ def plain_form(found: pa.DataType, expected: ColumnType) -> tuple[Change, Form]:
         return _written(lambda v: f"{v:f}"), Form(Shape.TEXT, name, canonical=True)
     if types.is_nested(found):
         return _json(found, expected), Form(Shape.JSON, name)
+    if types.is_timestamp(found) and found.unit != "ns":
+        return _in_micros, form_of(found)
     if types.is_date64(found):
         return lambda a: a.cast(pa.timestamp("ms")), Form(Shape.TIMESTAMP, name)
     if types.is_time(found):
@@ -102,9 +111,24 @@ def plain_form(found: pa.DataType, expected: ColumnType) -> tuple[Change, Form]:
 
 def _written(write: Callable[[Any], str]) -> Change:
     def change(array: pa.Array) -> pa.Array:
-        return pa.array([None if v is None else write(v) for v in array.to_pylist()], pa.large_string())
+        return pa.array([None if v is None else write(v) for v in python_values(array)], pa.large_string())
 
     return change
+
+
+def _in_micros(array: pa.Array) -> pa.Array:
+    kind, factor = pa.timestamp("us", array.type.tz), _TICKS[array.type.unit] // 1000
+    numbers = array.view(pa.int64())
+    ends = pc.min_max(numbers).as_py()
+    if ends["min"] is None or -_FAR < ends["min"] * factor <= ends["max"] * factor < _FAR:
+        return array.cast(kind)
+    return pa.array([None if n is None else micros(n, factor) for n in numbers.to_pylist()], pa.int64()).view(kind)
+
+
+def micros(number: int, factor: int) -> int:
+    """So many times `factor` microseconds; what is too far for DuckDB is infinite."""
+    found = number * factor
+    return found if -_FAR < found < _FAR else -_INFINITE if found < 0 else _INFINITE
 
 
 def _uuids(array: pa.Array) -> pa.Array:

@@ -108,8 +108,8 @@ def _float(column: Column, form: Form, source: str, name: str) -> tuple[str, str
         return value, f"CAST({name} AS DOUBLE) = CAST({source} AS DOUBLE)"
     if kind is Kind.DECIMAL:
         # The digits that people see, which are those of the shortest text that reads back as the same number.
-        whole = f"{source} = trunc({source}) AND abs({source}) < 1e37"
-        text = f"CASE WHEN {whole} THEN CAST(CAST({source} AS HUGEINT) AS VARCHAR) ELSE CAST({source} AS VARCHAR) END"
+        whole = f"CAST(TRY_CAST({source} AS HUGEINT) AS VARCHAR)"
+        text = f"CASE WHEN {source} = trunc({source}) THEN {whole} ELSE CAST({source} AS VARCHAR) END"
         return f"TRY_CAST({text} AS {duck_type(column.type)})", f"CAST({name} AS {_float_type(form)}) = {source}"
     if form.bits <= (32 if kind is Kind.FLOAT32 else 64):
         return value, None

@@ -42,7 +42,10 @@ _ROW_FAULTS = {
 }
 
 
-_ONE_VALUE = ("Invalid string encoding", "not valid UTF8", "Invalid TIME value")
+_ONE_VALUE = (
+    "Invalid string encoding", "not valid UTF8", "Invalid TIME value", "Could not convert Timestamp",
+    "Unable to convert TIMESTAMPTZ", "out of range in timestamp", "threw an execution error",
+)  # fmt: skip
 """What DuckDB says when it gives up on a whole file because of one value."""
 
 
@@ -63,7 +66,7 @@ class TypedStaging:
     def write(self, out: Path, *, memory_limit: str, threads: int) -> list[tuple[Path, int]]:
         """Write the good rows to the folder `out`; the files and their rows.
 
-        Raises SourceError CORRUPT_PARQUET, CORRUPT_ORC ..., and PARTITION where a file contradicts its path.
+        Raises OddValueError, SourceError CORRUPT_PARQUET, CORRUPT_ORC ..., and PARTITION where a file contradicts its path.
         """
         groups = [list(g) for _, g in groupby(self.files, key=self._alike)]
         staged = []
@@ -77,7 +80,7 @@ class TypedStaging:
         return staged
 
     def bad_rows(self, *, memory_limit: str, threads: int) -> Iterator[Row]:
-        """The rows for the quarantine, file by file in their order."""
+        """The rows for the quarantine, file by file in their order. Raises as `write` does."""
         if not self.short:
             return
         with self._connect(memory_limit, threads, None) as connection:
@@ -107,13 +110,14 @@ class TypedStaging:
                 f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(path))} ({COPY_OPTIONS})"
             ).fetchall()
         except duckdb.Error as e:
-            if any(words in str(e) for words in _ONE_VALUE):
-                raise OddValueError from e
             raise self._blame([f for g in groups for f in g], e) from e
         return int(row[0])
 
     def _blame(self, files: Sequence[Readable], error: duckdb.Error) -> Exception:
-        """The error of the file that a second library cannot read either, or of the first; `error` if it is another's fault."""
+        """The error of the file that a second library cannot read either, or of the first; `error` if it is another's fault;
+        OddValueError where it is the fault of one value."""
+        if any(words in str(error) for words in _ONE_VALUE):
+            return OddValueError()
         if isinstance(error, (duckdb.OutOfMemoryException, duckdb.InterruptException)):
             return error
         for file in files:
