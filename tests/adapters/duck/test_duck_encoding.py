@@ -102,6 +102,21 @@ def test_western_languages_are_known(run: Convert, words: list[str]) -> None:
     assert [s for _, s in run(text(words).encode("cp1252"), TABLE).rows] == words
 
 
+STEMS = [a + b + "n" for a in "bcdfglmprst" for b in "aeiou"]
+
+
+def test_a_few_names_of_the_neighbours_are_western(run: Convert) -> None:
+    words = [f"{stem}{end}" for stem in STEMS for end in ("ità", "olò", "è")]
+    words += ["Châtillon", "Jovençan", "Rhêmes", "Hône", "Števerjan", "Nabrežina"]
+    assert [s for _, s in run(text(words).encode("cp1252"), TABLE).rows] == words
+
+
+def test_many_letters_of_the_neighbours_are_another_encoding(run: Convert) -> None:
+    words = [f"{stem}{end}" for stem in STEMS for end in ("ič", "eš", "až")]  # in cp1252: ì, š, ž
+    found = run(text(words).encode("cp1250"), TABLE)
+    assert not found.rows and found.codes == ["INVALID_ENCODING"] * len(words)
+
+
 def test_a_few_bad_bytes_do_not_make_it_another_encoding(run: Convert) -> None:
     raw = text(GERMAN).encode() + b"7,M\xfcller\n8,ok\n"
     found = run(raw, TABLE)

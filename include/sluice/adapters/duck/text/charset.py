@@ -46,6 +46,11 @@ _ALPHABETS = tuple(map(frozenset, (
     "\u00e0\u00e4\u00e8\u00e9\u00ec\u00f2\u00f6\u00f9\u00fc\u00df",  # Italian, German
 )))  # fmt: skip
 """Letters that one Western text may have. The common ones are hardly ever others in the encodings of other regions."""
+_NEIGHBOURS = frozenset("\u00e2\u00e7\u00ea\u00eb\u00ee\u00f4\u0161\u017e")
+"""Letters that a few names of the neighbours' may bring: places of the Aosta valley and on the Slovene border."""
+_ENOUGH_WORDS = 100
+_OF_NEIGHBOURS = 0.1
+"""So large a share of so many words may have such letters; in texts in the neighbours' own languages it is far more."""
 _PORTUGUESE = frozenset("\u00e7\u00e3\u00f5")
 """Who has one of these may have words that end in e with a circumflex; otherwise that is Polish."""
 _OUT_OF_PLACE = re.compile(
@@ -156,7 +161,19 @@ def _is_western(text: str) -> bool:
             return False
     if not letters & _PORTUGUESE and re.search(r"\u00ea\b", text):
         return False
-    return beside > 0 and alone * 4 <= beside and any(letters <= alphabet for alphabet in _ALPHABETS)
+    return beside > 0 and alone * 4 <= beside and any(_written_in(alphabet, letters, text) for alphabet in _ALPHABETS)
+
+
+def _written_in(alphabet: frozenset[str], letters: set[str], text: str) -> bool:
+    """Whether the text, with these `letters` beyond ASCII, is one of the alphabet's; among many words a few may be a
+    neighbour's."""
+    if letters <= alphabet:
+        return True
+    if not letters <= alphabet | _NEIGHBOURS:
+        return False
+    words = {w.lower() for w in re.findall(r"[^\W\d_]+", text) if not w.isascii()}
+    others = sum(bool(set(w) & _NEIGHBOURS - alphabet) for w in words)
+    return len(words) >= _ENOUGH_WORDS and others <= _OF_NEIGHBOURS * len(words)
 
 
 def _by_frequency(sample: bytes) -> tuple[str, str]:
