@@ -71,12 +71,13 @@ def ledger_url(services: Settings, ledger_template: str) -> Iterator[str]:
 
 
 def _forgetful(settings: Settings) -> None:
-    """Write to memory, not to the disk: what a test keeps need not outlive the machine, and others use the disk too."""
+    """Write to memory, not to the disk: what a test keeps need not outlive the machine, and others use the disk too.
+    Nor is anything cleaned that was filled a second ago: PostgreSQL would come to every test's database each minute."""
     import psycopg
 
     url = settings.database_url("ledger").replace("+psycopg", "")
     with psycopg.connect(url, autocommit=True) as connection:
-        for option in ("fsync", "synchronous_commit", "full_page_writes"):
+        for option in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
             connection.execute(f"ALTER SYSTEM SET {option} = off")  # type: ignore[arg-type]
         connection.execute("SELECT pg_reload_conf()")
 
