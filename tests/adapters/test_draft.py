@@ -170,6 +170,22 @@ def test_an_object_with_a_list_in_it_is_one_row(settings: Settings, tmp_path: Pa
     assert list(columns(drafted)) == ["id", "customer", "lines"]
 
 
+def test_decimal_commas_beside_decimal_points_are_said_and_make_no_thousands(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "mixed.csv"
+    file.write_text("lat,mass,pair\n" + "".join(f'{i}.5,{100 + i}.125,"{i},{i % 7}"\n' for i in range(1, 40)))
+    found = columns(draft(file, settings))
+    assert [c.get("customProperties") for c in found.values()] == [
+        None, None, [{"property": "decimalChar", "value": ","}],
+    ]  # fmt: skip
+    assert (
+        "TODO: ',' was taken for the decimal mark, and other numbers of the table have a point"
+        in draft(file, settings).text
+    )
+    assert "'.' was taken for the decimal mark, and could be the other" in found["mass"]["description"]
+
+
 def test_a_name_ending_in_tsv_does_not_make_tabs(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "spans.tsv"
     file.write_text("id code start stop\n" + "".join(f"{i} M {i * 10} {i * 10 + 9}\n" for i in range(20)))

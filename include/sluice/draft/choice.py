@@ -17,7 +17,7 @@ from typing import Any
 
 from sluice.contract.types import ColumnType, Kind
 from sluice.draft.evidence import TextColumn, Tried
-from sluice.draft.guess import NOT_A_NUMBER, is_uuid, only_thousands
+from sluice.draft.guess import NOT_A_NUMBER, is_uuid, only_thousands, surely_points
 
 TOLERANCE = 0.01
 ENOUGH = 100
@@ -31,6 +31,8 @@ _MONEY = re.compile(
     r"|profit|invoice|net|gross)(?:$|[_\W])",
     re.IGNORECASE,
 )
+_MIXED = "TODO: ',' was taken for the decimal mark, and other numbers of the table have a point. Ask the source."
+_DAY_AND_MONTH = re.compile(r"\s*([0-9]{1,2})[-/. ]([0-9]{1,2})[-/. ]([0-9]{2,4})\b.*", re.DOTALL)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _DOUBLE_DIGITS = 17
 """What it takes to write any double; a text with more digits was none."""
@@ -58,7 +60,15 @@ class Choice:
 def choose_all(columns: Sequence[TextColumn]) -> list[Choice]:
     """The choice for every column of one table; columns help each other where one alone is ambiguous."""
     month_first = _month_first(columns)
-    return [_empty_is_null(c, choose(c, month_first=month_first)) for c in columns]
+    chosen = [_empty_is_null(c, choose(c, month_first=month_first)) for c in columns]
+    points = (
+        c.type.kind in (Kind.FLOAT64, Kind.DECIMAL) and not c.options and surely_points(t.sample)
+        for t, c in zip(columns, chosen, strict=True)
+    )  # fmt: skip
+    commas = [c.options.get("decimalChar") == "," for c in chosen]
+    if not any(commas) or not any(points):
+        return chosen
+    return [replace(c, notes=(*c.notes, _MIXED)) if comma else c for c, comma in zip(chosen, commas, strict=True)]
 
 
 def _empty_is_null(column: TextColumn, choice: Choice) -> Choice:
@@ -95,14 +105,19 @@ def choose(column: TextColumn, *, month_first: bool | None = None) -> Choice:
         if dates and (values >= 20 or re.search(r"date|dat|day|tag|jour|_dt|^dt", column.name, re.IGNORECASE)):
             return _chosen(column, dates[0], values)
         return _number(column, by_kind, values)
-    best = _moment(list(tested.values()), values, month_first) or max(column.tested, key=lambda t: t.fits, default=None)
+    first = _firsts_of_months(column.sample) if month_first is None else month_first
+    best = _moment(list(tested.values()), values, first) or max(column.tested, key=lambda t: t.fits, default=None)
     if best is None or not _holds(best.fits, values):
         return _text(column)
     ambiguous = [t for t in column.tested if t is not best and t.fits == best.fits]
     note = ""
     if ambiguous and best.guess.type.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
         other = ambiguous[0].guess.options.get("format")
-        how = "as the table's other dates are" if month_first is not None else "day first by rule"
+        how = (
+            "as the table's other dates are" if month_first is not None
+            else "one of the numbers is 1 in all years: the day" if _firsts_of_months(column.sample) is not None
+            else "day first by rule"
+        )  # fmt: skip
         note = (
             f"TODO: every value also fits {other}; {best.guess.options['format']} was chosen ({how}). Ask the source."
         )
@@ -203,6 +218,16 @@ def _month_first(columns: Sequence[TextColumn]) -> bool | None:
         if len(both) == 2 and both[0].fits != both[1].fits:
             votes.add(_is_month_first(max(both, key=lambda t: t.fits)))
     return votes.pop() if len(votes) == 1 else None
+
+
+def _firsts_of_months(sample: Sequence[str]) -> bool | None:
+    """Whether the month comes first, where the other number is 1 in more than one year: figures of months or quarters,
+    and not of the first days of every January. None: cannot be told."""
+    dates = [m.groups() for text in sample if (m := _DAY_AND_MONTH.fullmatch(text))]
+    first, second, years = ({int(d[i]) for d in dates} for i in range(3))
+    if len(years) < 2 or (first == {1}) == (second == {1}):
+        return None
+    return second == {1}
 
 
 def _null_words_of_text(column: TextColumn, choice: Choice, words: set[str]) -> Choice:

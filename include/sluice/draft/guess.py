@@ -54,7 +54,7 @@ class Guess:
 def guesses(sample: Sequence[str], *, decimal_comma: bool = False) -> list[Guess]:
     """The types that most of the sample's values have; an empty list means text. The order is not a preference.
 
-    `decimal_comma` says that other columns have one: then 1.234 and 1,234 are read as there.
+    `decimal_comma` says that other columns have one, and none a point: then 1.234 and 1,234 are read as there.
     """
     values = [v.strip() for v in sample if v.strip() and v.strip() not in NULL_WORDS]
     if not values:
@@ -112,6 +112,12 @@ def only_thousands(values: Sequence[str], mark: str) -> bool:
     marked = [v for v in values if mark in v]
     shape = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+")
     return bool(marked) and all(shape.fullmatch(v) for v in marked)
+
+
+def surely_points(values: Sequence[str]) -> bool:
+    """Whether a point stands in numbers, and where no thousands mark would."""
+    numbers = [v for v in values if _NUMBER.fullmatch(v.strip())]
+    return any("." in v for v in numbers) and not only_thousands(numbers, ".")
 
 
 def _booleans(values: Sequence[str]) -> list[Guess]:

@@ -18,12 +18,12 @@ def numbers(name: str, rows: int, *, int32: int, int64: int, float64: int, **fac
     return TextColumn(name, rows, rows, tested=tested, **{"plain": float64, **facts})
 
 
-def dates(name: str, rows: int, day_first: int, month_first: int) -> TextColumn:
+def dates(name: str, rows: int, day_first: int, month_first: int, sample: tuple[str, ...] = ()) -> TextColumn:
     tested = (
         Tried(Guess(ColumnType(Kind.DATE), {"format": "dd/MM/yyyy"}), day_first),
         Tried(Guess(ColumnType(Kind.DATE), {"format": "MM/dd/yyyy"}), month_first),
     )
-    return TextColumn(name, rows, rows, tested=tested)
+    return TextColumn(name, rows, rows, sample, tested=tested)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,21 @@ def test_an_ambiguous_date_follows_the_tables_others_or_is_day_first_and_says_so
     assert "MM/dd/yyyy" in alone.notes[0]
     _, led = choose_all([dates("sure", 10, 4, 10), dates("d", 10, 10, 10)])
     assert led.options["format"] == "MM/dd/yyyy"
+
+
+@pytest.mark.parametrize(
+    ("sample", "pattern"),
+    [
+        (("1/1/1919", "2/1/1919", "3/1/1920"), "MM/dd/yyyy"),
+        (("1/1/1919", "1/2/1919", "1/3/1920"), "dd/MM/yyyy"),
+        (("1/1/1919", "2/1/1919", "3/1/1919"), "dd/MM/yyyy"),  # of one year: the first days of January as well
+        (("1/1/1919", "1/1/1920", "1/1/1921"), "dd/MM/yyyy"),
+    ],
+)
+def test_figures_of_months_are_dated_by_their_first_days(sample: tuple[str, ...], pattern: str) -> None:
+    found = choose(dates("d", 3, 3, 3, sample))
+    assert found.options["format"] == pattern
+    assert "TODO" in found.notes[0]
 
 
 def test_a_null_word_counts_for_texts_only_where_it_does_not_look_like_a_value() -> None:

@@ -24,7 +24,7 @@ from sluice.adapters.duck.text.lists import TOGETHER, has_lists, in_lists, item_
 from sluice.contract.model import Column, Table
 from sluice.contract.types import MOMENTS, NESTED, ColumnType, Kind
 from sluice.draft.evidence import ColumnFacts, TextColumn
-from sluice.draft.guess import Guess, guesses
+from sluice.draft.guess import Guess, guesses, surely_points
 from sluice.draft.keys import could_be_unique
 from sluice.draft.nested import PERSONAL
 from sluice.pii import find
@@ -57,7 +57,9 @@ class Measure:
         staged = Texts(self.files[name], len(names))
         samples = staged.sample()
         guessed = [guesses(s) for s in samples]
-        if any(g.options.get("decimalChar") == "," for found in guessed for g in found):
+        commas = any(g.options.get("decimalChar") == "," for found in guessed for g in found)
+        points = any(f and f[0].numeric and not f[0].options and surely_points(s) for f, s in zip(guessed, samples, strict=True))  # fmt: skip
+        if commas and not points:
             guessed = [guesses(s, decimal_comma=True) for s in samples]
         source, texts = staged.scan, [staged.sql(i) for i in range(len(names))]
         if is_json:
