@@ -146,6 +146,19 @@ def test_cells_with_errors_cost_their_rows(run: Convert) -> None:
     ]
 
 
+def test_a_formula_that_nothing_has_computed_costs_its_row(run: Convert) -> None:
+    found = run(excel(["a", "b"], ["=1+1", 2], ["x", "=B2*2"], ["y", 4]), AB, "excel")
+    assert found.rows == [("y", 4)]
+    assert [(q["line"], q["column"], q["reason_code"]) for q in found.quarantine] == [
+        (2, "a", "CELL_ERROR"), (3, "b", "CELL_ERROR"),
+    ]  # fmt: skip
+
+
+def test_large_numbers_have_the_digits_of_the_file(run: Convert) -> None:
+    content = excel(["a", "b"], [123456789012345000, 123456789012345000], [-0.0, 2**53])
+    assert run(content, AB, "excel").rows == [("123456789012345000", 123456789012345000), ("0", 2**53)]
+
+
 def test_a_row_of_nothing_but_an_error_is_a_row(run: Convert) -> None:
     def errors(_: Workbook, sheet: Worksheet) -> None:
         sheet["B3"].value, sheet["B3"].data_type = "#REF!", "e"

@@ -318,6 +318,12 @@ def test_the_old_moments_of_spark(run: Convert) -> None:
     assert found.values == [datetime(1970, 1, 1, 0, 0, 0, 2)] and found.codes == ["PRECISION_LOSS"]
 
 
+def test_moments_that_a_format_cannot_give_are_named(run: Convert) -> None:
+    content = orc_file(pa.table({"t": of(253402300799, pa.timestamp("s"))}))
+    error = refused(run, content, table_of(t="timestamp"), "orc")
+    assert error.code == "TIMESTAMP_RANGE" and "1677" in error.message
+
+
 def test_broken_pages_and_flipped_bytes_never_crash(run: Convert, tmp_path: Path) -> None:
     table = table_of(a="string", b="int64")
     content = parquet(pa.table({"a": [f"value {i % 7}" for i in range(500)], "b": list(range(500))}))

@@ -15,8 +15,11 @@ from pyarrow import ipc, orc
 
 from sluice.adapters.duck.readable import corrupt
 from sluice.adapters.duck.typed.plain import BATCH, small
+from sluice.errors import SourceError
 
 _ERRORS = (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError, RecursionError)
+_BEYOND_NANOS = "out of range for nanosecond"
+"""What pyarrow says of an ORC file with such a timestamp."""
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
@@ -33,7 +36,7 @@ class Source:
 def open_source(display: str, path: Path, what: str) -> Iterator[Source]:
     """The file as a source, `what` being parquet, orc or arrow.
 
-    Raises SourceError CORRUPT_PARQUET, CORRUPT_ORC ..., also while its batches are read inside the block.
+    Raises SourceError CORRUPT_PARQUET, CORRUPT_ORC ..., TIMESTAMP_RANGE, also while its batches are read inside the block.
     """
     try:
         with {"parquet": _parquet, "orc": _orc, "arrow": _arrow}[what](path) as source:
@@ -41,6 +44,12 @@ def open_source(display: str, path: Path, what: str) -> Iterator[Source]:
     except _ERRORS as e:
         if isinstance(e, OSError) and e.errno is not None:
             raise
+        if _BEYOND_NANOS in str(e):
+            raise SourceError(
+                "TIMESTAMP_RANGE", "it has timestamps beyond the years 1677 to 2262: ORC is read in nanoseconds, and so are "
+                "Parquet's old INT96 where one is finer than a microsecond", where=display,
+                mend="Deliver it as Parquet with timestamps in microseconds, or these columns as dates or texts.",
+            ) from e  # fmt: skip
         raise corrupt(display, what, e) from e
 
 
@@ -75,7 +84,7 @@ def _int96_unit(path: Path) -> str | None:
                 finer = finer or bool((nanos % 1000 != 0).any())
                 wider = wider or bool((nanos // 1000 != micros).any())
     if finer and wider:
-        raise pa.ArrowInvalid("it has INT96 moments with nanoseconds and others beyond the years 1677 to 2262")
+        raise pa.ArrowInvalid(f"INT96 {_BEYOND_NANOS}")
     return "us" if wider else "ns"
 
 

@@ -1,4 +1,5 @@
-"""Finds the cells of a workbook that hold an error (#N/A, #DIV/0!), which its reader gives as empty ones.
+"""Finds the cells of a workbook that hold an error (#N/A, #DIV/0!) or a formula without its result, as programs write
+them that do not compute: its reader gives both as empty ones.
 
 Sources: ECMA-376 part 1, 18.3.1.4 (`c`, `t="e"`); [MS-XLSB] 2.4.32 BrtCellError, 2.4.672 BrtFmlaError, 2.1.4 records.
 """
@@ -25,6 +26,12 @@ Cells = set[tuple[int, int]]
 
 _BLOCK = 1 << 20
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*\bt=[\"']e[\"'][^>]*)>")
+_NO_RESULT = re.compile(
+    rb"<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
+    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+_TEXT_RESULT = re.compile(rb"\bt=[\"']str[\"']")
+"""An empty text is a result."""
 _PLACE = re.compile(rb"\br=[\"']([A-Z]{1,3})([0-9]+)[\"']")
 _RATIO_GRACE = 50 << 20
 _SMALL = 16 << 20
@@ -85,9 +92,14 @@ def _in_xml(file: IO[bytes]) -> Iterator[tuple[int, int]]:
     rest = b""
     while block := file.read(_BLOCK):
         text = rest + block
-        end = text.rfind(b">") + 1
-        for cell in _CELL.finditer(text, 0, end):
-            place = _PLACE.search(cell.group(1))
+        end = max(text.rfind(b"</c>") + 4, text.rfind(b":c>") + 3)  # behind the last whole cell
+        end = end if end > 4 else text.rfind(b">") + 1
+        found = [cell.group(1) for cell in _CELL.finditer(text, 0, end)]
+        if b"<f" in text or b":f" in text:
+            cells = (cell.group(1) for cell in _NO_RESULT.finditer(text, 0, end))
+            found += [said for said in cells if not _TEXT_RESULT.search(said)]
+        for said in found:
+            place = _PLACE.search(said)
             if place is None:
                 raise ValueError("a cell with an error does not say where it is")
             letters, row = place.groups()
@@ -116,7 +128,9 @@ def _in_open_document(archive: zipfile.ZipFile) -> list[Cells]:
                 row += repeated - 1
                 item.clear()
             elif kind in ("table-cell", "covered-table-cell") and event == "start":
-                if any(k.endswith("}value-type") and v == "error" for k, v in item.attrib.items()) and sheets:
+                wrong = any(k.endswith("}value-type") and v == "error" for k, v in item.attrib.items())
+                wrong = wrong or ("formula" in said and "value-type" not in said)
+                if wrong and sheets:
                     sheets[-1].add((row, column))
                 column += int(said.get("number-columns-repeated", 1))
     return sheets

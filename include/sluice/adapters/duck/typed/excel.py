@@ -3,7 +3,7 @@
 A text cell is proven like any text, null sequences and date formats of the contract included. A number, date, time
 or boolean is written down canonically first, and its text proven: 5.0, which is how Excel keeps a 5, is an integer;
 a serial number in a date column is none, unless its cell is formatted as a date. Of merged cells the first has the
-value, the others are null. Blank rows are no rows. A cell with an error (#N/A, #DIV/0!) costs its row.
+value, the others are null. Blank rows are no rows. A cell with an error (#N/A, #DIV/0!), or a formula that nothing has computed, costs its row.
 """
 
 from __future__ import annotations
@@ -123,9 +123,8 @@ def _write(
     used = {**used, "header": bool(layout.rows), "headerRows": [n - skipped for n in layout.rows]}
     after = max(layout.rows, default=skipped)
     body = ((n, cells) for part in (head, rows) for n, cells in part if n > after)
-    kept = _without_footer(
-        (r for r in body if any(c != "" for c in r[1]) or any(e[0] == r[0] for e in errors)), dialect
-    )
+    with_errors = {line for line, _ in errors}
+    kept = _without_footer((r for r in body if any(c != "" for c in r[1]) or r[0] in with_errors), dialect)
     wrong = {(line, column - first) for line, column in errors}
     count = _write_rows(kept, wrong, layout, table, dialect, target)
     fields = {i: (Field(f"c{i}", _TEXT), Field(f"k{i}", _TYPED)) for i in layout.columns.values()}
@@ -221,8 +220,8 @@ def _typed(cell: Any, kind: Kind) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, (int, float)):
-        whole = isinstance(cell, int) or cell.is_integer()
-        return str(int(cell)) if whole else f"{Decimal(repr(cell)):f}"
+        # The digits that are in the file: beyond 2^53 a float has others besides, which nobody wrote.
+        return f"{Decimal(repr(cell + 0)):f}".removesuffix(".0")
     if isinstance(cell, datetime):
         midnight = cell.time() == time()
         return cell.date().isoformat() if midnight and kind is Kind.DATE else cell.isoformat(" ")

@@ -21,7 +21,9 @@ from sluice.contract.types import Kind
 
 BASE64, JSON, ERROR, MORE = "$base64", "$json", "$error", "$more"
 
-CELL_ERROR = to_json({ERROR: "an error of Excel's, not a value: write the value here, or null"})
+CELL_ERROR = to_json(
+    {ERROR: "an error of Excel's or a formula without its result, not a value: write the value here, or null"}
+)
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DAY = 86_400 * 10**9
 

@@ -35,7 +35,7 @@ _GROUPS = 200
 _NUMBER_OF_PATH = Form(Shape.TEXT, "text of the path", canonical=True)
 _CONSTANT = Form(Shape.TEXT, "text of the path")
 _ROW_FAULTS = {
-    "CELL_ERROR": "the cell holds an error of Excel's, not a value",
+    "CELL_ERROR": "the cell holds an error of Excel's, or a formula without its result, not a value",
     "TOO_MANY_COLUMNS": "the row has values beyond the last column",
     "UNKNOWN_COLUMN": "the row names a column {detail!r}, which the contract does not have",
     "JSON": "the row is not one JSON object",
