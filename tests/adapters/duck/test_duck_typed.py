@@ -403,6 +403,19 @@ class TestPartitions:
         with pytest.raises(SourceError, match=r"PARTITION.*'year'"):
             self.land(tmp_path, {"year=2024/a": b"year,v\n2024,1\n2025,1\n"}, table, "csv")
 
+    @pytest.mark.parametrize(
+        ("server_format", "row"), [("csv", b"place,v\na,1\n"), ("jsonl", b'{"place":"a","v":1}\n')]
+    )
+    def test_text_files_that_have_one_column_of_their_path(
+        self, tmp_path: Path, server_format: str, row: bytes
+    ) -> None:
+        done = self.land(tmp_path, {"year=2024/place=a/1": row}, self.TABLE, server_format)
+        assert pq.read_table(done.staged[0].path).to_pylist() == [{"v": 1, "year": 2024, "place": "a"}]
+        with pytest.raises(SourceError, match=r"PARTITION.*'place'"):
+            self.land(tmp_path, {"year=2024/place=b/1": row}, self.TABLE, server_format)
+        with pytest.raises(SourceError, match=r"UNKNOWN_COLUMN.*'zone'"):
+            self.land(tmp_path, {"year=2024/place=b/1": row.replace(b"place", b"zone")}, self.TABLE, server_format)
+
     def test_a_file_that_contradicts_its_path_is_refused(self, tmp_path: Path) -> None:
         content = parquet(pa.table({"v": [1, 2], "year": [2024, 2025], "place": ["a", "a"]}))
         with pytest.raises(SourceError, match=r"PARTITION.*'year'"):

@@ -67,6 +67,18 @@ def test_every_member_of_a_compressed_file_is_read(tmp_path: Path, suffix: str, 
     assert content_of(source, tmp_path) == {source.name: b"a\n1\n2\n"}
 
 
+def test_a_frame_to_be_skipped_may_come_first(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv.zst"
+    source.write_bytes(b"\x50\x2a\x4d\x18\4\0\0\0abcd" + zstandard.compress(b"a\n1\n"))
+    assert content_of(source, tmp_path) == {source.name: b"a\n1\n"}
+
+
+@pytest.mark.parametrize("head", [b"7z\xbc\xaf\x27\x1c\0\4", b"Rar!\x1a\7\1\0", b"\x04\x22\x4d\x18", b"\x1f\x9d\x90"])
+def test_what_is_not_read_is_named(tmp_path: Path, head: bytes) -> None:
+    source = zip_of(tmp_path / "a.zip", {"a.csv": head})
+    assert "not read" in refusal(source, tmp_path).message
+
+
 @pytest.mark.parametrize("cut", [1, 4, 8, 12])
 @pytest.mark.parametrize(("suffix", "pack"), PACK.items(), ids=PACK)
 def test_a_cut_off_file_is_refused(tmp_path: Path, suffix: str, pack, cut: int) -> None:

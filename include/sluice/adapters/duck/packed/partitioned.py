@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import combinations, groupby
 from pathlib import Path
 
 import duckdb
@@ -22,6 +22,10 @@ from sluice.errors import SourceError
 Files = Sequence[tuple[str, Path]]
 ConvertText = Callable[[Files, Table, Path, Path], Converted]
 """Converts files for a table into a folder and a quarantine."""
+
+_HAS_MORE = ("UNKNOWN_COLUMN", "TOO_MANY_COLUMNS")
+_FEW = 4
+"""Columns of a path of which every choice is tried."""
 
 
 def is_partitioned(files: Files, table: Table) -> bool:
@@ -88,18 +92,32 @@ def convert_partitions(
 def _convert(
     files: Files, table: Table, constants: Mapping[int, str | None], convert_text: ConvertText, folder: Path, bad: Path
 ) -> tuple[Converted, set[int]]:
-    """The partition's rows, without the columns of its path; or with those, where the files have them too."""
+    """The partition's rows, without the columns of its path; or with those of them that the files have too."""
     # Among partitions one may be empty; whether all of them may, is asked at the end.
-    narrow = replace(without(table, constants), allow_empty=True)
+    table = replace(table, allow_empty=True)
     folder.mkdir(parents=True)
     try:
-        return convert_text(files, narrow, folder, bad), set()
+        return convert_text(files, without(table, constants), folder, bad), set()
     except SourceError as error:
-        if error.code not in ("UNKNOWN_COLUMN", "TOO_MANY_COLUMNS") or not constants:
+        if error.code not in _HAS_MORE:
             raise
-    for stale in (*folder.iterdir(), bad):
-        stale.unlink(missing_ok=True)
-    return convert_text(files, replace(table, allow_empty=True), folder, bad), set(constants)
+        first = error
+    for given in _subsets(constants, named=first.code == "UNKNOWN_COLUMN"):
+        for stale in (*folder.iterdir(), bad):
+            stale.unlink(missing_ok=True)
+        try:
+            return convert_text(files, without(table, constants.keys() - given), folder, bad), given
+        except SourceError as error:
+            if error.code not in (*_HAS_MORE, "MISSING_COLUMN"):
+                raise
+    raise first
+
+
+def _subsets(constants: Mapping[int, str | None], *, named: bool) -> Iterator[set[int]]:
+    """Which of the path's columns the files may have too: where these are `named`, few before many, else all or none."""
+    least = 1 if named and len(constants) <= _FEW else len(constants)
+    for size in range(max(least, 1), len(constants) + 1):
+        yield from map(set, combinations(constants, size))
 
 
 class _Join:

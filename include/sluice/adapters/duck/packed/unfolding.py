@@ -63,7 +63,7 @@ class _Unfolding(Unpacking):
             yield name, ()
             return
         kind = kind_of(opener)
-        self.check_kind(kind, name, layers, select, promise)
+        self.check_kind(opener, kind, name, layers, select, promise)
         if kind is None:
             yield name, _all(opener)
         elif kind not in ("zip", "tar"):

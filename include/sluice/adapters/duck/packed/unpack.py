@@ -31,6 +31,14 @@ _DECLARED = {
 }  # fmt: skip
 
 
+_UNREADABLE = {
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x1f\x9d": "compress (.Z)",
+}
+
+
 def unpack(
     source: Path,
     scratch: Path,
@@ -94,6 +102,17 @@ def check_declared(declared: str, kind: str | None, name: str) -> None:
         )  # fmt: skip
 
 
+def check_readable(opener: Opener, name: str) -> None:
+    """Raises SourceError BAD_ARCHIVE for a file that is packed in a way that is not read."""
+    with opener() as file:
+        head = file.read(8)
+    if found := next((kind for magic, kind in _UNREADABLE.items() if head.startswith(magic)), None):
+        raise SourceError(
+            "BAD_ARCHIVE", f"it is packed with {found}, which is not read", where=name,
+            mend="Pack it as zip, tar, gzip, bzip2, xz or zstd, or deliver it plain.",
+        )  # fmt: skip
+
+
 def check_promise(promise: str, name: str) -> None:
     """A name that promises a packed file that is none: most likely a broken delivery."""
     suffix = PurePosixPath(promise).suffix.lower()
@@ -131,7 +150,7 @@ class Unpacking:
             yield name, path
             return
         kind = kind_of(opener_of(path))
-        self.check_kind(kind, name, layers, select, promise)
+        self.check_kind(opener_of(path), kind, name, layers, select, promise)
         if kind is None:
             yield name, path
             return
@@ -152,9 +171,10 @@ class Unpacking:
         if not self.allow_empty:
             raise SourceError("EMPTY_FILE", "there are no bytes in it", where=name, mend="Deliver the file again.")
 
-    def check_kind(self, kind: str | None, name: str, layers: int, select: str, promise: str) -> None:
+    def check_kind(self, opener: Opener, kind: str | None, name: str, layers: int, select: str, promise: str) -> None:
         """Raises SourceError when a file of this kind should not be there, under so many layers."""
         if kind is None:
+            check_readable(opener, name)
             check_promise(promise, name)
             if select:
                 raise self._no_member(name, select, "it is no archive")
