@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import zipfile
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,26 @@ def test_sheets_of_a_workbook_are_tables(settings: Settings, tmp_path: Path) -> 
     assert {t.name: t.rows for t in drafted.tables} == {"codes": 30, "orders": 30}
     assert columns(drafted, 0)["code"]["physicalType"] == "varchar"
     assert columns(drafted, 1)["amount"]["physicalType"] == "decimal(18,2)"
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
+def test_years_and_days_name_the_columns_of_a_sheet(settings: Settings, tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    years, days = book.active, book.create_sheet("days")
+    years.title = "years"
+    for row in [("country", 2019, 2020), *((f"Land {i}", i * 1.25, i) for i in range(30))]:
+        years.append(row)
+    for row in [("item", date(2020, 1, 1), date(2020, 2, 1)), *((f"Item {i}", i, i * 2) for i in range(30))]:
+        days.append(row)
+    book.save(tmp_path / "book.xlsx")
+    drafted = draft(tmp_path / "book.xlsx", settings)
+    assert [(t.name, t.rows) for t in drafted.tables] == [("days", 30), ("years", 30)]
+    assert list(columns(drafted, 0)) == ["item", "2020-01-01", "2020-02-01"]
+    assert {n: c["logicalType"] for n, c in columns(drafted, 1).items()} == {
+        "country": "string", "2019": "number", "2020": "integer",
+    }  # fmt: skip
     assert tried(drafted, settings, tmp_path / "out") == 0
 
 

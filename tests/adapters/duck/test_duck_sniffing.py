@@ -69,9 +69,40 @@ def test_no_header() -> None:
     assert (found.header_rows, found.names) == (0, ("column_1", "column_2", "column_3", "column_4"))
 
 
-def test_years_as_names_are_names() -> None:
-    found = told("country,2020,2021\nA,1,2\nB,3,4\nC,5,6\n")
-    assert (found.header_rows, found.names) == (1, ("country", "2020", "2021"))
+@pytest.mark.parametrize(
+    ("names", "cells", "header"),
+    [
+        ("country,2020,2021", "Land {0},{0}.5,{0}", 1),
+        ("country,1990,2000,2015", "Land {0},{0}.5,{0},7", 1),
+        ("company,1990,2000", "Firm {0},19{0},20{0}", 0),  # founded, sold
+        ("country,1/22/20,1/23/20", "Land {0},{0},{0}", 1),
+        ("2020-01-01,2020-01-02", "{0}.5,{0}", 1),
+        ("lent,2020-01-01,2020-01-02", "Book {0},2021-01-{0},2021-02-{0}", 0),
+        (",0,1", "{0},{0}.5,3.5", 1),
+        ("x,0,1", "Land {0},{0}.5,3.5", 0),
+        ("1,2,3,4,5,6,7", "{0},{0},1,9,2,3,4", 1),
+    ],
+)  # fmt: skip
+def test_years_days_and_numbers_that_count_are_names(names: str, cells: str, header: int) -> None:
+    found = told(names + "\n" + "".join(cells.format(i) + "\n" for i in range(10, 29)))
+    named = tuple(name or "row_name" for name in names.split(","))
+    assert (found.names == named) == bool(header)
+
+
+@pytest.mark.parametrize(
+    ("last", "footer"),
+    [
+        ("Yemen,,\nZimbabwe,,\n", 0), ("New Zealand,,\n", 0), ("All prices in euros,,\n", 1), ("Source: us,,\n", 1),
+        ("* estimated,,\n", 1), ("Total,,\n", 1),
+    ],
+)  # fmt: skip
+def test_a_row_without_values_is_no_remark(last: str, footer: int) -> None:
+    rows = [f"{name},{i},{i}.5\n" for i, name in enumerate(("Spain", "Chad", "Costa Rica", "Peru", "Mali") * 3)]
+    assert told("country,pop,gdp\n" + "".join(rows) + last).footer == footer
+
+
+def test_a_number_without_values_is_a_row() -> None:
+    assert told("id,name,gdp\n" + "".join(f"{i},L{i},{i}.5\n" for i in range(9)) + "10,,\n").footer == 0
 
 
 @pytest.mark.parametrize(

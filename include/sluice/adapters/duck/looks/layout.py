@@ -6,15 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from sluice.adapters.duck.looks.cells import filled, kind
+from sluice.adapters.duck.looks.series import is_series
 from sluice.adapters.duck.text.records import Record, RecordParser
 from sluice.adapters.duck.text.spelling import Spelling
 
 _MOST_FOOTER = 20
 _NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w .\x80-\xff()/%#-]{0,60}")
 _PHRASE = re.compile(rb"\s*[A-Za-z_\x80-\xff][\w .,:;&'?\x80-\xff()/%#-]{0,160}")
+_PLAIN = re.compile(rb"\s*[\w\x80-\xff][^:;*]*")
+"""No remark, by its look: those begin with a mark, or say what they are before a colon."""
 _YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 _FIRST_ROWS = 20
 """So many rows may stand above the names, where somebody sorted a sheet together with its header."""
@@ -169,18 +171,14 @@ def _is_header(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, firs
         if usual in ("number", "moment") and count >= 0.8 * kinds.total():
             typed += bool(name.strip()) or first
             votes += 1 if kind(name) == "word" else -1 if kind(name) == usual else 0
-    years = [int(n) for n in names if _YEAR.fullmatch(n)]
-    if first and len(years) >= 2 and _consecutive(years) and kind(names[0]) in ("word", ""):
+    if first and is_series(
+        names, [[r[i + offset] for r in below if 0 <= i + offset < len(r)] for i in range(len(names))]
+    ):
         return True
     if typed and (votes or not first):
         # A further row of names must be words all along: 2013, 5, "m" is data with a missing number.
         return votes > 0 if first else votes >= 0.9 * typed
     return first and _words_only(names, below, titled=titled)
-
-
-def _consecutive(years: Sequence[int]) -> bool:
-    steps = {b - a for a, b in pairwise(years)}
-    return len(steps) == 1 and 0 not in steps
 
 
 def _words_only(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, titled: bool) -> bool:
@@ -261,6 +259,7 @@ def _footer(tail: bytes, spelling: Spelling, width: int) -> int:
         if record is not None:
             records.append(record)
     count = remarks = trailing_blank = 0
+    firsts = [r.fields[0] for r in records[1:] if len(r.fields) == width and filled(r.fields) > 1]
     for record in reversed(records[1:]):  # the first may be cut
         if not record.raw.strip():
             trailing_blank += 1
@@ -268,9 +267,9 @@ def _footer(tail: bytes, spelling: Spelling, width: int) -> int:
         # Spreadsheets export rows that somebody once touched: delimiters with nothing between them.
         empty = len(record.fields) == width and not filled(record.fields)
         odd = len(record.fields) != width and (len(record.fields) == 1 or filled(record.fields) <= 2)
-        remark = len(record.fields) == width and (
-            (width > 2 and filled(record.fields) == 1 and bool(record.fields[0].strip()))
-            or bool(_SUM.match(record.fields[0]) and filled(record.fields) < width)
+        alone = len(record.fields) == width > 2 and filled(record.fields) == 1 and bool(record.fields[0].strip())
+        remark = (alone and not _is_like(record.fields[0], firsts)) or (
+            len(record.fields) == width and bool(_SUM.match(record.fields[0]) and filled(record.fields) < width)
         )
         if (
             not (empty or odd or remark)
@@ -283,6 +282,15 @@ def _footer(tail: bytes, spelling: Spelling, width: int) -> int:
     before = [r for r in records[: len(records) - count] if r.raw.strip()][-20:]
     regular = sum(len(r.fields) == width and filled(r.fields) > 1 for r in before)
     return count if before and regular >= 0.9 * len(before) else 0
+
+
+def _is_like(first: bytes, others: Sequence[bytes]) -> bool:
+    """Whether the only value of a record, its first, is like the others' first ones: then it is a row without values."""
+    usual = Counter(map(kind, others)).most_common(1)
+    if not usual or kind(first) != usual[0][0]:
+        return False
+    most = max(len(cell.split()) for cell in others)
+    return kind(first) != "word" or (bool(_PLAIN.fullmatch(first)) and len(first.split()) <= most)
 
 
 def _is_cut_row(record: Record, records: Sequence[Record], tail: bytes, width: int) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from sluice.adapters.duck.looks.series import is_series
+from sluice.adapters.duck.typed.excel import cell_name
 from sluice.draft.look import Look
 from sluice.errors import SourceError
 
@@ -46,8 +48,9 @@ def _sheet(name: str, rows: list[list[Any]]) -> Look | None:
         return None
     cells = rows[at]
     terms: dict[str, Any] = {"sheetName": name}
-    headed = all(isinstance(c, str) for c in cells) and len(rows) > at + 1
-    names = [str(c).strip() for c in cells] if headed else []
+    below = rows[at + 1 :]
+    headed = bool(below) and (all(isinstance(c, str) for c in cells) or _is_series(cells, below))
+    names = [cell_name(c) for c in cells] if headed else []
     usable = headed and all(names) and len(set(names)) == len(names)
     skipped = at if usable or not headed else at + 1
     terms |= {"skipRows": skipped} if skipped else {}
@@ -59,3 +62,9 @@ def _sheet(name: str, rows: list[list[Any]]) -> Look | None:
         plain = names[i] if headed and names[i] else f"column_{i + 1}"
         found[plain if plain not in found else f"{plain}_{i + 1}"] = None
     return Look("excel", tuple(found), terms, remarks=("TODO: these names are not the sheet's own. Name its columns.",))
+
+
+def _is_series(cells: list[Any], below: list[list[Any]]) -> bool:
+    """Whether a first row with cells that are no text holds names: years, days or numbers that count."""
+    columns = [[cell_name(row[i]).encode() for row in below if i < len(row)] for i in range(len(cells))]
+    return is_series([cell_name(c).encode() for c in cells], columns)

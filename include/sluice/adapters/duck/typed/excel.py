@@ -153,13 +153,13 @@ def _layout(head: list[Row], table: Table, dialect: Dialect, display: str) -> _L
     else:
         expected = {c.name for c in table.columns}
         filled = [r for r in head if any(c != "" for c in r[1])]
-        chosen = [r for r in filled if expected <= {_name(c) for c in r[1]}][:1] or filled[:1]
+        chosen = [r for r in filled if expected <= {cell_name(c) for c in r[1]}][:1] or filled[:1]
     if not chosen:
         if table.allow_empty:
             return _Layout({}, dict.fromkeys(range(len(table.columns))), ())
         raise SourceError("EMPTY_FILE", "the sheet has no rows and no header", where=display, mend="Deliver it again.")
     width = max(len(cells) for _, cells in chosen)
-    parts = [[_name(cells[at]) if at < len(cells) else "" for _, cells in chosen] for at in range(width)]
+    parts = [[cell_name(cells[at]) if at < len(cells) else "" for _, cells in chosen] for at in range(width)]
     names = [dialect.header_join.join(p for p in column if p) for column in parts]
     named = [at for at, name in enumerate(names) if name]
     order, absent = match_columns(
@@ -168,7 +168,8 @@ def _layout(head: list[Row], table: Table, dialect: Dialect, display: str) -> _L
     return _Layout(dict(zip(named, order, strict=True)), absent, tuple(n for n, _ in chosen))
 
 
-def _name(cell: Any) -> str:
+def cell_name(cell: Any) -> str:
+    """A cell as the name of a column."""
     return (cell if isinstance(cell, str) else _typed(cell, Kind.STRING)).strip()
 
 

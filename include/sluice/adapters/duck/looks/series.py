@@ -1,0 +1,46 @@
+"""Names that are no words: a first row of years, days or numbers that count, above a table of other values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import chain, pairwise
+
+from sluice.adapters.duck.looks.cells import kind
+
+_YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
+_FEWEST_COUNTED = 6
+"""So many numbers that count up from 0 or 1 are names; fewer may be the values of a row."""
+
+Column = Sequence[bytes]
+
+
+def is_series(names: Sequence[bytes], columns: Sequence[Column]) -> bool:
+    """Whether a first record names columns by a series: years or days above other values, or numbers that count up, as
+    programs name columns without names. Its other cells are words. `columns` are the cells beneath each."""
+    places = [i for i, name in enumerate(names) if kind(name) not in ("word", "")]
+    series = [names[i].strip() for i in places]
+    if len(series) < 2 or len(set(series)) < len(series):
+        return False
+    below = [columns[i] for i in places]
+    counted = [str(n).encode() for n in range(len(series) + 1)]
+    if all(map(_YEAR.fullmatch, series)):
+        return places[0] > 0 and _years(list(map(int, series)), below)
+    if all(kind(name) == "moment" for name in series):
+        return not _mostly(below, lambda cell: kind(cell) == "moment")
+    if places == list(range(1, len(names))) and not names[0].strip() and series == counted[:-1]:
+        return all(cell.strip() for cell in columns[0])  # row numbers, whose column has no name
+    return len(series) >= _FEWEST_COUNTED and series in (counted[:-1], counted[1:])
+
+
+def _years(years: Sequence[int], below: Sequence[Column]) -> bool:
+    steps = [b - a for a, b in pairwise(years)]
+    if len(set(steps)) == 1 and len(steps) > 1:
+        return True
+    ordered = len(set(steps)) == 1 or min(steps) > 0 or max(steps) < 0
+    return ordered and not _mostly(below, lambda cell: bool(_YEAR.fullmatch(cell)))
+
+
+def _mostly(columns: Sequence[Column], test: Callable[[bytes], bool]) -> bool:
+    cells = [cell for cell in chain.from_iterable(columns) if cell.strip()]
+    return 2 * sum(map(test, cells)) >= len(cells)
