@@ -81,6 +81,7 @@ def test_no_header() -> None:
         (",0,1", "{0},{0}.5,3.5", 1),
         ("x,0,1", "Land {0},{0}.5,3.5", 0),
         ("1,2,3,4,5,6,7", "{0},{0},1,9,2,3,4", 1),
+        ("id,10022,10025", "id{0},TRUE,FALSE", 1),
     ],
 )  # fmt: skip
 def test_years_days_and_numbers_that_count_are_names(names: str, cells: str, header: int) -> None:

@@ -16,13 +16,17 @@ Column = Sequence[bytes]
 
 
 def is_series(names: Sequence[bytes], columns: Sequence[Column]) -> bool:
-    """Whether a first record names columns by a series: years or days above other values, or numbers that count up, as
-    programs name columns without names. Its other cells are words. `columns` are the cells beneath each."""
+    """Whether a first record names columns by a series: years or days above other values, numbers above words alone, or
+    such as count up, as programs name columns without names. Its other cells are words. `columns` are the cells
+    beneath each."""
     places = [i for i, name in enumerate(names) if kind(name) not in ("word", "")]
     series = [names[i].strip() for i in places]
     if len(series) < 2 or len(set(series)) < len(series):
         return False
     below = [columns[i] for i in places]
+    cells = [kind(cell) for cell in chain.from_iterable(below) if cell.strip()]
+    if "word" in cells and not {"number", "moment"} & set(cells):
+        return True
     counted = [str(n).encode() for n in range(len(series) + 1)]
     if all(map(_YEAR.fullmatch, series)):
         return places[0] > 0 and _years(list(map(int, series)), below)
