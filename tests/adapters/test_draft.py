@@ -353,6 +353,12 @@ def test_a_sample_cuts_no_record(tmp_path: Path) -> None:
             "",
         ),
         ("fixed.csv", b"  12   34.5  abc\n  13   36.5  def\n 114    1.5  ghi\n" * 5, "NOT_A_TABLE", "fixed width"),
+        (
+            "auto.data",
+            b"mpg\tcylinders\tweight\tyear\tname\n" + b'18.0   8   3504.   70\t"chevrolet"\n' * 9,
+            "NOT_A_TABLE",
+            "5 names, and the rows have 2 fields",
+        ),
         ("empty.csv", b"", "EMPTY_FILE", ""),
         ("blank.csv", b"\n \n", "EMPTY_FILE", ""),
         ("one.json", b'{"a": 1', "NOT_A_TABLE", ""),

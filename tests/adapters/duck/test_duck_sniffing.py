@@ -64,6 +64,14 @@ def test_comments_are_told_from_a_header_that_begins_with_their_mark() -> None:
     assert (header.spelling.comment, header.names[0]) == (b"", "#id")
 
 
+def test_remarks_above_the_table_may_be_more_than_its_rows() -> None:
+    remarks = "".join(
+        f"# {word}: {word} of the table\n" for word in ("name", "unit", "source", "owner", "note", "more")
+    )
+    found = told(remarks + "a b c\n0.5 1 2\n1.5 2 3\n")
+    assert (found.spelling.comment, found.names) == (b"#", ("a", "b", "c"))
+
+
 def test_no_header() -> None:
     found = told(table().split("\n", 1)[1])
     assert (found.header_rows, found.names) == (0, ("column_1", "column_2", "column_3", "column_4"))

@@ -31,7 +31,7 @@ class Layout:
     the end; `names` are the columns', made up or mended where `by_position` is true: then the file's own names cannot
     be used, and the contract's columns stand for its fields from left to right. `trailing`: every record ends in a
     delimiter that means nothing. `comment_rows` are the numbers, from 1, of records after the skipped lines that are
-    no rows: names that stand below the first rows.
+    no rows: names that stand below the first rows. `named` is how many fields the header has.
     """
 
     names: tuple[str, ...]
@@ -41,6 +41,7 @@ class Layout:
     by_position: bool
     trailing: bool
     comment_rows: tuple[int, ...]
+    named: int
 
 
 def fields_of(record: Record) -> list[bytes]:
@@ -75,7 +76,7 @@ def layout(records: Sequence[Record], spelling: Spelling, head: bytes, tail: byt
     rows_before = sum(body[0].offset <= r.offset < body[moved].offset for r in records)
     return Layout(
         names, skipped, 0 if by_position else header, footer, by_position and header + moved > 0, trailing,
-        (rows_before + 1,) if moved else (),
+        (rows_before + 1,) if moved else (), max(map(len, names_of), default=0),
     )  # fmt: skip
 
 

@@ -96,6 +96,11 @@ def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
             display, "its lines do not have fields in common",
             "Leave it out, or write its contract by hand with delimiter and quoteChar declared.",
         )  # fmt: skip
+    if found.named >= 2 * len(found.names) > 2:
+        raise no_table(
+            display, f"its first row has {found.named} names, and the rows have {len(found.names)} fields",
+            "Deliver it with one delimiter between all names and all values, or declare the delimiter.",
+        )  # fmt: skip
     if len(found.names) == 1 and suffix not in ("csv", "tsv", "psv"):
         words = sum(line.strip().count(b" ") >= 3 for line in lines)
         if words > 0.3 * len(lines):

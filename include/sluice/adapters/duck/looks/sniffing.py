@@ -179,17 +179,19 @@ def _comment(records: Sequence[Record], spelling: Spelling) -> bytes:
     rows = [r for r in records if r.raw.strip()]
     if not rows:
         return b""
-    usual = Counter(len(r.fields) for r in rows).most_common(1)[0][0]
     for mark in _COMMENTS:
         marked = [r for r in rows if r.raw.startswith(mark)]
         others = [r for r in rows if not r.raw.startswith(mark)]
         if not marked or not others:
             continue
+        # What a file says of itself before the table may be longer than the table.
+        above = len(others) > 1 and marked[-1].offset < others[0].offset
+        usual = Counter(len(r.fields) for r in (others if above else rows)).most_common(1)[0][0]
         if mark == b"--" and any(NUMBER.fullmatch(r.fields[0]) for r in marked):
             continue
         # Marked lines with as many fields as all others are a header (#id,name), or rows: those are not passed over.
         if usual > 1 and all(len(r.fields) == usual for r in marked):
             continue
-        if len(marked) <= 0.5 * len(rows) and (usual > 1 or mark == b"#"):
+        if (above or len(marked) <= 0.5 * len(rows)) and (usual > 1 or mark == b"#"):
             return mark
     return b""
