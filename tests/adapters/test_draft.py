@@ -296,6 +296,26 @@ def test_years_and_days_name_the_columns_of_a_sheet(settings: Settings, tmp_path
     assert tried(drafted, settings, tmp_path / "out") == 0
 
 
+def test_units_below_names_and_rows_above_the_first_full_one_of_a_sheet(settings: Settings, tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    units, sparse = book.active, book.create_sheet("sparse")
+    units.title = "units"
+    for row in [("length", "mass", "kind"), ("m", "kg"), *((i + 0.5, i + 0.25, f"K{i}") for i in range(30))]:
+        units.append(row)
+    for row in [("id", "name", None, "name"), (1, "a"), (2, "b"), (), (3, "c", 7, 8), (4, "d", 9, 10)]:
+        sparse.append(row)
+    book.save(tmp_path / "book.xlsx")
+    drafted = draft(tmp_path / "book.xlsx", settings)
+    assert [(t.name, t.rows) for t in drafted.tables] == [("sparse", 4), ("units", 30)]
+    assert list(columns(drafted, 0)) == ["id", "name", "column_3", "name_2"]
+    assert {n: c["logicalType"] for n, c in columns(drafted, 1).items()} == {
+        "length m": "number", "mass kg": "number", "kind": "string",
+    }  # fmt: skip
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
 def test_partitions_give_columns(settings: Settings, tmp_path: Path) -> None:
     for year in (2023, 2024):
         folder = tmp_path / "sales" / f"year={year}"

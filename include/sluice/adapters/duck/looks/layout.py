@@ -59,16 +59,16 @@ def layout(records: Sequence[Record], spelling: Spelling, head: bytes, tail: byt
     width = _width(rows)
     start = _table_start(rows, width)
     body = rows[start:]
-    header = _header_rows(body, width, titled=start > 0)
+    header = header_rows(body, width, titled=start > 0)
     footer = _footer(tail, spelling, width)
     moved = _moved_header(body, width) if not header else 0
     names_of = [body[i].fields for i in range(header)]
     data = [r.fields for r in body[header:] if len(r.fields) == width] or [r.fields for r in body[header:]]
     trailing = _has_trailing(names_of, data, width)
-    names, by_position = _names(names_of, width, trailing=trailing)
+    names, by_position = joined_names(names_of, width, trailing=trailing)
     skipped = 0
     if moved:
-        names, by_position = _names([body[moved].fields], width, trailing=False)[0], True
+        names, by_position = joined_names([body[moved].fields], width, trailing=False)[0], True
     if start or by_position:
         passed = header if by_position else 0
         first = body[passed].offset if passed < len(body) else len(head)
@@ -106,7 +106,7 @@ def _usual_kind(rows: Sequence[Sequence[bytes]], column: int) -> str:
     return kinds.most_common(1)[0][0] if kinds else ""
 
 
-def _header_rows(body: Sequence[Record], width: int, *, titled: bool) -> int:
+def header_rows(body: Sequence[Record], width: int, *, titled: bool) -> int:
     """How many records hold names: each is words where the column below holds numbers or dates."""
     if len(body) == 1:
         return 1 if all(kind(f) in ("word", "") for f in body[0].fields) else 0
@@ -207,7 +207,7 @@ def _has_trailing(header: Sequence[Sequence[bytes]], data: Sequence[Sequence[byt
     return all(not r[-1].strip() for r in data if len(r) == width) and len(header[-1]) == width
 
 
-def _names(header: Sequence[Sequence[bytes]], width: int, *, trailing: bool) -> tuple[tuple[str, ...], bool]:
+def joined_names(header: Sequence[Sequence[bytes]], width: int, *, trailing: bool) -> tuple[tuple[str, ...], bool]:
     """The columns' names, and whether they differ from those in the file."""
     if not header:
         return tuple(f"column_{i + 1}" for i in range(width)), True

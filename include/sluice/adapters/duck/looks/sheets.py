@@ -8,7 +8,9 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from sluice.adapters.duck.looks.layout import header_rows, joined_names
 from sluice.adapters.duck.looks.series import is_series
+from sluice.adapters.duck.text.records import Record
 from sluice.adapters.duck.typed.excel import cell_name
 from sluice.draft.look import Look
 from sluice.errors import SourceError
@@ -41,30 +43,57 @@ def sheet_looks(display: str, path: Path) -> list[Look]:
 
 
 def _sheet(name: str, rows: list[list[Any]]) -> Look | None:
-    width = max((sum(c != "" for c in row) for row in rows), default=0)
+    width = max(map(_filled, rows), default=0)
     least = width if width < 4 else width - 1
-    at = next((i for i, row in enumerate(rows) if width and sum(c != "" for c in row) >= least), None)
-    if at is None:
+    full = next((i for i, row in enumerate(rows) if width and _filled(row) >= least), None)
+    if full is None:
         return None
-    cells = rows[at]
+    at = _first(rows, full)
+    body = [Record(i, b"", [cell_name(c).encode() for c in row], None, "") for i, row in enumerate(rows[at:], at)]
+    wide = max(len(row) for row in rows[at : full + 1])
+    header = _names(rows[at:], body, wide)
     terms: dict[str, Any] = {"sheetName": name}
-    below = rows[at + 1 :]
-    headed = bool(below) and (all(isinstance(c, str) for c in cells) or _is_series(cells, below))
-    names = [cell_name(c) for c in cells] if headed else []
-    usable = headed and all(names) and len(set(names)) == len(names)
-    skipped = at if usable or not headed else at + 1
+    names, by_position = joined_names([r.fields for r in body[:header]], wide, trailing=False)
+    skipped = at + header if by_position else at
     terms |= {"skipRows": skipped} if skipped else {}
-    terms["header"] = usable
-    if usable:
-        return Look("excel", tuple(names), terms)
-    found: dict[str, None] = {}
-    for i in range(len(cells)):
-        plain = names[i] if headed and names[i] else f"column_{i + 1}"
-        found[plain if plain not in found else f"{plain}_{i + 1}"] = None
-    return Look("excel", tuple(found), terms, remarks=("TODO: these names are not the sheet's own. Name its columns.",))
+    terms["header"] = not by_position
+    if header > 1 and not by_position:
+        terms["headerRows"] = list(range(1, header + 1))
+    return Look("excel", names, terms, remarks=_remarks(at, by_position=by_position))
 
 
-def _is_series(cells: list[Any], below: list[list[Any]]) -> bool:
-    """Whether a first row with cells that are no text holds names: years, days or numbers that count."""
-    columns = [[cell_name(row[i]).encode() for row in below if i < len(row)] for i in range(len(cells))]
-    return is_series([cell_name(c).encode() for c in cells], columns)
+def _remarks(at: int, *, by_position: bool) -> tuple[str, ...]:
+    passed = "the first row" if at == 1 else f"the first {at} rows"
+    above = (f"Passed over as no part of the table (skipRows): {passed}.",) if at else ()
+    own = ("TODO: these names are not the sheet's own. Name its columns.",) if by_position else ()
+    return above + own
+
+
+def _filled(row: list[Any]) -> int:
+    return sum(c != "" for c in row)
+
+
+def _first(rows: list[list[Any]], full: int) -> int:
+    """The first row of the table whose first full one is `full`: rows that lack values may stand above it, and their
+    names."""
+    if all(isinstance(c, str) for c in rows[full]):
+        return full
+    first = full
+    for i in range(full - 1, -1, -1):
+        row = rows[i]
+        if _filled(row) > 1 and not isinstance(row[0], str) and type(row[0]) is type(rows[full][0]):
+            first = i
+        elif _filled(row):
+            named = _filled(row) > 1 and all(isinstance(c, str) for c in row)
+            return i if named and i == first - 1 else first
+    return first
+
+
+def _names(rows: list[list[Any]], body: list[Record], width: int) -> int:
+    """How many rows hold names."""
+    if len(rows) < 2:
+        return 0
+    columns = [[r.fields[i] for r in body[1:] if i < len(r.fields)] for i in range(len(body[0].fields))]
+    if not all(isinstance(c, str) for c in rows[0]) and not is_series(body[0].fields, columns):
+        return 0
+    return max(1, header_rows(body, width, titled=False))
