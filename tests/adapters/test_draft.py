@@ -99,6 +99,16 @@ def test_related_tables_find_their_keys_and_each_other(settings: Settings, tmp_p
     assert tried(drafted, settings, tmp_path / "out") == 0
 
 
+def test_a_relationship_that_odcs_cannot_name_is_left_to_a_person(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "states.csv").write_text("State Code,area\n" + "".join(f"S{i},{i * 7 % 50}\n" for i in range(50)))
+    (folder / "counts.csv").write_text("State Code,count\n" + "".join(f"S{i % 50},{i}\n" for i in range(90)))
+    drafted = draft(folder, settings)
+    assert "TODO: every State Code is found in states, as State Code: a relationship?" in drafted.text
+    assert tried(drafted, settings, tmp_path / "out") == 0
+
+
 def test_bad_rows_are_counted_and_said(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "dirty.csv"
     file.write_text("id,n\n" + "".join(f"{i},{'oops' if i == 500 else i}\n" for i in range(1000)))

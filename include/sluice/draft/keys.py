@@ -19,6 +19,7 @@ _MOST_COLUMNS = 12
 _MOMENTS = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 _LONG = 100
 _MANY_ROWS = 1_000
+_REFERABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IDENTIFIER = re.compile(r"(?:^|_)(?:id|ids|key|code|no|nr|num|number|uuid|guid|iata|faa|isbn|sku|ean|pk)$")
 _MEASURE = re.compile(r"(?:^|_)(?:amount|price|cost|total|count|sum|avg|mean|rate|score|weight|height|value|qty|quantity|lat|lon|latitude|longitude|population|description|comment|note|notes)(?:$|_)")  # fmt: skip
 
@@ -118,6 +119,12 @@ def references(
                     continue
                 if _points_at(column, parent, key[0]) and (child is not parent or column.name != key[0].name):
                     yield child, (column,), parent, key
+
+
+def can_be_referred_to(columns: Sequence[Column], key: Sequence[Column]) -> bool:
+    """Whether a contract can say that `columns` refer to `key`: ODCS v3.1.0, ShorthandReference. A single column says
+    it at its own place, and has no need to be named."""
+    return all(_REFERABLE.fullmatch(c.name) for c in (*key, *(columns if len(columns) > 1 else ())))
 
 
 def _same_type(one: Column, other: Column) -> bool:

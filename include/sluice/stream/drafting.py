@@ -314,11 +314,15 @@ class _Drafting:
     def _references(self, measure: Any, tables: Sequence[Table], works: dict[str, Work]) -> None:
         all_keys = {name: w.key for name, w in works.items()}
         for child, columns, parent, key in key_rules.references(tables, all_keys):
-            if any("." in c.name for c in (*columns, *key)):
-                continue
             rows, strays = measure.strays(child, columns, parent, key)
             work = works[child.name]
-            if rows and not strays:
+            if rows and not strays and not key_rules.can_be_referred_to(columns, key):
+                said, found = (" and ".join(c.name for c in some) for some in (columns, key))
+                work.remarks.append(
+                    f"TODO: every {said} is found in {parent.name}, as {found}: a relationship? ODCS can refer to names"
+                    " of letters, digits and _ only."
+                )
+            elif rows and not strays:
                 work.links.append(Relationship(tuple(c.name for c in columns), parent.name, tuple(c.name for c in key)))
             elif rows and strays <= (1 - _NEARLY) * rows:
                 said = " and ".join(c.name for c in columns)
