@@ -31,6 +31,10 @@ COLUMNS: dict[str, tuple[str, Any, Any]] = {
     "g": ("logicalType: number, physicalType: float", pa.float32(), 0.1),
     "h": ('logicalType: number, physicalType: "decimal(9,2)"', pa.float32(), 0.1),
     "n": ("logicalType: number, physicalType: double", pa.float64(), float("-inf")),
+    "i2": ("logicalType: integer", pa.float64(), 9.223372036854775e18),
+    "f2": ("logicalType: number, physicalType: double", pa.float32(), 0.1),
+    "h2": ('logicalType: number, physicalType: "decimal(38,0)"', pa.float64(), 1e23),
+    "y2": ("logicalType: date, customProperties: [{property: format, value: dd.MM.yyyy}]", pa.timestamp("us"), datetime(2024, 2, 29)),
     "d": ('logicalType: number, physicalType: "decimal(9,1)"', pa.decimal128(20, 3), Decimal("-17.500")),
     "b": ("logicalType: boolean, customProperties: [{property: trueValues, value: [ja]}, {property: falseValues, value: [nein]}]",
           pa.bool_(), True),
@@ -218,3 +222,11 @@ def test_what_the_folder_said_comes_back_too(tmp_path: Path) -> None:
     shop.land("first")
     shop.shelf.offer(shop.table, shop.repair(**{'"x"': "2"}), "olga", NOON)
     assert shop.staged(shop.land("second")) == [(1, 2024, "a"), (2, 2024, "b")]
+
+
+def test_a_number_that_would_be_rounded_stays_refused(tmp_path: Path) -> None:
+    content = parquet(pa.table({"q": [1, 1], "f": [1, 2**53 + 1]}))
+    shop = shop_of(tmp_path, content, "parquet", {"f": "logicalType: number, physicalType: double"})
+    assert shop.land("first").reasons == {"PRECISION_LOSS": 1}
+    with pytest.raises(BadInputError, match="REPLAY_ROWS"):
+        shop.shelf.offer(shop.table, shop.export(), "olga", NOON)

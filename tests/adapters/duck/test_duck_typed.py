@@ -158,6 +158,8 @@ OVER, LOSS, CAST = "OVERFLOW", "PRECISION_LOSS", "CAST"
         (of(2**53 + 1), "float64", LOSS), (of(2**53), "float64", 2.0**53), (of(2**24 + 1), "float32", LOSS),
         (of(0.5), "float32", 0.5), (of(0.1), "float32", LOSS), (of(1e39), "float32", OVER), (of(float("-inf")), "float32", float("-inf")),
         (of(Decimal("0.1")), "float64", 0.1), (of(Decimal("0.12345678901234567890")), "float64", LOSS),
+        (of(Decimal("14133.1"), pa.decimal128(38, 18)), "float64", 14133.1), (of(Decimal("1e18"), pa.decimal128(38, 19)), "float64", 1e18),
+        (of(Decimal("0.3"), pa.decimal256(60, 30)), "float64", 0.3), (of(Decimal("1." + "1" * 30), pa.decimal256(60, 30)), "float64", LOSS),
         (of(10.55), "decimal(9,2)", Decimal("10.55")), (of(0.1 + 0.2), "decimal(9,2)", LOSS), (of(1e9), "decimal(9,2)", OVER),
         (of(float("inf")), "decimal(9,2)", CAST), (of(1e-7), "decimal(9,8)", Decimal("1E-7")), (of(1e20), "decimal(38,2)", Decimal(10**20)),
         (of(0.5, pa.float32()), "decimal(3,1)", Decimal("0.5")), (of(0.1, pa.float32()), "decimal(3,1)", Decimal("0.1")),

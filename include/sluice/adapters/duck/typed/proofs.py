@@ -19,6 +19,8 @@ from sluice.contract.types import INTEGERS, NESTED, NUMBERS, Kind
 
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 _MANTISSA = {Kind.FLOAT32: 24, Kind.FLOAT64: 53}
+_EXACT_DIGITS = 15
+"""Decimals of so many digits become doubles and decimals again by one multiplication or division of exact numbers."""
 _LARGEST_FLOAT32 = 3.4028235677973366e38
 """Half a step above the largest float32: what lies below is rounded to it."""
 
@@ -57,7 +59,10 @@ def neutral(column: Column) -> Column:
 
 def _text(column: Column, form: Form, source: str, name: str, nulls: tuple[str, ...]) -> Rule:
     if form.canonical:
-        return rule(neutral(column), source, name, ())
+        found = rule(neutral(column), source, name, ())
+        if column.type.kind is Kind.FLOAT64:
+            return Rule(found.value, f"{found.good or 'true'} AND {_same_digits(source, name)}")
+        return found
     if form.either:
         return _either_way(column, source, nulls)
     found = rule(column, source, name, nulls)
@@ -65,6 +70,15 @@ def _text(column: Column, form: Form, source: str, name: str, nulls: tuple[str, 
         more = "" if found.good is None else f" AND {found.good}"
         return Rule(found.value, f"({source} IS NULL OR NOT contains({source}, chr(0))){more}")
     return found
+
+
+def _same_digits(text: str, name: str) -> str:
+    """Whether a float has the digits of the number in `text`, which may be a decimal's or an integer's, or is just it."""
+    ours, theirs = (
+        f"trim(replace(split_part(lower({t}), 'e', 1), '.', ''), '+-0')" for t in (f"CAST({name} AS VARCHAR)", text)
+    )
+    whole = f"CAST(TRY_CAST({name} AS HUGEINT) AS VARCHAR) = {text}"
+    return f"({text} IS NULL OR NOT isfinite({name}) OR {ours} = {theirs} OR coalesce({whole}, false))"
 
 
 def _either_way(column: Column, source: str, nulls: tuple[str, ...]) -> Rule:
@@ -126,6 +140,9 @@ def _decimal(column: Column, form: Form, source: str, name: str) -> tuple[str, s
     if kind is Kind.DECIMAL and column.type.scale >= form.scale:
         wide = column.type.precision - column.type.scale >= form.precision - form.scale
         return value, None if wide else f"{name} IS NOT NULL"
+    if kind is Kind.FLOAT64 and form.precision > _EXACT_DIGITS:
+        # DuckDB multiplies and divides by 10^scale in doubles, which rounds once more; in texts nothing is.
+        return _cast(column, f"CAST({source} AS VARCHAR)"), f"TRY_CAST(CAST({name} AS VARCHAR) AS {there}) = {source}"
     return value, f"TRY_CAST({name} AS {there}) = {source}"
 
 

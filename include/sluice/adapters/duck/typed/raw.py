@@ -17,7 +17,7 @@ from uuid import UUID
 from sluice.adapters.duck.typed.forms import Form, Shape
 from sluice.adapters.duck.typed.rows import to_json
 from sluice.contract.model import Column
-from sluice.contract.types import Kind
+from sluice.contract.types import INTEGERS, Kind
 
 BASE64, JSON, ERROR, MORE = "$base64", "$json", "$error", "$more"
 
@@ -25,6 +25,8 @@ CELL_ERROR = to_json(
     {ERROR: "an error of Excel's or a formula without its result, not a value: write the value here, or null"}
 )
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_MOST_WHOLE = 10**38
+"""Larger numbers are no integers or decimals of ours, and are shown shorter."""
 _DAY = 86_400 * 10**9
 
 
@@ -43,9 +45,18 @@ def raw_value(column: Column, form: Form, value: Any) -> str:
         return _clock(value * form.tick) if 0 <= value * form.tick < _DAY else to_json(value)
     if form.canonical and isinstance(value, str) and (value in ("true", "false") or _JSON_NUMBER.fullmatch(value)):
         return value
-    if isinstance(value, float) and form.bits == 32:
-        return _single(value)
+    if form.shape is Shape.TIMESTAMP and column.type.kind is Kind.DATE:
+        return to_json(value.removesuffix(" 00:00:00"))
+    if isinstance(value, float):
+        return _float(column, form, value)
     return to_json(value)
+
+
+def _float(column: Column, form: Form, value: float) -> str:
+    """The digits that make the same value of the column's type as the float in the file does."""
+    if column.type.kind in (*INTEGERS, Kind.DECIMAL) and value.is_integer() and abs(value) < _MOST_WHOLE:
+        return str(int(value))
+    return _single(value) if form.bits == 32 and column.type.kind is not Kind.FLOAT64 else to_json(value)
 
 
 def _bytes(column: Column, form: Form, value: bytes) -> str:
