@@ -114,6 +114,15 @@ def test_columns_go_by_name(run: Convert, server_format: str, write: Callable[[p
     assert run(upper, ab, server_format, dialect=Dialect(case_sensitive_header=False)).rows == [("1", "2")]
 
 
+@each_format
+def test_names_that_differ_in_case_only(run: Convert, server_format: str, write: Callable[[pa.Table], bytes]) -> None:
+    ids = [Column("id", "id", resolve(None, "int64")), Column("ID", "id_2", resolve(None, "int64"))]
+    for columns in (ids, ids[::-1]):
+        table = Table("t", "t", "", tuple(columns))
+        found = run(write(pa.table({"id": [1], "ID": pa.array([2])})), table, server_format)
+        assert found.rows == [tuple({"id": 1, "ID": 2}[c.name] for c in columns)]
+
+
 def of(value: Any, kind: pa.DataType | None = None) -> pa.Array:
     return pa.array([value], kind)
 

@@ -150,7 +150,10 @@ def _columnar(
 
 
 def _is_direct(path: Path, schema: pa.Schema) -> bool:
-    """Whether DuckDB reads every column as what it is: bytes, say, where an INTERVAL is bytes to us."""
+    """Whether DuckDB reads every column as what it is: of names that differ in case only, it takes one for both, and what
+    is an INTERVAL to it is bytes to us."""
+    if len({n.casefold() for n in schema.names}) < len(schema.names):
+        return False
     if any(form_of(f.type).shape is Shape.OTHER for f in schema) or "file_row_number" in schema.names:
         return False
     with pq.ParquetFile(path) as file:
