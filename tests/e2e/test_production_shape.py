@@ -4,7 +4,7 @@ Real are PostgreSQL (set up by the file's own script), Redis, every Airflow comp
 FAB log-ins; moto server stands in for the AWS account and a small receiver for Prometheus. What Compose would do
 is done here: variables filled in, services started in the order of `depends_on`, health checks run as written.
 
-    uv pip install -r requirements-production.txt pytest pytest-timeout hypothesis   # in an environment of its own
+    uv pip install -r requirements-production.txt -e . pytest pytest-timeout hypothesis   # in an environment of its own
     python -m pytest tests/e2e/test_production_shape.py
 """
 
