@@ -89,6 +89,8 @@ def test_no_header() -> None:
         (",0,1", "{0},{0}.5,3.5", 1),
         ("x,0,1", "Land {0},{0}.5,3.5", 0),
         ("1,2,3,4,5,6,7", "{0},{0},1,9,2,3,4", 1),
+        ("turbine,0.0,0.5,1.5,2,3.5,4", "T{0},{0},0,0,5,5,7", 1),
+        ("turbine,0.0,0.5,1.5,2,3.5,4", "T{0},1,2,3,4,5,{0}", 0),
         ("id,10022,10025", "id{0},TRUE,FALSE", 1),
     ],
 )  # fmt: skip
@@ -96,6 +98,12 @@ def test_years_days_and_numbers_that_count_are_names(names: str, cells: str, hea
     found = told(names + "\n" + "".join(cells.format(i) + "\n" for i in range(10, 29)))
     named = tuple(name or "row_name" for name in names.split(","))
     assert (found.names == named) == bool(header)
+
+
+def test_the_first_of_many_paths_is_no_name() -> None:
+    assert told("".join(f"bem/ANTS{i}.fif\n" for i in range(9))).header_rows == 0
+    assert told("file\n" + "".join(f"bem/ANTS{i}.fif\n" for i in range(9))).names == ("file",)
+    assert told("first.name,city\nAnn,Rome\nBob,Oslo\nEve,Bern\n").names == ("first.name", "city")
 
 
 @pytest.mark.parametrize(

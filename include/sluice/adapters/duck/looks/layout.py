@@ -15,6 +15,8 @@ from sluice.adapters.duck.text.spelling import Spelling
 _MOST_FOOTER = 20
 _NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w .\x80-\xff()/%#-]{0,60}")
 _PHRASE = re.compile(rb"\s*[A-Za-z_\x80-\xff][\w .,:;&'?\x80-\xff()/%#-]{0,160}")
+_MARK = re.compile(rb"[/\\@:+=*]")
+"""What stands within values more often than within names."""
 _PLAIN = re.compile(rb"\s*[\w\x80-\xff][^:;*]*")
 """No remark, by its look: those begin with a mark, or say what they are before a colon."""
 _YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
@@ -195,9 +197,21 @@ def _words_only(names: Sequence[bytes], below: Sequence[Sequence[bytes]], *, tit
     values = {(i, v.strip().lower()) for row in below for i, v in enumerate(row)}
     if any((i, n) in values for i, n in enumerate(cleaned) if n):
         return False
+    if any(_has_marks_of(name, [r[i] for r in below if i < len(r) and r[i].strip()]) for i, name in enumerate(names)):
+        return False
     form = _PHRASE if titled else _NAME
     identifiers = sum(bool(form.fullmatch(n)) for n in names)
     return identifiers >= 0.8 * max(1, filled(names))
+
+
+def _has_marks_of(name: bytes, values: Sequence[bytes]) -> bool:
+    """Whether a name is made as the values are, with the same marks: the first of many paths, addresses or codes."""
+    marks = set(_MARK.findall(name))
+    return (
+        bool(marks)
+        and len(values) > 1
+        and sum(marks <= set(v) for v in map(_MARK.findall, values)) >= 0.8 * len(values)
+    )
 
 
 def _has_trailing(header: Sequence[Sequence[bytes]], data: Sequence[Sequence[bytes]], width: int) -> bool:

@@ -10,14 +10,14 @@ from sluice.adapters.duck.looks.cells import kind
 
 _YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 _FEWEST_COUNTED = 6
-"""So many numbers that count up from 0 or 1 are names; fewer may be the values of a row."""
+"""So many numbers that count up from 0 or 1, or rise where the rows below do not, are names; fewer may be a row's."""
 
 Column = Sequence[bytes]
 
 
 def is_series(names: Sequence[bytes], columns: Sequence[Column]) -> bool:
     """Whether a first record names columns by a series: years or days above other values, numbers above words alone, or
-    such as count up, as programs name columns without names. Its other cells are words. `columns` are the cells
+    such as rise or count up, as programs name columns without names. Its other cells are words. `columns` are the cells
     beneath each."""
     places = [i for i, name in enumerate(names) if kind(name) not in ("word", "")]
     series = [names[i].strip() for i in places]
@@ -34,7 +34,18 @@ def is_series(names: Sequence[bytes], columns: Sequence[Column]) -> bool:
         return not _mostly(below, lambda cell: kind(cell) == "moment")
     if places == list(range(1, len(names))) and not names[0].strip() and series == counted[:-1]:
         return all(cell.strip() for cell in columns[0])  # row numbers, whose column has no name
-    return len(series) >= _FEWEST_COUNTED and series in (counted[:-1], counted[1:])
+    if len(series) < _FEWEST_COUNTED:
+        return False
+    rows = list(zip(*below, strict=False))
+    rising = places[0] > 0 and _rises(series) and 2 * sum(map(_rises, rows)) < len(rows)
+    return rising or series in (counted[:-1], counted[1:])
+
+
+def _rises(cells: Sequence[bytes]) -> bool:
+    try:
+        return all(b > a for a, b in pairwise(map(float, cells)))
+    except ValueError:
+        return False
 
 
 def _years(years: Sequence[int], below: Sequence[Column]) -> bool:
