@@ -169,3 +169,32 @@ def test_half_a_character_is_no_sign_of_another_encoding(run: Convert) -> None:
     found = run(b"n,s\n1,pole\n2,t\xc3o\n", table_of(n="int32", s="string"))
     assert found.rows == [(1, "pole")] and found.codes == ["INVALID_ENCODING"]
     assert run("n,s\n1,Ão\n2,não\n".encode("cp1252"), table_of(n="int32", s="string")).rows == [(1, "Ão"), (2, "não")]
+
+
+@pytest.mark.parametrize("encoding", ["iso8859-3", "cp1255"])
+def test_bytes_that_are_a_character_of_utf8_only_are_none_of_the_declared_encoding(run: Convert, encoding: str) -> None:
+    unknown = {"iso8859-3": b"\xc3\xa5", "cp1255": b"\xd9\x81"}[encoding]
+    rows = [b"1,x" + unknown + b"y", b"2,ok", b"3," + unknown]
+    found = run(b"n,t\n" + b"\n".join(rows), table_of(n="int64", t="string"), dialect=Dialect(encoding=encoding))
+    assert found.rows == [(2, "ok")] and found.codes == ["INVALID_ENCODING"] * 2
+    assert [(q["line"], q["byte_offset"], q["raw"]) for q in found.quarantine] == [(2, 4, rows[0]), (4, 16, rows[2])]
+
+
+def test_numbers_of_utf_32_that_are_no_character(run: Convert) -> None:
+    good, unknown = "n,t\n1,x\n".encode("utf-32-le"), b"\xff\xff\xff\x7f"
+    bad = "2,".encode("utf-32-le") + unknown
+    content = good + bad + "\n3,".encode("utf-32-le") + unknown[:3]
+    found = run(content, table_of(n="int64", t="string"), dialect=Dialect(encoding="utf-32-le"))
+    assert found.rows == [(1, "x")] and found.codes == ["INVALID_ENCODING"] * 2
+    assert [q["raw"] for q in found.quarantine] == [bad, content[len(good) + len(bad) + 4 :]]
+    assert [q["byte_offset"] for q in found.quarantine] == [len(good), len(good) + len(bad) + 4]
+
+
+@pytest.mark.parametrize("header", [b"junk\nn,t\n", b""])
+def test_a_mark_before_the_first_row_is_read_as_in_any_other_row(run: Convert, header: bytes) -> None:
+    dialect = Dialect(header_rows=(2,)) if header else Dialect(header=False, encoding="utf-16")
+    content = header + "\ufeffa,1\nb,2\n\ufeffc,3\n".encode()
+    if not header:
+        content = codecs.BOM_UTF16_LE + content.decode().encode("utf-16-le")
+    table = table_of(n="string", t="int64")
+    assert run(content, table, dialect=dialect).rows == [("\ufeffa", 1), ("b", 2), ("\ufeffc", 3)]

@@ -342,3 +342,28 @@ def test_a_delimiter_lost_before_a_quoted_value_is_no_chance_to_shift_values(run
 def test_names_written_with_another_delimiter_than_the_rows(run: Convert, delimiter: str) -> None:
     content = "\r\n".join([delimiter.join(NAMES), *lines_of(ROWS)[1:]]).encode()
     assert came_out(run(content, TABLE)) == ALL
+
+
+@pytest.mark.parametrize("delimiter", [";", "::"])
+@pytest.mark.parametrize("nulls", [("NULL",), ("", "NULL")])
+def test_a_delimiter_behind_every_row_is_no_column_whatever_means_null(
+    run: Convert, delimiter: str, nulls: tuple[str, ...]
+) -> None:
+    content = f"n{delimiter}t{delimiter}\n1{delimiter}x{delimiter}\n2{delimiter}NULL{delimiter}\n".encode()
+    dialect = Dialect(delimiter=delimiter, null_sequence=nulls)
+    assert run(content, table_of(n="int64", t="string"), dialect=dialect).rows == [(1, "x"), (2, None)]
+
+
+@pytest.mark.parametrize("null", ["-", '"', "a-b"])
+def test_a_null_with_a_mark_of_the_file_in_it_cannot_stand_out_of_quotes(run: Convert, null: str) -> None:
+    dialect = Dialect(delimiter="-", null_sequence=("", null))
+    found = run(b'n-t\n1-x\n2-"-"\n3-\n4-"a-b"\n', table_of(n="int64", t="string"), dialect=dialect)
+    assert found.rows == [(1, "x"), (2, "-"), (3, None), (4, "a-b")]
+
+
+@pytest.mark.parametrize("escape", [None, "\u00a6"])
+def test_quotes_of_several_bytes(run: Convert, escape: str | None) -> None:
+    """The bytes that the quote \u00ab is made of in UTF-8 are also in other characters, such as a no-break space."""
+    content = "n,t\n1,\u00ab5\u00a0000, \u00e9\u00ab\n2,\u00abx\ny\u00ab\n".encode()
+    found = run(content, table_of(n="int64", t="string"), dialect=Dialect(quote_char="\u00ab", escape_char=escape))
+    assert found.rows == [(1, "5\u00a0000, \u00e9"), (2, "x\ny")]

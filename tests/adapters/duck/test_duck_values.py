@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.duck.conversions import Convert, table_of
+from sluice.contract.model import Dialect
 from sluice.errors import BadInputError
 
 UTC = dt.UTC
@@ -134,11 +135,45 @@ def test_local_times_that_a_clock_change_skips_or_repeats_are_quarantined(run: C
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad"),
+    [
+        ("yyyy-MM-dd'T'HH:mm:ssXXX", ["2024-01-02T03:04:05Z", "2024-01-02T04:04:05+01:00", "2024-01-02T04:04:05+0100"],
+         ["24-01-02T03:04:05Z", "2024-01-02T03:04:05+25:00", "2024-01-02T03:04:05-00:99", "2024-01-02T03:04:05+01:00:30",
+          "2024-1-2T03:04:05Z"]),
+        ("EEE, dd MMM yyyy HH:mm:ss Z", ["Tue, 02 Jan 2024 03:04:05 +0000"], ["Mon, 02 Jan 2024 03:04:05 +0000"]),
+        ("EEE MMM d HH:mm:ss z yyyy", ["Tue Jan 2 04:04:05 CET 2024"], ["Sun Mar 31 02:30:00 CET 2024"]),
+        ("yyyy-MM-dd HH:mm:ss VV", ["2024-01-02 04:04:05 Europe/Paris"],
+         ["2024-03-31 02:30:00 Europe/Paris", "2024-10-27 02:30:00 Europe/Paris", "2024-01-02 04:04:05 Nowhere/X"]),
+        ("d.M.yyyy H:mm:ss '%z' XX", ["2.1.2024 3:04:05 %z Z"], ["2.1.24 3:04:05 %z Z"]),
+    ],
+)  # fmt: skip
+def test_what_names_its_zone_is_written_as_its_format_says(run: Convert, pattern, good, bad) -> None:
+    moment = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+    check(run, ("timestamptz", {"format": pattern}), dict.fromkeys(good, moment), dict.fromkeys(bad, "CAST"))
+
+
+def test_a_format_with_two_zones_is_refused(run: Convert) -> None:
+    with pytest.raises(BadInputError, match="more than one zone"):
+        run(column("x"), table_of(n="int32", v=("timestamptz", {"format": "yyyy-MM-dd HH:mm Z (z)"})))
+
+
+def test_in_quotes_a_null_is_null_where_it_is_no_json(run: Convert) -> None:
+    content = b'n,v\n1,""\n2,"NULL"\n3,"null"\n4,"[]"\n5,"nil"\n'
+    found = run(content, table_of(n="int32", v="json"), dialect=Dialect(null_sequence=("", "NULL", "null")))
+    assert found.rows == [(1, None), (2, None), (3, "null"), (4, "[]")] and found.codes == ["JSON"]
+
+
 def test_times(run: Convert) -> None:
     check(
         run,
         "time",
-        {"05:06:07": dt.time(5, 6, 7), "05:06": dt.time(5, 6), "23:59:59.5": dt.time(23, 59, 59, 500000)},
+        {
+            "05:06:07": dt.time(5, 6, 7),
+            "05:06": dt.time(5, 6),
+            " 05:06 ": dt.time(5, 6),
+            "23:59:59.5": dt.time(23, 59, 59, 500000),
+        },
         dict.fromkeys(("24:00:00", "23:59:60", "05:00:00+02", "5", "2013-01-01 05:00:00", "05:00:00.1234567"), "CAST"),
     )
 

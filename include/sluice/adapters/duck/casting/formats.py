@@ -23,23 +23,58 @@ _TOKENS = {
 _PART = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'")
 
 
+_OFFSET = r"(Z|[+-](?:0[0-9]|1[0-8])(?::?[0-5][0-9])?)"
+_ZONES = {"%z": _OFFSET, "%Z": r"([A-Za-z][A-Za-z0-9_+/-]*)"}
+_NAMES = {"%b", "%B", "%a", "%A", "%p"}
+
+
 @dataclass(frozen=True)
 class DateFormat:
-    """A strptime format, and whether its values carry a zone."""
+    """A strptime format, in the pieces that mean something by themselves."""
 
-    text: str
-    zoned: bool
+    parts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The format."""
+        return "".join(self.parts)
 
     @property
     def padded(self) -> str:
         """The same format with every number written in full."""
         return self.text.replace("%-", "%")
 
+    @property
+    def zone(self) -> str:
+        """How its values name their zone: %z for an offset, %Z for a name; empty: they do not."""
+        return next((p for p in self.parts if p in _ZONES), "")
+
+    @property
+    def local(self) -> DateFormat:
+        """The same format without its zone."""
+        return DateFormat(tuple(p for p in self.parts if p not in _ZONES))
+
+    @property
+    def around_zone(self) -> str:
+        """An RE2 pattern of a whole text, with three groups: what stands before its zone, the zone, what stands after."""
+        shapes = ["(?is)^(", *map(_shape, self.parts), ")$"]
+        at = 1 + self.parts.index(self.zone)
+        return "".join([*shapes[:at], ")", shapes[at], "(", *shapes[at + 1 :]])
+
+
+def _shape(part: str) -> str:
+    """What the part of a format may look like at most."""
+    if part in _ZONES:
+        return _ZONES[part]
+    if part in _NAMES:
+        return "[A-Za-z]+"
+    is_number = part.startswith("%") and not part.startswith("%%")
+    return "[0-9]+" if is_number else re.escape(part.replace("%%", "%"))
+
 
 def strptime_format(pattern: str) -> DateFormat:
     """Translate a JDK pattern. Raises BadInputError DATE_FORMAT naming the letters that have no meaning here."""
     parts: list[str] = []
-    zoned = False
     for part in _PART.finditer(pattern):
         text = part.group()
         if part.group(2):
@@ -50,7 +85,6 @@ def strptime_format(pattern: str) -> DateFormat:
                     mend="Use letters such as yyyy MM dd HH mm ss SSS XXX; put plain text between apostrophes.",
                 )
             parts.append(_TOKENS[text])
-            zoned = zoned or _TOKENS[text] in ("%z", "%Z")
         elif part.group(1) is not None:
             parts.append(part.group(1).replace("''", "'").replace("%", "%%") or "'")
         elif text == "'":
@@ -67,4 +101,9 @@ def strptime_format(pattern: str) -> DateFormat:
             "DATE_FORMAT", f"the format {pattern!r} has hours up to 12 and does not say of which half of the day",
             mend="Write HH for hours up to 23, or add an `a` for AM and PM.",
         )  # fmt: skip
-    return DateFormat("".join(parts), zoned)
+    if sum(p in _ZONES for p in parts) > 1:
+        raise BadInputError(
+            "DATE_FORMAT", f"the format {pattern!r} has more than one zone",
+            mend="Keep the one that tells the offset, and put what else there is between apostrophes.",
+        )  # fmt: skip
+    return DateFormat(tuple(parts))

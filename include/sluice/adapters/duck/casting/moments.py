@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sluice.adapters.duck.casting.formats import strptime_format
+from sluice.adapters.duck.casting.formats import DateFormat, strptime_format
 from sluice.adapters.duck.connection import text_sql
 from sluice.contract.model import Column
 from sluice.contract.types import Kind
@@ -44,6 +44,7 @@ def moment(column: Column, text: str, name: str) -> tuple[str, str]:
     form = {Kind.DATE: DAY, Kind.TIME: CLOCK, Kind.TIMESTAMP: rf"{DAY}[T ]{CLOCK}"}[kind]
     limit = in_range(f"CAST({name} AS TIMESTAMP)") if kind is Kind.DATE else in_range(name)
     if kind is Kind.TIME:
+        value = f"TRY_CAST(rtrim({text}) AS TIME)"  # without seconds, DuckDB takes no space behind
         limit = f"{name} < TIME '24:00:00'"
     if kind is Kind.TIMESTAMP:
         same = either(same, f"CAST({name} AS VARCHAR) = replace({text}, 'T', ' ')")
@@ -89,32 +90,32 @@ def in_zone(column: Column, zoned_value: str, local: str, zoned: str) -> tuple[s
     name = text_sql(zone)
     instant = f"(({local}) AT TIME ZONE {name})"
     value = f"CASE WHEN {zoned} THEN {zoned_value} ELSE {instant} END"
-    back = f"({instant} AT TIME ZONE {name}) = ({local})"
+    return value, f" AND ({zoned} OR ({_once(instant, local, name)}))"
+
+
+def _once(instant: str, local: str, zone: str) -> str:
+    """SQL: whether clocks in the zone (an expression) show the local time at that instant, and at no other."""
     twice = " OR ".join(
-        f"(({instant} {sign} INTERVAL {step} MINUTE) AT TIME ZONE {name}) = ({local})"
+        f"(({instant} {sign} INTERVAL {step} MINUTE) AT TIME ZONE {zone}) = ({local})"
         for sign in "+-"
         for step in (30, 60, 120)
     )
-    return value, f" AND ({zoned} OR ({back} AND NOT ({twice})))"
+    return f"({instant} AT TIME ZONE {zone}) = ({local}) AND NOT ({twice})"
 
 
 def _formatted(column: Column, text: str, name: str, pattern: str) -> tuple[str, str]:
     kind = column.type.kind
     form = strptime_format(pattern)
-    if form.zoned and kind is not Kind.TIMESTAMPTZ:
+    if form.zone and kind is not Kind.TIMESTAMPTZ:
         raise BadInputError(
             "DATE_FORMAT", f"the format {pattern!r} of column {column.name!r} has a zone, its type {kind} has none",
             mend="Make it a timestamp with a zone, or take the zone out of the format.",
         )  # fmt: skip
-    if form.zoned:
-        parsed = f"try_strptime(regexp_replace(trim({text}), 'Z$', '+00:00'), {text_sql(form.text)})"
-        return parsed, f"{name} IS NOT NULL AND {in_range(f'{name} AT TIME ZONE {_UTC}')}"
     text = f"trim({text})"
-    parsed = f"CAST(try_strptime({text}, {text_sql(form.text)}) AS TIMESTAMP)"
-    written = " OR ".join(
-        f"lower(strftime({parsed}, {text_sql(f)})) = lower({text})" for f in dict.fromkeys((form.text, form.padded))
-    )
-    good = f"({written}) AND {in_range(parsed)}"
+    if form.zone:
+        return _with_its_zone(form, text, name)
+    parsed, written = _parsed(form, text)
+    good = f"{written} AND {in_range(parsed)}"
     if kind is Kind.DATE:
         return f"CAST({parsed} AS DATE)", f"{good} AND date_trunc('day', {parsed}) = {parsed}"
     if kind is Kind.TIME:
@@ -123,6 +124,26 @@ def _formatted(column: Column, text: str, name: str, pattern: str) -> tuple[str,
         value, certain = in_zone(column, f"({parsed} AT TIME ZONE {_UTC})", parsed, "false")
         return value, good + certain
     return parsed, good
+
+
+def _parsed(form: DateFormat, text: str) -> tuple[str, str]:
+    """The timestamp in a text, and whether written in that format it is the text again."""
+    parsed = f"CAST(try_strptime({text}, {text_sql(form.text)}) AS TIMESTAMP)"
+    written = " OR ".join(
+        f"lower(strftime({parsed}, {text_sql(f)})) = lower({text})" for f in dict.fromkeys((form.text, form.padded))
+    )
+    return parsed, f"({written})"
+
+
+def _with_its_zone(form: DateFormat, text: str, name: str) -> tuple[str, str]:
+    """A text that names its zone: what is around the zone has to be a local time, written as the format says."""
+    pattern = text_sql(form.around_zone)
+    local, written = _parsed(form.local, rf"regexp_replace({text}, {pattern}, '\1\3')")
+    value = f"try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {text_sql(form.text)})"
+    good = f"{name} IS NOT NULL AND {written} AND {in_range(f'{name} AT TIME ZONE {_UTC}')}"
+    if form.zone == "%Z":
+        good += f" AND {_once(name, local, f'regexp_extract({text}, {pattern}, 2)')}"
+    return value, good
 
 
 EXCEL = "excel"

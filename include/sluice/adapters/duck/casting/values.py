@@ -71,6 +71,8 @@ def rule(column: Column, text: str, name: str, nulls: Sequence[str]) -> Rule:
     kind = column.type.kind
     if own := words_of(column, "nullSequence"):
         text = f"CASE WHEN {_one_of(text, own)} THEN NULL ELSE {text} END"
+    if kind is Kind.JSON and nulls:
+        text = f"CASE WHEN {_one_of(text, nulls)} AND NOT json_valid({text}) THEN NULL ELSE {text} END"
     if kind is Kind.STRING:
         good = within(column, text)
         return Rule(text, f"({text} IS NULL OR ({good}))" if good else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -56,6 +57,8 @@ def delimited_part(
     after = frozenset(c for c in comments if c >= heading.start)
     line = heading.line if _takes_names(table) and spelling.terminator is None else b""
     headers = repeats(text, line, heading.start)
+    # DuckDB lets a delimiter pass behind the last value only where nothing means null.
+    readable = not heading.trailing or "" in dialect.null_sequence
     return (
         Part(
             text=text,
@@ -68,10 +71,14 @@ def delimited_part(
             ordinary=spelling.ordinary
             and heading.plain
             and begin == text.start
+            and readable
+            and not sample.startswith(BOM_UTF8)
             and not (after or headers or dialect.footer_rows),
             value_in=value_in(spelling, heading.order),
             rewrite=lambda part, target: rewrite(part, dialect, after, headers, target),
-            patch=(lambda part, target: patch(part, dialect, after, headers, target)) if patchable(spelling) else None,
+            patch=(lambda part, target: patch(part, dialect, after, headers, target))
+            if readable and patchable(spelling)
+            else None,
             longest=limits.line_bytes,
             header_line=line,
         ),
@@ -87,7 +94,9 @@ def continued(part: Part, text: TextFile, dialect: Dialect, *, last: bool) -> Pa
     headers = repeats(text, part.header_line, text.start)
     return replace(
         part, text=text, start=text.start, header=False, crlf=_ends_in_crlf(sample, part.spelling),
-        ordinary=part.spelling.ordinary and not (headers or ends.footer_rows),
+        ordinary=part.spelling.ordinary
+        and part.patch is not None
+        and not (headers or ends.footer_rows or sample.startswith(BOM_UTF8)),
         rewrite=lambda piece, target: rewrite(piece, ends, frozenset(), headers, target),
         patch=(lambda piece, target: patch(piece, ends, frozenset(), headers, target)) if part.patch else None,
     )  # fmt: skip

@@ -88,24 +88,40 @@ def canonical(encoding: str, display: str) -> str:
 
 
 def _errors(encoding: str) -> str:
-    return "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+    return _LONE if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+
+
+def _lone(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Half a surrogate pair as it is, and a number of four bytes that is no character as one."""
+    if isinstance(error, UnicodeDecodeError) and error.encoding.startswith("utf-32"):
+        if len(error.object) - error.start < _WIDTH:
+            raise error
+        return "\udcff", error.start + _WIDTH
+    return codecs.lookup_error("surrogatepass")(error)
+
+
+_LONE, _WIDTH = "sluice.lone", 4
+codecs.register_error(_LONE, _lone)
+
+_KEPT = "surrogatepass"
+"""How a byte that the encoding does not know stands in the UTF-8 form: as half of a surrogate pair, which is never valid
+there. As itself it could be: 0xC3 0xA5, both unknown to ISO 8859-3, are an \u00e5 in UTF-8."""
 
 
 class Transcoder:
     """Brings the bytes of one encoding to UTF-8, block by block."""
 
     def __init__(self, encoding: str) -> None:
-        self._errors = _errors(encoding)
-        self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
+        self._decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
 
     def feed(self, block: bytes) -> bytes:
         """What can be told after `block`."""
-        return self._decoder.decode(block).encode("utf-8", self._errors)
+        return self._decoder.decode(block).encode("utf-8", _KEPT)
 
     def end(self) -> bytes:
         """The rest; of a character that was cut off a byte that UTF-8 does not know."""
         try:
-            return self._decoder.decode(b"", final=True).encode("utf-8", self._errors)
+            return self._decoder.decode(b"", final=True).encode("utf-8", _KEPT)
         except UnicodeDecodeError:
             return b"\xff"
 
@@ -155,7 +171,7 @@ class Locator:
         self.window, self.begin, self.end = b"", 0, 0
         if self.transcoded:
             self.errors = _errors(text.encoding)
-            self.decoder = codecs.getincrementaldecoder("utf-8")(self.errors)
+            self.decoder = codecs.getincrementaldecoder("utf-8")(_KEPT)
 
     def close(self) -> None:
         self.file.close()
@@ -204,7 +220,7 @@ class Locator:
 
     def _original_length(self, record: bytes) -> int:
         try:
-            return len(record.decode("utf-8", self.errors).encode(self.text.encoding, self.errors))
+            return len(record.decode("utf-8", _KEPT).encode(self.text.encoding, self.errors))
         except UnicodeDecodeError:
             # Only the mark of a cut-off last character cannot be decoded: the rest of the file is this record.
             return -1

@@ -6,6 +6,7 @@ place is written anew or noted as bad. DuckDB then reads the copy as it reads an
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Set
 from contextlib import ExitStack
 from dataclasses import replace
@@ -61,6 +62,9 @@ def patch(part: Part, dialect: Dialect, comments: Set[int], headers: Set[int], t
         files = [stack.enter_context(path.open("wb")) for path in (target, marks, pieces)]
         patcher = _Patcher(part, dialect, comments, headers, source, *files)
         patcher.run()
+    with target.open("rb") as regular:
+        if regular.read(len(BOM_UTF8)) == BOM_UTF8:
+            raise IrregularError("DuckDB would take the begin of the first value for a byte order mark")
     plain = Spelling(patcher.delimiter, part.spelling.quote)
     stand_in = replace(
         part, text=replace(part.text, utf8=target, start=0), spelling=plain, start=0, header=False, crlf=False,

@@ -13,6 +13,7 @@ from sluice.adapters.duck.casting.values import Rule, duck_type, rule
 from sluice.adapters.duck.connection import list_sql, text_sql
 from sluice.adapters.duck.parts import Part
 from sluice.adapters.duck.text.records import MAX_LINE
+from sluice.adapters.duck.text.spelling import Spelling
 from sluice.contract.model import Table
 
 _BUFFER = 32_000_000
@@ -52,11 +53,20 @@ class Reading:
         """read_csv over files that are spelled as `part` is."""
         quote = text_sql(part.spelling.quote.decode())
         options = [f"header={str(header).lower()}", f"delim={text_sql(part.spelling.delimiter.decode())}"]
-        options += [f"quote={quote}", f"escape={quote}", f"nullstr={list_sql(self.nulls or [_NO_NULL])}"]
+        options += [
+            f"quote={quote}",
+            f"escape={quote}",
+            f"nullstr={list_sql(self._nulls_among(part.spelling) or [_NO_NULL])}",
+        ]
         options.append(r"new_line='\r\n'" if part.crlf else r"new_line='\n'")
         if part.longest != MAX_LINE:
             options += [f"max_line_size={part.longest}", f"buffer_size={max(_BUFFER, 4 * part.longest)}"]
         return self._read_csv(paths, part, [errors, *options])
+
+    def _nulls_among(self, spelling: Spelling) -> list[str]:
+        """The texts that mean null and can stand out of quotes; DuckDB refuses the others."""
+        marks = [mark.decode() for mark in (spelling.delimiter, spelling.quote) if mark]
+        return [null for null in self.nulls if not any(mark in null for mark in marks)]
 
     def rewritten(self, parts: Sequence[Part], errors: str) -> str:
         """read_csv over the rewritten form of `parts`, which have their columns in one order."""

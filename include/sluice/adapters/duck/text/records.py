@@ -117,7 +117,9 @@ class RecordParser:
         self.end = re.compile(end)
         self.stop = re.compile(delimiter + b"|" + end)
         self.lookahead = max(len(spelling.delimiter), len(spelling.terminator or b"\r\n"))
-        body = rb"[^" + quote + (escape if spelling.escape else b"") + rb"]*+"
+        body = rb"[^" + quote + escape + rb"]*+"
+        if max(len(spelling.quote), len(spelling.escape)) > 1:  # bytes of one character, and of others too
+            body = rb"(?:(?!" + b"|".join(filter(None, (quote, escape))) + rb").)*+"
         inner = [escape + rb"."] if spelling.escape else []
         inner += [quote + quote] if spelling.doubled else []
         self.quoted = None
