@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from aws_calls import beyond_the_role, heard, listen
 from shop import Shop
 from sluice.running import incidents, offboarding
+from sluice.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 PROGRAM = """
@@ -23,8 +25,11 @@ for file, name, conf in json.loads(sys.argv[1]):
 """
 
 
-def test_refresh_restore_watch_upkeep_and_the_question_of_the_end(ledger_url: str, lake: str, tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ledger_url, lake, f"shop_{secrets.token_hex(4)}")
+def test_refresh_restore_watch_upkeep_access_and_the_question_of_the_end(
+    services: Settings, ledger_url: str, lake: str, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path, ledger_url, f"{lake}/sluice", f"shop_{secrets.token_hex(4)}")
+    listen(services.aws_endpoint)
     shop.deliver([(1, "ann", "1.00"), (2, "bob", "2.00")])
     shop.publish()
     shop.deliver([(1, "ann", "1.00"), (2, "bob", "2.00"), (3, "cid", "1.00")])
@@ -37,13 +42,15 @@ def test_refresh_restore_watch_upkeep_and_the_question_of_the_end(ledger_url: st
     refresh = ["refresh_sources", f"refresh_{shop.source}", {}]
     steps = [
         refresh, refresh, ["restore_source", "restore_source", {"source": shop.source, "reason": "a try"}], ["watch_sources", "watch_sources", {}],
-        ["maintain_tables", "maintain_tables", {}], ["offboard_source", "offboard_source", {"source": shop.source, "what": "ask", "reason": "over"}],
+        ["maintain_tables", "maintain_tables", {}], ["keep_access", "keep_access", {}], ["offboard_source", "offboard_source", {"source": shop.source, "what": "ask", "reason": "over"}],
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(steps)], env=environment, capture_output=True, text=True, cwd=PROJECT
     )
     found = re.findall(r"^RESULT (\w+) (\w+) (\{.*\})$", done.stdout, re.MULTILINE)
     assert [(name, state) for name, state, _ in found] == [(s[1], "success") for s in steps], done.stderr[-2000:]
+    calls = heard(services.aws_endpoint)
+    assert calls and beyond_the_role(calls, lake.removeprefix("s3://")) == set(), "the documented role is enough"
     first, second = found[0][2], found[1][2]
     assert "'publish': 'success'" in first and "'publish': 'skipped'" in second, "nothing new, nothing announced"
     assert [r[0] for r in shop.rows()] == [1, 2], "the restore put the first version back"

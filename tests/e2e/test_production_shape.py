@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -25,16 +24,15 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from aws_calls import beyond_the_role, heard, listen
 from compose_file import PROJECT, REQUIRED, compose, environment
 from free_ports import free_ports
 from sluice.settings import Settings, load
@@ -300,7 +298,7 @@ def _prepare_account(settings: Settings) -> None:
         trust_env=False,
     )
     assert answer.status_code == 200, answer.text
-    assert httpx.post(f"{settings.aws_endpoint}/moto-api/recorder/start-recording", trust_env=False).is_success
+    listen(settings.aws_endpoint)
 
 
 def _deliver(sources: Path) -> None:
@@ -576,21 +574,8 @@ def test_the_account_was_asked_for_nothing_beyond_the_documented_policy(
     shape: Shape, published: dict[str, Any]
 ) -> None:
     """include/deploy/iam/worker.json allows every call that was made."""
-    recording = httpx.get(
-        f"{shape.settings.aws_endpoint}/moto-api/recorder/download-recording", trust_env=False, timeout=60
-    ).text
-    calls = {call for line in recording.splitlines() if (call := _call(json.loads(line)))}
-    policy = json.loads((PROJECT / "include" / "deploy" / "iam" / "worker.json").read_text("utf-8"))["Statement"]
-
-    def matches(statement: Mapping[str, Any], action: str, resource: str) -> bool:
-        actions, resources = (
-            [value] if isinstance(value, str) else value for value in (statement["Action"], statement["Resource"])
-        )
-        return action in actions and (not resource or any(fnmatchcase(resource, r) for r in resources))
-
-    refused = {call for call in calls if not any(s["Effect"] == "Allow" and matches(s, *call) for s in policy)}
-    denied = {call for call in calls if any(s["Effect"] == "Deny" and matches(s, *call) for s in policy)}
-    assert refused | denied == set()
+    calls = heard(shape.settings.aws_endpoint)
+    assert beyond_the_role(calls) == set()
     assert {action for action, _ in calls} >= {
         "s3:GetObject",
         "s3:PutObject",
@@ -599,29 +584,6 @@ def test_the_account_was_asked_for_nothing_beyond_the_documented_policy(
         "glue:GetTable",
         "glue:UpdateTable",
     }
-
-
-def _call(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
-    """(action, resource) of one recorded request; of S3's alone the resource."""
-    headers = {name.lower(): value for name, value in recorded["headers"].items()}
-    url = urlsplit(recorded["url"])
-    service = re.search(r"Credential=[^,/]*/\d+/[\w-]+/(\w+)/", headers.get("authorization", ""))
-    match service and service[1]:
-        case "glue":
-            return f"glue:{headers['x-amz-target'].removeprefix('AWSGlue.')}", ""
-        case "lakeformation":
-            return f"lakeformation:{url.path.removeprefix('/')}", ""
-        case "sts":
-            return "sts:GetCallerIdentity", ""
-    bucket, _, key = url.path.lstrip("/").partition("/")
-    if bucket == "moto-api":
-        return None
-    if not key:
-        return "s3:ListBucket", f"arn:aws:s3:::{bucket}"
-    verb = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}[
-        recorded["method"]
-    ]
-    return f"s3:{verb}", f"arn:aws:s3:::{bucket}/{key}"
 
 
 def test_the_command_line_works_against_it(shape: Shape, published: dict[str, Any]) -> None:

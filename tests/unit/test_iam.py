@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from fnmatch import fnmatchcase
-from pathlib import Path
 
 import pytest
 
+from aws_calls import PROJECT, allowed
 from sluice.stream.costing import FOLDERS
 from sluice.stream.offboard import FOLDERS as DESTROYED
 
-PROJECT = Path(__file__).parents[2]
-STATEMENTS = json.loads((PROJECT / "include/deploy/iam/worker.json").read_text())["Statement"]
 LAKE_FORMATION = PROJECT / "include/sluice/adapters/access/lake_formation.py"
-
-
-def allowed(action: str, resource: str = "*") -> bool:
-    def effects(effect: str) -> bool:
-        return any(
-            action in _listed(s["Action"]) and any(fnmatchcase(resource, r) for r in _listed(s["Resource"]))
-            for s in STATEMENTS
-            if s["Effect"] == effect
-        )
-
-    return effects("Allow") and not effects("Deny")
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
