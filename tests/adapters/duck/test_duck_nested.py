@@ -116,6 +116,7 @@ BAD = [
     ({"lines": [{"qty": "7"}]}, "CAST", "lines[0].qty: '7' is not a value of type int32"),
     ({"lines": [{"qty": 1.5}]}, "CAST", "lines[0].qty: '1.5' is not a value of type int32"),
     ({"lines": [{}, {"price": 1.005}]}, "PRECISION_LOSS", "lines[1].price: '1.005' would have to be rounded to become decimal(9,2)"),
+    ({"lines": [{"more": {"x": [1]}}, {"qty": 70000}]}, "OVERFLOW", "lines[1].qty: '70000' is out of the range -32768 to 32767"),
     ({"lines": [{"weight": True}]}, "CAST", "lines[0].weight: true is not a value of type float64"),
     ({"lines": [{"sent": "2024-01-01"}]}, "CAST", "lines[0].sent: '2024-01-01' is not a value of type timestamptz"),
 ]  # fmt: skip
