@@ -203,6 +203,8 @@ def test_a_name_ending_in_tsv_does_not_make_tabs(settings: Settings, tmp_path: P
     drafted = draft(file, settings)
     assert list(columns(drafted)) == ["id", "code", "start", "stop"]
     assert tried(drafted, settings, tmp_path / "out") == 0
+    file.write_text("name\n" + "".join(f"Doe, John {i}\n" for i in range(20)))
+    assert list(columns(draft(file, settings))) == ["name"]
 
 
 def test_null_words_are_told_from_values(settings: Settings, tmp_path: Path) -> None:

@@ -74,14 +74,23 @@ def _delimited(display: str, path: Path, scratch: Path, suffix: str) -> Look:
     control = sum(head.count(bytes([c])) for c in (0, *range(3, 9), *range(14, 28)))
     if b"\0" in head[: 1 << 12] or control > 0.02 * len(head) + 8:
         raise no_table(display, "it is binary data of an unknown kind")
-    usual = _DELIMITED.get(suffix, b"")  # a name says little where the file has no such mark at all
-    found = sniff(head, tail, delimiter=usual if usual in head else b"", whole=size - text.start <= len(head))
+    found = _sniffed(head, tail, _DELIMITED.get(suffix, b""), whole=size - text.start <= len(head))
     if found is None:
         raise no_table(display, "it has no lines with anything in them")
     _check(display, found, head, suffix)
     return Look(
         _format(found, suffix), found.names, _terms(found, text.encoding), remarks=(*_remarks(found), *_doubt(text))
     )
+
+
+def _sniffed(head: bytes, tail: bytes, usual: bytes, *, whole: bool) -> Sniffed | None:
+    """How the text is written; where the delimiter that its name promises is not in it, it may be another one, if that
+    cuts the names into as many as the values."""
+    if usual and usual not in head:
+        other = sniff(head, tail, whole=whole)
+        if other is not None and other.named == len(other.names) > 1:
+            return other
+    return sniff(head, tail, delimiter=usual, whole=whole)
 
 
 def _check(display: str, found: Sniffed, head: bytes, suffix: str) -> None:
