@@ -10,7 +10,10 @@ from sluice.adapters.duck.looks.cells import kind
 
 _YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 _FEWEST_COUNTED = 6
-"""So many numbers that count up from 0 or 1, or rise where the rows below do not, are names; fewer may be a row's."""
+"""So many numbers that count up from 0 or 1 are names; fewer may be the values of a row."""
+_FEWEST_RISING = 8
+_RISING_ROWS = 0.05
+"""So many numbers that rise are names, where hardly a row below rises as well."""
 
 Column = Sequence[bytes]
 
@@ -31,13 +34,14 @@ def is_series(names: Sequence[bytes], columns: Sequence[Column]) -> bool:
     if all(map(_YEAR.fullmatch, series)):
         return places[0] > 0 and _years(list(map(int, series)), below)
     if all(kind(name) == "moment" for name in series):
-        return not _mostly(below, lambda cell: kind(cell) == "moment")
+        return not any(_mostly([column], lambda cell: kind(cell) == "moment") for column in below)
     if places == list(range(1, len(names))) and not names[0].strip() and series == counted[:-1]:
         return all(cell.strip() for cell in columns[0])  # row numbers, whose column has no name
     if len(series) < _FEWEST_COUNTED:
         return False
     rows = list(zip(*below, strict=False))
-    rising = places[0] > 0 and _rises(series) and 2 * sum(map(_rises, rows)) < len(rows)
+    hardly = sum(map(_rises, rows)) < _RISING_ROWS * len(rows)
+    rising = places[0] > 0 and len(series) >= _FEWEST_RISING and _rises(series) and hardly
     return rising or series in (counted[:-1], counted[1:])
 
 
@@ -57,5 +61,5 @@ def _years(years: Sequence[int], below: Sequence[Column]) -> bool:
 
 
 def _mostly(columns: Sequence[Column], test: Callable[[bytes], bool]) -> bool:
-    cells = [cell for cell in chain.from_iterable(columns) if cell.strip()]
-    return 2 * sum(map(test, cells)) >= len(cells)
+    cells = [cell for cell in chain.from_iterable(columns) if kind(cell) not in ("", "null")]
+    return bool(cells) and 2 * sum(map(test, cells)) >= len(cells)
