@@ -81,3 +81,4 @@ def test_what_is_not_there_is_wrong_use(tried: Path, arguments: tuple[str, ...],
     done = sluice("quarantine", *arguments, "--out", tried / "out", home=tried)
     assert done.returncode == 2
     assert f"[{code}]" in done.stderr
+    assert code != "NO_TRIAL" or "tried there: shop" in done.stderr

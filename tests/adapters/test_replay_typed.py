@@ -230,3 +230,7 @@ def test_a_number_that_would_be_rounded_stays_refused(tmp_path: Path) -> None:
     assert shop.land("first").reasons == {"PRECISION_LOSS": 1}
     with pytest.raises(BadInputError, match="REPLAY_ROWS"):
         shop.shelf.offer(shop.table, shop.export(), "olga", NOON)
+    lines = shop.folder / "lines.jsonl"
+    lines.write_text('{"q": 1, "f": 1}\n')
+    with pytest.raises(BadInputError, match="neither an export"):
+        shop.shelf.offer(shop.table, lines, "olga", NOON)

@@ -172,15 +172,17 @@ def _in_trial(name: str | None, out: Path, settings: Settings, scratch: Path) ->
     from sluice.stream.trial import CONTRACT, TrialLayout, replays_of
 
     shelves = []
-    for folder in sorted(p.parent.parent.resolve() for p in out.glob(f"*/{CONTRACT}")):
+    folders = sorted(p.parent.parent.resolve() for p in out.glob(f"*/{CONTRACT}"))
+    for folder in folders:
         if name in (None, folder.name):
             work = scratch / folder.name
             work.mkdir()
             replays = replays_of(folder, TrialLayout(folder.as_uri(), folder.as_uri()))
             shelves.append(Shelf(load_contract(folder / CONTRACT), replays, settings, work))
     if not shelves:
+        there = f"Give one of the sources that were tried there: {', '.join(f.name for f in folders)}."
         raise UsageError("NO_TRIAL", f"there is no trial{f' of {name!r}' if name else ''} in {out}",
-                         mend="Give the folder that `sluice try --out` was given.")  # fmt: skip
+                         mend=there if folders else "Give the folder that `sluice try --out` was given.")  # fmt: skip
     return shelves
 
 

@@ -151,6 +151,9 @@ class Shelf:
 
         declared = self.contract.dialect_of(table)
         if not _is_export(file):
+            if rows_format(self.contract.format_of(table)) and _begins(file) == b"{":
+                raise _bad(file, "it is neither an export nor in the table's own format: a line of an export has "
+                           f"{', '.join(_PLACE)} and raw", "Repair the value of `raw` and nothing else.")  # fmt: skip
             plain = unpack(file, self.scratch / "plain", limits=self.settings.limits)
             if len(plain) != 1:
                 raise _bad(file, "an archive of several files cannot be replayed", "Give one file of rows.")
@@ -233,6 +236,11 @@ def _text(raw: bytes, encoding: str) -> dict[str, str]:
     except (UnicodeError, LookupError):
         pass
     return {"raw_base64": base64.b64encode(raw).decode()}
+
+
+def _begins(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return content.read(1)
 
 
 def _is_export(file: Path) -> bool:
