@@ -92,6 +92,13 @@ def test_a_file_that_is_cut_off_or_another_is_refused(
         assert error.code == code and error.where == "file-0", broken[-20:]
 
 
+@pytest.mark.parametrize("server_format", ["csv", "json"])
+def test_a_file_that_is_no_text_is_named(run: Convert, server_format: str) -> None:
+    for content, kind in ((parquet(MANY), "Parquet"), (orc_file(MANY), "ORC"), (arrow_file(MANY), "Arrow")):
+        error = refused(run, content, table_of(s="string"), server_format)
+        assert error.code == "WRONG_FORMAT" and error.message.endswith(kind)
+
+
 @each_format
 def test_a_table_without_rows(run: Convert, server_format: str, write: Callable[[pa.Table], bytes]) -> None:
     content = write(MANY.slice(0, 0))

@@ -26,6 +26,11 @@ from sluice.limits import DEFAULT_LIMITS, Limits
 
 DELIMITED = ("csv", "tsv", "psv")
 WORKBOOKS = ("excel", "xlsx", "xls", "xlsb", "ods")
+_NOT_TEXT = {
+    b"PAR1": "Parquet", b"ORC": "ORC", b"ARROW1": "Arrow", b"Obj\x01": "Avro", b"PK\x03\x04": "an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+}  # fmt: skip
+"""How files that are no text begin; there are NUL bytes in them too."""
 ROWS, SHEET_ROWS = "rows", "sheet-rows"
 """Repaired rows of typed files, and of workbooks, whose texts have the contract's marks."""
 
@@ -61,7 +66,7 @@ def convert(
 
     Raises SourceError when a file as a whole cannot be used (EMPTY_FILE, EMPTY_TABLE, UNKNOWN_FORMAT,
     MISSING_COLUMN, UNKNOWN_COLUMN, DUPLICATE_COLUMN, BAD_HEADER, RECORD_TOO_LONG, JSON_ARRAY, JSON_PROPERTY,
-    CORRUPT_PARQUET and its like, TYPE_MISMATCH, PARTITION, SHEET, TOO_MANY_COLUMNS, NO_FILES), BadInputError when
+    CORRUPT_PARQUET and its like, WRONG_FORMAT, TYPE_MISMATCH, PARTITION, SHEET, TOO_MANY_COLUMNS, NO_FILES), BadInputError when
     the contract asks for what cannot be done (DIALECT, UNKNOWN_ENCODING, DATE_FORMAT, TIMEZONE), TerminalError ROW_COUNT when rows would be unaccounted for,
     OUT_OF_MEMORY, DISK_FULL, DISK.
     """
@@ -166,6 +171,7 @@ def _text(
 ) -> Converted:
     for display, path in files:
         _refuse_no_bytes(display, path, table)
+        _refuse_other_format(display, path, server_format)
     prepare = _json if server_format in JSON_FORMATS else _delimited
     staging, dialects = prepare(files, table, server_format, dialect, engine)
     read, staged = staging.write(out / "part-0.parquet", memory_limit=engine.memory_limit, threads=engine.threads)
@@ -212,6 +218,17 @@ def _json(
 def _refuse_no_bytes(display: str, path: Path, table: Table) -> None:
     if not path.stat().st_size and not table.allow_empty:
         raise SourceError("EMPTY_FILE", "the file has no bytes", where=display, mend="Deliver the file again.")
+
+
+def _refuse_other_format(display: str, path: Path, server_format: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    found = next((kind for magic, kind in _NOT_TEXT.items() if head.startswith(magic)), None)
+    if found is not None and b"\0" in head:
+        raise SourceError(
+            "WRONG_FORMAT", f"the contract says {server_format}, the file is {found}", where=display,
+            mend="Correct the `format` in the contract, or deliver the right file.",
+        )  # fmt: skip
 
 
 def refuse_empty(rows: int, files: Sequence[tuple[str, Path]], table: Table) -> None:
