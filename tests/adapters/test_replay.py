@@ -63,7 +63,9 @@ def test_what_still_does_not_fit_is_refused_and_not_offered(shop: Shop) -> None:
     shop.land("first")
     with pytest.raises(BadInputError, match="REPLAY_ROWS") as caught:
         shop.shelf.offer(shop.table, shop.repair(dear="2.00"), "olga", NOON)
-    assert "1 of 2" in caught.value.message
+    assert "1 of 2" in caught.value.message and "row 2, paid" in caught.value.message
+    with pytest.raises(BadInputError, match="row 2, paid"):  # of the export, whatever lines the rows before it have
+        shop.shelf.offer(shop.table, shop.repair(dear='2.00\n3,"a\nb",1'), "olga", NOON)
     assert standings(shop.store, shop.layout, "shop", "orders") == []
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -124,8 +127,8 @@ class Shelf:
         ConflictError REPLAY_SPENT when a load has taken these rows already.
         """
         rows = self.scratch / "rows"
-        format_name, dialect = self._rebuilt(table, file, rows)
-        count = self._tried(table, rows, file.name, format_name, dialect)
+        format_name, dialect, lines = self._rebuilt(table, file, rows)
+        count = self._tried(table, rows, file.name, format_name, dialect, lines)
         with rows.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         offer = Offer(
@@ -145,8 +148,11 @@ class Shelf:
                                 where=file.name, mend="Rows are replayed once; `sluice quarantine list` shows what is offered.")  # fmt: skip
         return there.offer, False
 
-    def _rebuilt(self, table: Table, file: Path, target: Path) -> tuple[str, Dialect]:
-        """Write the rows to `target` in one plain file; how it is read."""
+    def _rebuilt(self, table: Table, file: Path, target: Path) -> tuple[str, Dialect, list[int]]:
+        """Write the rows to `target` in one plain file; how it is read, and the lines on which its rows begin.
+
+        No lines: they are those of `file`.
+        """
         from sluice.adapters.duck import rows_format, unpack
 
         declared = self.contract.dialect_of(table)
@@ -158,7 +164,7 @@ class Shelf:
             if len(plain) != 1:
                 raise _bad(file, "an archive of several files cannot be replayed", "Give one file of rows.")
             target.write_bytes(plain[0][1].read_bytes())
-            return self.contract.format_of(table), replace(declared, compression=None)
+            return self.contract.format_of(table), replace(declared, compression=None), []
         rows = list(_exported(file))
         if not rows:
             raise _bad(file, "there are no rows", "Export them, repair them, and give them back.")
@@ -167,7 +173,7 @@ class Shelf:
         texts = [_raw(file, i, row) for i, row in enumerate(rows, start=1)]
         if typed := rows_format(self.contract.format_of(table)):
             _write_lines(texts, target)
-            return typed, declared
+            return typed, declared, []
         if found is not None and found.manifest is not None and "delimiter" in found.manifest.dialect:
             shape = _delimited(file, used, declared)
             names = list(used[0]["columns"])
@@ -176,7 +182,8 @@ class Shelf:
             lines += [_joined(t, list(more.values()), shape) for t, more in zip(texts, said, strict=True)]
             end = shape.line_terminator or "\n"
             target.write_text(end.join(lines) + end, "utf-8", newline="")
-            return "csv", shape
+            begins = accumulate((len(_LINE_END.findall(line + end)) for line in lines[:-1]), initial=1)
+            return "csv", shape, list(begins)[1:]
         if self.contract.format_of(table) in ("csv", "tsv", "psv"):
             raise _bad(file, "the landing that made this quarantine was stopped, so how its rows are written is not on record",
                        "Give the rows as the source writes them, with its header.")  # fmt: skip
@@ -186,9 +193,11 @@ class Shelf:
                 for t, more in zip(texts, _said_by_paths(table, file, rows, []), strict=True)
             ]
         _write_lines(texts, target)
-        return "jsonl", _json_lines(file, used, declared)
+        return "jsonl", _json_lines(file, used, declared), []
 
-    def _tried(self, table: Table, rows: Path, name: str, format_name: str, dialect: Dialect) -> int:
+    def _tried(
+        self, table: Table, rows: Path, name: str, format_name: str, dialect: Dialect, lines: Sequence[int]
+    ) -> int:
         """Convert the rows here and now: what would only come back to quarantine is not offered."""
         from sluice.adapters.duck import convert, read_quarantine
 
@@ -199,12 +208,16 @@ class Shelf:
         )  # fmt: skip
         if converted.quarantine is not None:
             first = shown(table, next(read_quarantine([bad])))
+            row = bisect_right(lines, first["line"]) if lines else first["line"]
             raise BadInputError(
                 "REPLAY_ROWS", f"{converted.rows_quarantined:,} of {converted.rows_read:,} repaired rows still do not fit; the "
-                f"first: row {first['line']}, {first['column'] or 'the row'}, {first['reason_code']} {first['reason']}",
+                f"first: row {row}, {first['column'] or 'the row'}, {first['reason_code']} {first['reason']}",
                 where=name, mend="Repair them or take them out; nothing was offered.",
             )  # fmt: skip
         return converted.rows_staged
+
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def shown(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:

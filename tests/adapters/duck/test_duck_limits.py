@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from adapters.duck.conversions import table_of
+from adapters.duck.conversions import Convert, table_of
+from sluice.adapters.duck import connection
 from sluice.adapters.duck.convert import Converted, convert
 from sluice.contract.model import Dialect, Table
 from sluice.errors import SourceError, TerminalError
@@ -69,3 +70,13 @@ def _files_up_to(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_of_long_rows_fewer_are_held_in_memory_at_a_time(run: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_GROUP_BYTES", 1 << 20)
+    content = b"n,t\n" + b"".join(b"%d,%s\n" % (i, b"x" * 400) for i in range(10_000))
+    found = run(content, table_of(n="int64", t="string"))
+    file = pq.ParquetFile(found.converted.staged[0].path)
+    groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sum(groups) == 10_000 and max(groups) <= 2 * 2_048
+    assert [n for n, _ in found.rows] == list(range(10_000))

@@ -15,10 +15,11 @@ from threading import Event
 import duckdb
 
 from sluice.adapters.duck.casting.values import register
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, PASSING_OPTIONS, connect, name_sql, text_sql
+from sluice.adapters.duck.connection import MIN_THREADS, connect, copy_options, name_sql, text_sql
 from sluice.adapters.duck.parts import Part, Patched
 from sluice.adapters.duck.places import Bad, Places
 from sluice.adapters.duck.text.capture import catching, prepare
+from sluice.adapters.duck.text.encoding import line_ends
 from sluice.adapters.duck.text.faults import WITH_REJECTS, Faults, forget_rejects
 from sluice.adapters.duck.text.lists import in_lists, is_listed, lists_sql
 from sluice.adapters.duck.text.reading import Reading
@@ -26,6 +27,7 @@ from sluice.adapters.duck.text.spans import IrregularError, count_records
 from sluice.contract.model import Table
 from sluice.errors import TerminalError
 
+_SAMPLE = 1 << 18
 _PATIENCE = 0.02
 """Seconds between two requests to stop copying: one that comes before the statement begins is not heard."""
 
@@ -151,9 +153,10 @@ class Staging:
         if not selects:
             nothing = ", ".join(f"NULL::VARCHAR AS c{i}" for i in range(len(self.table.columns)))
             selects = [f"SELECT {values} FROM {self.reading.typed(f'(SELECT {nothing})')} WHERE false"]
+        options = copy_options(max(map(_row_bytes, self.parts), default=0), passing=self.in_passing)
         try:
             (row,) = connection.execute(
-                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({PASSING_OPTIONS if self.in_passing else COPY_OPTIONS})"
+                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({options})"
             ).fetchall()
         except duckdb.InvalidInputException:
             if all(p.rewritten is not None for p in self.read):
@@ -185,3 +188,11 @@ class Staging:
 
     def _group(self, part: Part) -> tuple[object, ...]:
         return part.order, part.spelling, part.header, part.crlf, part.longest, part.rewritten is not None
+
+
+def _row_bytes(part: Part) -> float:
+    """How long the records are at the begin of a part, by its lines."""
+    with part.text.utf8.open("rb") as file:
+        file.seek(part.start)
+        block = file.read(_SAMPLE)
+    return len(block) / max(1, line_ends(block, 0, len(block)))
