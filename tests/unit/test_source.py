@@ -52,6 +52,14 @@ def test_a_relative_path_starts_at_the_base_or_the_sources_folder(tmp_path: Path
     assert found(contract(str(tmp_path / "mine" / "in")), "", settings) == ["t.csv"]
 
 
+def test_a_file_that_is_not_there_is_named_with_its_suffix(tmp_path: Path, settings: Settings) -> None:
+    c = contract(".")
+    table = replace(c.tables[0], location=type(c.tables[0].location)())
+    with pytest.raises(SourceError, match="FILE_NOT_FOUND") as caught:
+        deliveries(c, table, str(tmp_path), settings, FileStore())
+    assert caught.value.where == str(tmp_path / "t.csv")
+
+
 def test_a_pattern_finds_every_file_in_order(tmp_path: Path, settings: Settings) -> None:
     for name in ("p2.csv", "p1.csv", "other.txt"):
         (tmp_path / name).write_text("a\n1\n")

@@ -56,7 +56,7 @@ def find(contract: Contract, table: Table, base: str, settings: Settings, store:
 
 
 def _at(place: _Folder | _Prefix, location: str, format_name: str, *, guess: bool) -> Iterator[Found]:
-    location = location.removeprefix("./")
+    location = expected = location.removeprefix("./")
     if (one := place.one(location)) is not None:
         yield one
         return
@@ -84,7 +84,7 @@ def _at(place: _Folder | _Prefix, location: str, format_name: str, *, guess: boo
             any_found = True
             yield Found(file.name, file.uri, members, file.info)
     if not any_found:
-        raise missing(place.show(location))
+        raise missing(place.show(expected))
 
 
 def _is_data(name: str, format_name: str) -> bool:

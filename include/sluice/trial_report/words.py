@@ -30,7 +30,7 @@ _MENDS = {
     "MISSING_COLUMNS": "Deliver every value of the row; if a delimiter is part of a value, put the value in quotes.",
     "TOO_MANY_COLUMNS": "Put values that contain the delimiter in quotes, or declare the right `delimiter`.",
     "UNQUOTED_VALUE": "Close the quote, and write a quote inside a value twice; or declare the right `quoteChar`.",
-    "LINE_TOO_LONG": "Look for a quote that never closes above this place.",
+    "LINE_TOO_LONG": "Look for a quote that never closes, here or above; or raise SLUICE_MAX_LINE_BYTES.",
     "INVALID_ENCODING": "Declare the `encoding` the file is really in, or mend the bytes at the source.",
     "NUL_BYTE": "Deliver the file again without NUL bytes; a UTF-16 file needs its `encoding` declared.",
     "JSON": "Write one JSON object per line (RFC 8259: no trailing commas, no NaN, no repeated key).",
