@@ -72,11 +72,14 @@ def _files_up_to(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_of_long_rows_fewer_are_held_in_memory_at_a_time(run: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("length", "end", "most"), [(400, b"\n", 4_096), (4, b"\n", 10_000), (4, b"\x1e", 10_000)])
+def test_of_long_rows_fewer_are_held_in_memory_at_a_time(
+    run: Convert, monkeypatch: pytest.MonkeyPatch, length: int, end: bytes, most: int
+) -> None:
     monkeypatch.setattr(connection, "_GROUP_BYTES", 1 << 20)
-    content = b"n,t\n" + b"".join(b"%d,%s\n" % (i, b"x" * 400) for i in range(10_000))
-    found = run(content, table_of(n="int64", t="string"))
+    content = end.join([b"n,t", *(b"%d,%s" % (i, b"x" * length) for i in range(10_000))])
+    found = run(content, table_of(n="int64", t="string"), dialect=Dialect(line_terminator=end.decode()))
     file = pq.ParquetFile(found.converted.staged[0].path)
     groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    assert sum(groups) == 10_000 and max(groups) <= 2 * 2_048
+    assert sum(groups) == 10_000 and max(groups) <= most and (most < 10_000 or len(groups) == 1)
     assert [n for n, _ in found.rows] == list(range(10_000))

@@ -109,7 +109,10 @@ def _takes_names(table: Table) -> bool:
 
 def _columns_at_most(sample: bytes, spelling: Spelling) -> int:
     # Of a line longer than the sample these are only the first.
-    first = sample.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
+    ends = (spelling.terminator,) if spelling.terminator else (b"\n", b"\r")
+    first = sample.lstrip(b"\r\n")
+    for end in ends:
+        first = first.split(end, 1)[0]
     return first.count(spelling.delimiter) + 1
 
 

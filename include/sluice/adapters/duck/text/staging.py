@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from operator import mul
 from pathlib import Path
 from threading import Event
 
@@ -153,7 +154,7 @@ class Staging:
         if not selects:
             nothing = ", ".join(f"NULL::VARCHAR AS c{i}" for i in range(len(self.table.columns)))
             selects = [f"SELECT {values} FROM {self.reading.typed(f'(SELECT {nothing})')} WHERE false"]
-        options = copy_options(max(map(_row_bytes, self.parts), default=0), passing=self.in_passing)
+        options = copy_options(_row_bytes(self.parts), passing=self.in_passing)
         try:
             (row,) = connection.execute(
                 f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({options})"
@@ -190,9 +191,15 @@ class Staging:
         return part.order, part.spelling, part.header, part.crlf, part.longest, part.rewritten is not None
 
 
-def _row_bytes(part: Part) -> float:
-    """How long the records are at the begin of a part, by its lines."""
-    with part.text.utf8.open("rb") as file:
-        file.seek(part.start)
-        block = file.read(_SAMPLE)
-    return len(block) / max(1, line_ends(block, 0, len(block)))
+def _row_bytes(parts: Sequence[Part]) -> float:
+    """How long the records are at the begins of parts, by their lines; a large part counts for more."""
+    lengths: list[float] = []
+    sizes: list[int] = []
+    for part in parts:
+        with part.text.utf8.open("rb") as file:
+            file.seek(part.start)
+            block = file.read(_SAMPLE)
+        end = part.spelling.terminator
+        lengths.append(len(block) / max(1, block.count(end) if end else line_ends(block, 0, len(block))))
+        sizes.append(part.text.utf8.stat().st_size)
+    return float(sum(map(mul, lengths, sizes))) / max(1, sum(sizes))
