@@ -224,9 +224,10 @@ def test_what_the_folder_said_comes_back_too(tmp_path: Path) -> None:
     assert shop.staged(shop.land("second")) == [(1, 2024, "a"), (2, 2024, "b")]
 
 
-def test_a_number_that_would_be_rounded_stays_refused(tmp_path: Path) -> None:
-    content = parquet(pa.table({"q": [1, 1], "f": [1, 2**53 + 1]}))
-    shop = shop_of(tmp_path, content, "parquet", {"f": "logicalType: number, physicalType: double"})
+@pytest.mark.parametrize(("physical", "odd"), [("double", 2**53 + 1), ("float", 2**24 + 1), ("float", 1.23456789012)])
+def test_a_number_that_would_be_rounded_stays_refused(tmp_path: Path, physical: str, odd: float) -> None:
+    content = parquet(pa.table({"q": [1, 1], "f": pa.array([type(odd)(1), odd])}))
+    shop = shop_of(tmp_path, content, "parquet", {"f": f"logicalType: number, physicalType: {physical}"})
     assert shop.land("first").reasons == {"PRECISION_LOSS": 1}
     with pytest.raises(BadInputError, match="REPLAY_ROWS"):
         shop.shelf.offer(shop.table, shop.export(), "olga", NOON)

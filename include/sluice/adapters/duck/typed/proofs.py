@@ -60,7 +60,7 @@ def neutral(column: Column) -> Column:
 def _text(column: Column, form: Form, source: str, name: str, nulls: tuple[str, ...]) -> Rule:
     if form.canonical:
         found = rule(neutral(column), source, name, ())
-        if column.type.kind is Kind.FLOAT64:
+        if column.type.kind in _MANTISSA:
             return Rule(found.value, f"{found.good or 'true'} AND {_same_digits(source, name)}")
         return found
     if form.either:
