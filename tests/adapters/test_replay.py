@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +267,18 @@ class Memory:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         yield from (ObjectInfo(u, len(c), "", NOON) for u, c in sorted(self.objects.items()) if u.startswith(prefix))
+
+
+def test_rows_that_an_editor_saved_in_utf8_are_not_taken_for_the_sources_encoding(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "id,buyer,paid\n1,Zoë,x\n".encode("cp1252"), "csv", "{property: encoding, value: cp1252}")
+    shop.land("first")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id,buyer,paid\n1,Zoë,7\n", "utf-8")
+    with pytest.raises(BadInputError, match="Save it in cp1252"):
+        shop.shelf.offer(shop.table, rows, "olga", NOON)
+    rows.write_text("id,buyer,paid\n1,Zoë,7\n", "cp1252")
+    shop.shelf.offer(shop.table, rows, "olga", NOON)
+    assert shop.staged(shop.land("second")) == [(1, "Zoë", Decimal(7))]
 
 
 class Loads(RuleBasedStateMachine):

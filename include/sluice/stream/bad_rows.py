@@ -6,6 +6,7 @@ Exported rows are JSON lines with the quarantine's columns; `raw` is the row as 
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import json
 import re
@@ -163,7 +164,11 @@ class Shelf:
             plain = unpack(file, self.scratch / "plain", limits=self.settings.limits)
             if len(plain) != 1:
                 raise _bad(file, "an archive of several files cannot be replayed", "Give one file of rows.")
-            target.write_bytes(plain[0][1].read_bytes())
+            content = plain[0][1].read_bytes()
+            if declared.encoding and _is_utf8_instead(content, declared.encoding):
+                raise _bad(file, f"it is written in UTF-8, and would be read in the source's {declared.encoding}",
+                           f"Save it in {declared.encoding}, or repair an export, which is always UTF-8.")  # fmt: skip
+            target.write_bytes(content)
             return self.contract.format_of(table), replace(declared, compression=None), []
         rows = list(_exported(file))
         if not rows:
@@ -249,6 +254,17 @@ def _text(raw: bytes, encoding: str) -> dict[str, str]:
     except (UnicodeError, LookupError):
         pass
     return {"raw_base64": base64.b64encode(raw).decode()}
+
+
+def _is_utf8_instead(content: bytes, encoding: str) -> bool:
+    """Whether an editor saved it in UTF-8: bytes of another encoding hardly ever make letters of that one."""
+    if content.isascii() or codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _begins(file: Path) -> bytes:
