@@ -48,6 +48,13 @@ def test_too_many_columns(tmp_path: Path) -> None:
     assert convert_within(tmp_path, b"a,b\n1,2\n", AB, Limits(columns=2)).rows_staged == 1
 
 
+def test_many_columns_fit_into_little_memory(tmp_path: Path) -> None:
+    wide = table_of(**{f"c{i}": "string" for i in range(2_000)})
+    content = b"\n".join(b",".join([cell] * 2_000) for cell in (b"a", b"b"))
+    header = b",".join(b"c%d" % i for i in range(2_000)) + b"\n"
+    assert convert_within(tmp_path, header + content, wide, Limits()).rows_staged == 2
+
+
 @pytest.mark.parametrize("spoiled", [b"", b'z "z" z,y\n'])
 def test_a_full_disk(tmp_path: Path, spoiled: bytes) -> None:
     rows = b"".join(b"%d,%d text\n" % (i * 7919 % 999_983, i) for i in range(100_000))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sluice.adapters.duck.connection import COPY_OPTIONS, connect, name_sql, text_sql
+from sluice.adapters.duck.connection import connect, copy_options, name_sql, text_sql
 from sluice.contract.model import Table
 from sluice.errors import SourceError
 
@@ -79,7 +79,7 @@ def _sort(
         connection.register("arriving", reader)
         connection.execute(
             f"COPY (SELECT * EXCLUDE ({_ROW}) FROM arriving ORDER BY {', '.join([*order, _ROW])}) "
-            f"TO {text_sql(str(whole))} ({COPY_OPTIONS})"
+            f"TO {text_sql(str(whole))} ({copy_options(len(table.columns))})"
         )
 
 

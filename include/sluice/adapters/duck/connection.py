@@ -24,10 +24,13 @@ MIN_THREADS = 2
 """With one thread DuckDB cuts row groups in other places, and the same input would not give the same bytes."""
 
 _GROUP_ROWS, _GROUP_BYTES, _VECTOR = 122_880, 32 << 20, 2_048
+_DICTIONARY, _DICTIONARIES = 8_192, 1 << 22
+"""Values of a column's dictionary, and of all that a thread has room for: some 20 bytes each, used or not."""
 
 
-def copy_options(row_bytes: float = 0, *, passing: bool = False) -> str:
-    """How Parquet is written, of rows of about so many bytes. `passing`: it is read a few times and thrown away.
+def copy_options(columns: int, row_bytes: float = 0, *, passing: bool = False) -> str:
+    """How Parquet is written, of so many columns and rows of about so many bytes. `passing`: it is read a few times and
+    thrown away.
 
     Row groups are made in memory, some for each thread: of long rows fewer go into one.
     Of columns with more values in a row group than the limit, dictionaries cost a quarter of the writing and save 3%.
@@ -35,10 +38,9 @@ def copy_options(row_bytes: float = 0, *, passing: bool = False) -> str:
     packing = "COMPRESSION lz4_raw" if passing else "COMPRESSION zstd, COMPRESSION_LEVEL 1"
     fitting = int(_GROUP_BYTES / max(row_bytes, 1)) // _VECTOR * _VECTOR
     rows = max(_VECTOR, min(_GROUP_ROWS, fitting))
-    return f"FORMAT parquet, {packing}, ROW_GROUP_SIZE {rows}, DICTIONARY_SIZE_LIMIT 8192"
+    values = min(_DICTIONARY, _DICTIONARIES // max(columns, 1))
+    return f"FORMAT parquet, {packing}, ROW_GROUP_SIZE {rows}, DICTIONARY_SIZE_LIMIT {values}"
 
-
-COPY_OPTIONS = copy_options()
 
 _open: list[duckdb.DuckDBPyConnection] = []
 """The connections in use, the newest last: what `share_done` asks."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from sluice.adapters.duck.casting.values import duck_type
-from sluice.adapters.duck.connection import COPY_OPTIONS, connect, list_sql, name_sql, parquet_sql, text_sql
+from sluice.adapters.duck.connection import connect, copy_options, list_sql, name_sql, parquet_sql, text_sql
 from sluice.contract.model import Table
 from sluice.errors import SourceError, TerminalError
 
@@ -73,7 +73,7 @@ def merge(
             kept = ", ".join(f"c.{c}" for c in columns)
             parts.append(f"SELECT {kept} FROM {parquet_sql(touched)} c ANTI JOIN d ON {same_key}")
         target = out / "merged.parquet"
-        db.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {text_sql(str(target))} ({COPY_OPTIONS})")
+        db.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {text_sql(str(target))} ({copy_options(len(columns))})")
         kept_changes = _count(db, "SELECT count(*) FROM d WHERE NOT removed_")
     rows, before = _rows([target]), _rows(touched)
     if rows != before - matched + kept_changes:
@@ -92,7 +92,8 @@ def compact(
     with connect(memory_limit, threads, scratch, paths=files, folders=[out]) as db:
         listed = list_sql(map(str, files))
         rows = f"SELECT * FROM read_parquet({listed}, union_by_name = true)"
-        db.execute(f"COPY ({rows}) TO {text_sql(str(target))} ({COPY_OPTIONS})")
+        width = max(len(pq.read_schema(file)) for file in files)
+        db.execute(f"COPY ({rows}) TO {text_sql(str(target))} ({copy_options(width)})")
     return target, _rows([target])
 
 
@@ -108,9 +109,8 @@ def conform(path: Path, table: Table, *, out: Path, memory_limit: str, threads: 
         for c in table.columns
     )
     with connect(memory_limit, threads, scratch, paths=[path], folders=[out]) as db:
-        db.execute(
-            f"COPY (SELECT {columns} FROM read_parquet({text_sql(str(path))})) TO {text_sql(str(target))} ({COPY_OPTIONS})"
-        )
+        options = copy_options(len(table.columns))
+        db.execute(f"COPY (SELECT {columns} FROM {parquet_sql([path])}) TO {text_sql(str(target))} ({options})")
     return target
 
 

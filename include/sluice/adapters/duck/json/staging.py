@@ -23,7 +23,7 @@ from duckdb.func import ARROW, NATIVE, SPECIAL
 
 from sluice.adapters.duck.casting.misfits import misfit_of
 from sluice.adapters.duck.casting.values import duck_type, explain, register
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
+from sluice.adapters.duck.connection import MIN_THREADS, connect, copy_options, name_sql, text_sql
 from sluice.adapters.duck.json.ahead import ahead
 from sluice.adapters.duck.json.exact import BadRecordError, ExactReader
 from sluice.adapters.duck.json.proof import Proof
@@ -75,6 +75,7 @@ class JsonStaging:
         self.files = files
         self.table = table
         self.scratch = scratch
+        self.options = copy_options(len(table.columns))
         self.limits = limits
         self.proof = Proof(table, others=others)
         self.provable = Proof.possible(table) and not any(f.exact.shape.positions for f in files)
@@ -187,7 +188,7 @@ class JsonStaging:
             f" ELSE {_REFUSE}(file, begin_at, end_at, {first}) END"
         )
         try:
-            (row,) = connection.execute(f"COPY ({select}) TO {text_sql(str(out))} ({COPY_OPTIONS})").fetchall()
+            (row,) = connection.execute(f"COPY ({select}) TO {text_sql(str(out))} ({self.options})").fetchall()
         finally:
             connection.unregister("records")
         return int(row[0])
@@ -210,7 +211,7 @@ class JsonStaging:
 
         def write(values: pa.RecordBatchReader) -> int:
             connection.register("records", values)
-            statement = f"COPY (SELECT {names} FROM records) TO {text_sql(str(out))} ({COPY_OPTIONS})"
+            statement = f"COPY (SELECT {names} FROM records) TO {text_sql(str(out))} ({self.options})"
             (row,) = connection.execute(statement).fetchall()
             connection.unregister("records")
             return int(row[0])

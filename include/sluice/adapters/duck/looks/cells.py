@@ -12,6 +12,7 @@ NUMBER = re.compile(
 MOMENT = re.compile(
     rb"\s*(?:[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ].{4,20})?|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?.{0,8})\s*"
 )
+YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 
 
 def kind(cell: bytes) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sluice.adapters.duck.looks.cells import filled, kind
+from sluice.adapters.duck.looks.cells import YEAR, filled, kind
 from sluice.adapters.duck.looks.series import is_series
 from sluice.adapters.duck.text.records import Record, RecordParser
 from sluice.adapters.duck.text.spelling import Spelling
@@ -19,7 +19,6 @@ _MARK = re.compile(rb"[/\\@:+=*]")
 """What stands within values more often than within names."""
 _PLAIN = re.compile(rb"\s*[\w\x80-\xff][^:;*]*")
 """No remark, by its look: those begin with a mark, or say what they are before a colon."""
-_YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 _FIRST_ROWS = 20
 """So many rows may stand above the names, where somebody sorted a sheet together with its header."""
 _LONGEST_NAME = 255
@@ -143,7 +142,7 @@ def _is_group_row(body: Sequence[Record], width: int) -> bool:
     """Whether the first record names groups of columns: cells are left out, and names of columns follow."""
     below = [r.fields for r in body[2:] if len(r.fields) == width][:200]
     names = body[1].fields
-    if any(kind(f) in ("number", "moment") and not _YEAR.fullmatch(f) for f in body[0].fields):
+    if any(kind(f) in ("number", "moment") and not YEAR.fullmatch(f) for f in body[0].fields):
         return False  # a row, and the names stand below it
     gaps = any(not f.strip() for f in body[0].fields[1:])
     return bool(below) and gaps and len(names) == width and _is_header(names, below, first=False)

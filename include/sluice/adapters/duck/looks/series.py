@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import chain, pairwise
 
-from sluice.adapters.duck.looks.cells import kind
+from sluice.adapters.duck.looks.cells import YEAR, kind
 
-_YEAR = re.compile(rb"\s*(?:1[89]|20)[0-9]{2}\s*")
 _FEWEST_COUNTED = 6
 """So many numbers that count up from 0 or 1 are names; fewer may be the values of a row."""
 _FEWEST_RISING = 8
@@ -31,7 +29,7 @@ def is_series(names: Sequence[bytes], columns: Sequence[Column]) -> bool:
     if "word" in cells and not {"number", "moment"} & set(cells):
         return True
     counted = [str(n).encode() for n in range(len(series) + 1)]
-    if all(map(_YEAR.fullmatch, series)):
+    if all(map(YEAR.fullmatch, series)):
         return places[0] > 0 and _years(list(map(int, series)), below)
     if all(kind(name) == "moment" for name in series):
         return not any(_mostly([column], lambda cell: kind(cell) == "moment") for column in below)
@@ -57,7 +55,7 @@ def _years(years: Sequence[int], below: Sequence[Column]) -> bool:
     if len(set(steps)) == 1 and len(steps) > 1:
         return True
     ordered = len(set(steps)) == 1 or min(steps) > 0 or max(steps) < 0
-    return ordered and not _mostly(below, lambda cell: bool(_YEAR.fullmatch(cell)))
+    return ordered and not _mostly(below, lambda cell: bool(YEAR.fullmatch(cell)))
 
 
 def _mostly(columns: Sequence[Column], test: Callable[[bytes], bool]) -> bool:

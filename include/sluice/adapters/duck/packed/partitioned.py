@@ -12,7 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from sluice.adapters.duck.casting.values import register
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, text_sql
+from sluice.adapters.duck.connection import MIN_THREADS, connect, copy_options, name_sql, text_sql
 from sluice.adapters.duck.outcome import Converted, StagedPart, dialects_of
 from sluice.adapters.duck.packed.partitions import constant_sql, partition_values, without
 from sluice.adapters.duck.quarantine import SCHEMA
@@ -159,4 +159,5 @@ class _Join:
             else f"{self.values[i]} AS {name_sql(c.field_name)}"
             for i, c in enumerate(self.table.columns)
         )
-        self.connection.execute(f"COPY (SELECT {columns} FROM {scan}) TO {text_sql(str(target))} ({COPY_OPTIONS})")
+        options = copy_options(len(self.table.columns))
+        self.connection.execute(f"COPY (SELECT {columns} FROM {scan}) TO {text_sql(str(target))} ({options})")

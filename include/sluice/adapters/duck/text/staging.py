@@ -154,7 +154,7 @@ class Staging:
         if not selects:
             nothing = ", ".join(f"NULL::VARCHAR AS c{i}" for i in range(len(self.table.columns)))
             selects = [f"SELECT {values} FROM {self.reading.typed(f'(SELECT {nothing})')} WHERE false"]
-        options = copy_options(_row_bytes(self.parts), passing=self.in_passing)
+        options = copy_options(len(self.table.columns), _row_bytes(self.parts), passing=self.in_passing)
         try:
             (row,) = connection.execute(
                 f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(out))} ({options})"

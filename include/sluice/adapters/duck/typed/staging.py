@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from sluice.adapters.duck.casting.values import Rule, duck_type, register
-from sluice.adapters.duck.connection import COPY_OPTIONS, MIN_THREADS, connect, name_sql, parquet_sql, text_sql
+from sluice.adapters.duck.connection import MIN_THREADS, connect, copy_options, name_sql, parquet_sql, text_sql
 from sluice.adapters.duck.packed.partitions import constant_sql
 from sluice.adapters.duck.quarantine import Row
 from sluice.adapters.duck.readable import Field, Readable, corrupt
@@ -105,9 +105,10 @@ class TypedStaging:
                 f"CAST(NULL AS {duck_type(c.type)}) AS {name_sql(c.field_name)}" for c in self.table.columns
             )
             selects = [f"SELECT {nothing} WHERE false"]
+        options = copy_options(len(self.table.columns))
         try:
             (row,) = connection.execute(
-                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(path))} ({COPY_OPTIONS})"
+                f"COPY ({' UNION ALL '.join(selects)}) TO {text_sql(str(path))} ({options})"
             ).fetchall()
         except duckdb.Error as e:
             raise self._blame([f for g in groups for f in g], e) from e
