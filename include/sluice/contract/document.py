@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from sluice.errors import Finding, InvalidContractError
 
@@ -142,7 +143,7 @@ def _plain(node: Any, path: Path, lines: dict[Path, int], findings: list[Finding
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, i), lines, findings, file) for i, item in enumerate(node.value)]
     try:
-        value = _SCALARS.construct_document(node)
+        value = SafeConstructor().construct_document(node)  # one for all would mix up what threads read at once
         if isinstance(value, str) and _UNPRINTABLE.search(value):
             raise ValueError("a control character or half a surrogate pair")  # noqa: TRY301
         return value
@@ -154,6 +155,5 @@ def _plain(node: Any, path: Path, lines: dict[Path, int], findings: list[Finding
         return None
 
 
-_SCALARS = yaml.constructor.SafeConstructor()
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """What an escape can smuggle into a text and no database, page or JSON reader wants."""

@@ -1,9 +1,13 @@
 """Bad contracts, each with the code, the line and the mend its author will read."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from sys import getswitchinterval, setswitchinterval
+from threading import Barrier
 
 import pytest
 
+from sluice.contract.document import parse
 from sluice.contract.reading import load_contract, read_contract
 from sluice.contract.types import Kind
 from sluice.errors import BadInputError, InvalidContractError
@@ -205,3 +209,19 @@ def test_a_rule_without_its_one_operator_is_told_in_one_line(rule: str, said: st
     with pytest.raises(InvalidContractError) as caught:
         read_contract(text)
     assert [(f.code, f.message) for f in caught.value.findings] == [("BAD_QUALITY_RULE", said)]
+
+
+def test_many_may_read_at_once() -> None:
+    text = "\n".join(f"- {{a: {i}, b: 2026-01-{1 + i % 28:02}, c: text {i}}}" for i in range(200))
+    begin, before = Barrier(8), getswitchinterval()
+    setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(
+                threads.map(
+                    lambda _: (begin.wait(), parse(f"rows:\n{text}", "f", a="x", begins="`rows:`"))[1], range(8)
+                )
+            )
+    finally:
+        setswitchinterval(before)
+    assert all(one.data == found[0].data for one in found)
