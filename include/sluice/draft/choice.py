@@ -115,7 +115,7 @@ def choose(column: TextColumn, *, month_first: bool | None = None) -> Choice:
         other = ambiguous[0].guess.options.get("format")
         how = (
             "as the table's other dates are" if month_first is not None
-            else "one of the numbers is 1 in all years: the day" if _firsts_of_months(column.sample) is not None
+            else "one of the numbers is 1 in all years: the day" if first is not None
             else "day first by rule"
         )  # fmt: skip
         note = (

@@ -316,16 +316,15 @@ class _Drafting:
         for child, columns, parent, key in key_rules.references(tables, all_keys):
             rows, strays = measure.strays(child, columns, parent, key)
             work = works[child.name]
+            said = " and ".join(c.name for c in columns)
             if rows and not strays and not key_rules.can_be_referred_to(columns, key):
-                said, found = (" and ".join(c.name for c in some) for some in (columns, key))
                 work.remarks.append(
-                    f"TODO: every {said} is found in {parent.name}, as {found}: a relationship? ODCS can refer to names"
+                    f"TODO: every {said} is found in {parent.name}, as {' and '.join(c.name for c in key)}: a relationship? ODCS can refer to names"
                     " of letters, digits and _ only."
                 )
             elif rows and not strays:
                 work.links.append(Relationship(tuple(c.name for c in columns), parent.name, tuple(c.name for c in key)))
             elif rows and strays <= (1 - _NEARLY) * rows:
-                said = " and ".join(c.name for c in columns)
                 work.remarks.append(
                     f"TODO: {said} is found in {parent.name}.{', '.join(c.name for c in key)} but for {strays:,} of"
                     f" {rows:,} rows: a relationship with gaps?"

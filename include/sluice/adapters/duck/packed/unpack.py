@@ -149,8 +149,9 @@ class Unpacking:
             self.check_empty(name)
             yield name, path
             return
-        kind = kind_of(opener_of(path))
-        self.check_kind(opener_of(path), kind, name, layers, select, promise)
+        opener = opener_of(path)
+        kind = kind_of(opener)
+        self.check_kind(opener, kind, name, layers, select, promise)
         if kind is None:
             yield name, path
             return

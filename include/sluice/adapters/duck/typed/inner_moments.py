@@ -43,7 +43,7 @@ def _moments(array: pa.Array) -> Iterator[pa.Array]:
         yield from _moments(array.flatten())
     elif pa.types.is_dictionary(kind):
         yield from _moments(array.dictionary)
-    elif pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_interval(kind):
+    elif _is_moment(kind):
         yield array
 
 
@@ -77,5 +77,9 @@ def _as_text(kind: pa.DataType) -> pa.DataType:
         return make(kind.value_field.with_type(_as_text(kind.value_type)))
     if types.is_dictionary(kind):
         return _as_text(kind.value_type)
-    moment = types.is_temporal(kind) and not types.is_duration(kind) and not types.is_interval(kind)
-    return pa.string() if moment else kind
+    return pa.string() if _is_moment(kind) else kind
+
+
+def _is_moment(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_temporal(kind) and not types.is_duration(kind) and not types.is_interval(kind))
